@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * events.h - the one event family.
+ *
+ * What BPF submits, what the fold consumes, what a recording gives back after
+ * decoding and what a unit test writes by hand are all struct mp_event. This
+ * file owns the wire numbers. It holds data only: no functions, no pointers,
+ * and it includes nothing that a BPF object cannot include.
+ *
+ * Rules: numbers are explicit and append-only; a retired number leaves a hole;
+ * a new field takes reserved bytes, which are zero until then; every field
+ * names its unit. Times are CLOCK_MONOTONIC nanoseconds, addresses and lengths
+ * are bytes, residency is counted in base pages (4096 bytes on x86-64) unless a
+ * field says otherwise.
+ */
+#ifndef MEMPROF_EVENTS_H
+#define MEMPROF_EVENTS_H
+
+#ifndef __VMLINUX_H__
+#include <linux/types.h>
+#endif
+
+/* A value the source could not know. Never 0: 0 is a measurement. */
+#define MP_UNKNOWN 0xffffffffffffffffULL
+
+#define MP_PAGE_SHIFT 12
+#define MP_PAGE_SIZE 4096ULL
+
+/* Event types (mp_event.type). */
+enum mp_type {
+	MP_EV_FAULT = 1,    /* a run of page faults                           */
+	MP_EV_CALL = 2,     /* a memory call that returned                    */
+	MP_EV_RSS = 3,      /* the kernel's RSS counters of one mm            */
+	MP_EV_MAP = 4,      /* a line of a mapping snapshot                   */
+	MP_EV_PAGES = 5,    /* residency of a range, as scanned               */
+	MP_EV_TASK = 6,     /* fork, exec, exit, end of an mm                 */
+	MP_EV_HEAP = 7,     /* a managed heap's counters                      */
+	MP_EV_SPACE = 8,    /* one space of a managed heap                    */
+	MP_EV_GC = 9,       /* a finished collection                          */
+	MP_EV_HEAP_RANGE = 10, /* the collector committed or released a range */
+	MP_EV_STR = 11,     /* a piece of an interned string                  */
+	MP_EV_LOSS = 12,    /* events that did not arrive, by cause           */
+	MP_EV_PROBE = 13,   /* which rung a hook got, or why it got none      */
+	MP_EV_META = 14,    /* facts about target, machine and session        */
+	MP_EV_NOTE = 15,    /* a mark set by the program or the user          */
+	MP_EV_KEYFRAME = 16,/* begin or end of a state dump                   */
+	MP_EV_TOTAL = 17,   /* one accumulated counter, in a state dump       */
+	MP_EV_TICK = 18,    /* time passed and nothing else did               */
+};
+
+/*
+ * MP_EV_FAULT: faults of one thread on consecutive ascending pages, with the
+ * same kind and the same instruction. `sub` holds the kind bits, `x` the number
+ * of faults (= pages). ts is the last fault of the run.
+ */
+enum mp_fault_kind {
+	MP_FAULT_WRITE = 1 << 0,   /* error code W: a store                    */
+	MP_FAULT_PRESENT = 1 << 1, /* error code P: page was there (COW, prot) */
+	MP_FAULT_KERNEL = 1 << 2,  /* raised in kernel mode (read(), recv())   */
+	MP_FAULT_INSTR = 1 << 3,   /* instruction fetch                        */
+	MP_FAULT_NOKIND = 1 << 4,  /* this rung does not tell read from write  */
+};
+
+/* MP_EV_CALL: `sub`. */
+enum mp_call {
+	MP_CALL_MMAP = 1,
+	MP_CALL_MUNMAP = 2,
+	MP_CALL_MREMAP = 3,
+	MP_CALL_BRK = 4,
+	MP_CALL_MADVISE = 5,
+	MP_CALL_PROCESS_MADVISE = 6,
+	MP_CALL_MPROTECT = 7,
+	MP_CALL_MAX = 8,           /* one past the last, not a wire number */
+};
+
+/* mp_event.flags of MP_EV_CALL. */
+enum mp_call_flag {
+	MP_CALL_FAILED = 1 << 0,   /* call.ret is -errno                       */
+	MP_CALL_NO_DELTA = 1 << 1, /* this rung cannot read the RSS counters   */
+	MP_CALL_REMOTE = 1 << 2,   /* made by a thread of another process      */
+};
+
+/* mp_event.x of MP_EV_CALL for mmap: low 24 bits of flags, prot above. */
+#define MP_MMAP_X(prot, flags) (((__u32)(flags) & 0xffffff) | ((__u32)(prot) & 0xf) << 28)
+#define MP_MMAP_FLAGS(x) ((x) & 0xffffff)
+#define MP_MMAP_PROT(x) ((x) >> 28)
+
+/* MP_EV_RSS: `sub`, where the figure comes from. */
+enum mp_rss_source {
+	MP_RSS_KERNEL = 1, /* counters of the mm, read by a probe */
+	MP_RSS_PROC = 2,   /* /proc/PID/status                    */
+};
+
+/*
+ * MP_EV_MAP: a snapshot is BEGIN, any number of LINE in address order, END.
+ * All carry the same ts. At END the fold replaces its mapping table.
+ */
+enum mp_map_op { MP_MAP_BEGIN = 1, MP_MAP_LINE = 2, MP_MAP_END = 3 };
+
+/* mp_event.x of MP_EV_MAP. */
+enum mp_map_bits {
+	MP_MAP_R = 1 << 0,
+	MP_MAP_W = 1 << 1,
+	MP_MAP_X = 1 << 2,
+	MP_MAP_SHARED = 1 << 3,
+	MP_MAP_FILE = 1 << 4,  /* backed by an inode: file, memfd, shmem */
+	MP_MAP_SHMEM = 1 << 5, /* ... and that inode lives in shmem      */
+};
+
+/*
+ * MP_EV_PAGES: [addr, addr+len) as a scan found it. A scan of a range is one
+ * ABSENT for the range and then RESIDENT for each run inside it.
+ */
+enum mp_pages_op { MP_PAGES_ABSENT = 1, MP_PAGES_RESIDENT = 2 };
+
+/* MP_EV_TASK: `sub`. */
+enum mp_task_op {
+	MP_TASK_FORK = 1,     /* a = child tgid, b = child mm id or 0            */
+	MP_TASK_EXEC = 2,     /* event.mm = the new mm; a = old mm id or 0       */
+	MP_TASK_EXIT = 3,     /* the process ended: a = wait status              */
+	MP_TASK_MM_EXIT = 4,  /* the mm was torn down: every counter is 0 now    */
+	MP_TASK_THREAD = 5,   /* a new thread: a = its tid                       */
+	MP_TASK_TARGET = 6,   /* a process is being watched: a = tgid; x = flags */
+};
+#define MP_TASK_F_LAUNCHED 1 /* MP_TASK_TARGET: started by memprof itself */
+
+/* Where a heap's figures come from: mp_event.sub of HEAP, SPACE; gc.source. */
+enum mp_heap_source {
+	MP_SRC_GC = 1,
+	MP_SRC_V8 = 2,
+	MP_SRC_GO = 3,
+	MP_SRC_JVM = 4,
+	MP_SRC_MAX = 5, /* one past the last, not a wire number */
+};
+
+/* MP_EV_GC: `sub`. */
+enum mp_gc_kind {
+	MP_GC_MINOR = 1,   /* scavenge, young collection            */
+	MP_GC_MAJOR = 2,   /* mark-sweep of the old space or whole  */
+	MP_GC_COMPACT = 3, /* mark-compact                          */
+	MP_GC_OTHER = 4,
+};
+
+/* MP_EV_HEAP_RANGE: `sub`. */
+enum mp_heap_op {
+	MP_HEAP_RESERVE = 1, /* the range belongs to this heap from now on   */
+	MP_HEAP_COMMIT = 2,  /* made usable; not resident before a touch     */
+	MP_HEAP_RELEASE = 3, /* given back: x = advice                       */
+	MP_HEAP_UNRESERVE = 4,
+};
+
+/* MP_EV_LOSS: `sub`, the cause. `x` counts events, v[0] faults in them. */
+enum mp_loss {
+	MP_LOSS_RING_FULL = 1,   /* the ring buffer had no room              */
+	MP_LOSS_INFLIGHT = 2,    /* no slot to remember a call's entry       */
+	MP_LOSS_MISSED_EXIT = 3, /* a call's entry was seen, its exit not    */
+	MP_LOSS_COMPAT = 4,      /* a 32-bit system call, not decoded        */
+	MP_LOSS_GC_RING = 5,     /* a collector's ring was overwritten       */
+	MP_LOSS_DISK = 6,        /* a block could not be written             */
+	MP_LOSS_TARGETS = 7,     /* no room for one more target              */
+	MP_LOSS_BUSY = 8,        /* a probe interrupted itself on one CPU    */
+	MP_LOSS_DAMAGED = 9,     /* a block of the recording was unreadable  */
+	MP_LOSS_MAX = 10,        /* one past the last, not a wire number     */
+};
+
+/* MP_EV_PROBE: `sub` is the feature, x the rung, v[0] a -errno, v[1] a string. */
+enum mp_feature {
+	MP_FEAT_FAULTS = 1,
+	MP_FEAT_CALLS = 2,
+	MP_FEAT_TASKS = 3,
+	MP_FEAT_RSS = 4,
+	MP_FEAT_HEAP_V8 = 5,
+	MP_FEAT_HEAP_GC = 6,
+	MP_FEAT_MAX = 7, /* one past the last, not a wire number */
+};
+
+enum mp_rung {
+	MP_RUNG_ABSENT = 0,
+	MP_RUNG_TP_BTF = 1,
+	MP_RUNG_FENTRY = 2,
+	MP_RUNG_TRACEPOINT = 3,
+	MP_RUNG_PERF = 4,
+	MP_RUNG_UPROBE = 5,
+	MP_RUNG_SEGMENT = 6,
+	MP_RUNG_PROC = 7,
+	MP_RUNG_MAX = 8, /* one past the last, not a wire number */
+};
+
+/* MP_EV_META: `sub` is the key; v[0] a number or a string id (see meta.isstr). */
+enum mp_meta {
+	MP_META_PID = 1,
+	MP_META_COMM = 2,        /* string */
+	MP_META_EXE = 3,         /* string */
+	MP_META_PAGE_SIZE = 4,
+	MP_META_START_TS = 5,    /* first instant of the session              */
+	MP_META_WALL_NS = 6,     /* CLOCK_REALTIME at START_TS                */
+	MP_META_BOOT_NS = 7,     /* CLOCK_BOOTTIME at START_TS                */
+	MP_META_KERNEL = 8,      /* string */
+	MP_META_VERSION = 9,     /* string: memprof's version                 */
+	MP_META_PROC_START = 10, /* start of the process, CLOCK_BOOTTIME ns   */
+	MP_META_THREADS = 11,
+	MP_META_TICK_NS = 12,    /* resolution that times were rounded to     */
+	MP_META_NCPU = 13,
+	MP_META_END_TS = 14,     /* last instant of a session that ended well */
+	MP_META_MAX = 15,        /* one past the last, not a wire number      */
+};
+
+/* MP_EV_NOTE: `sub`, who set it. v[0] is a string id. */
+enum mp_note { MP_NOTE_PROGRAM = 1, MP_NOTE_USER = 2, MP_NOTE_MEMPROF = 3 };
+
+/* MP_EV_KEYFRAME: `sub`. */
+enum mp_keyframe { MP_KEY_BEGIN = 1, MP_KEY_END = 2 };
+
+struct mp_event {
+	__u64 ts;    /* ns, CLOCK_MONOTONIC; when the effect was complete      */
+	__u16 type;  /* enum mp_type                                           */
+	__u8 sub;    /* meaning by type, above                                 */
+	__u8 flags;  /* meaning by type, above                                 */
+	__u32 mm;    /* id of the mm, from 1; 0 = concerns no single mm        */
+	__u32 tid;   /* thread that did it (initial pid namespace); 0 = none   */
+	__u32 x;     /* meaning by type                                        */
+	union {
+		__u64 v[7];
+		struct {
+			__u64 addr;  /* of the first page, page aligned         */
+			__u64 ip;    /* user instruction, 0 if unknown          */
+			__u64 span;  /* ns between first and last fault         */
+			__u64 stack; /* stack id, 0 = none                      */
+			__u64 rsvd[3];
+		} fault;
+		struct {
+			__u64 addr;  /* first argument: address, or new brk     */
+			__u64 len;   /* bytes                                   */
+			__s64 ret;   /* return value; address for mmap, mremap, brk */
+			__u64 len2;  /* mremap: new length; brk: the old brk    */
+			/* pages by which the counters of the mm moved between
+			 * entry and exit of the call; other threads' faults in
+			 * that time are in it */
+			__s32 d_anon, d_file, d_shmem, d_swap;
+			__u64 dur;   /* ns                                      */
+		} call;
+		struct {
+			__u64 anon, file, shmem, swap; /* pages              */
+			__u64 lazyfree;                /* pages, MP_UNKNOWN  */
+			__u64 hugetlb;                 /* bytes, MP_UNKNOWN  */
+			__u64 rsvd;
+		} rss;
+		struct {
+			__u64 start, end; /* bytes                              */
+			__u64 off;        /* file offset, bytes                 */
+			__u64 ino;
+			__u64 name;       /* string id, 0 = none                */
+			__u64 dev;        /* major << 20 | minor                */
+			__u64 rsvd;
+		} map;
+		struct {
+			__u64 addr, len; /* bytes                               */
+			__u64 rsvd[5];
+		} pages;
+		struct {
+			__u64 a, b, c;
+			__u64 comm;      /* string id, 0 = none                 */
+			__u64 rsvd[3];
+		} task;
+		struct {
+			__u64 used;      /* bytes of objects, live or not yet found dead */
+			__u64 committed; /* bytes the heap may use without asking */
+			__u64 external;  /* bytes held outside for the heap     */
+			__u64 arrays;    /* ... of which array buffers          */
+			__u64 limit;     /* bytes                               */
+			__u64 goal;      /* bytes: next collection starts there */
+			__u64 live;      /* bytes live after the last major     */
+		} heap;
+		struct {
+			__u64 name;      /* string id                           */
+			__u64 used, committed, resident; /* bytes               */
+			__u64 rsvd[3];
+		} space;
+		struct {
+			__u64 before, after;   /* bytes used                     */
+			__u64 cbefore, cafter; /* bytes committed                */
+			__u64 pause;           /* ns the program stood still     */
+			__u64 start;           /* ns, CLOCK_MONOTONIC            */
+			__u32 reason;          /* string id                      */
+			__u16 source;          /* enum mp_heap_source            */
+			__u16 rsvd;
+		} gc;
+		struct {
+			__u64 addr, len; /* bytes                               */
+			__u64 dur;       /* ns                                  */
+			__u64 source;    /* enum mp_heap_source                 */
+			__u64 name;      /* string id of the space, 0 = none    */
+			__u64 rsvd[2];
+		} range;
+		struct {
+			__u32 id;        /* x = total length in bytes           */
+			__u32 pos;       /* offset of this piece in bytes       */
+			char text[48];   /* MP_STR_CHUNK bytes at most          */
+		} str;
+		struct {
+			__u64 num;       /* number, or string id                */
+			__u64 isstr;     /* 1: num is a string id               */
+			__u64 rsvd[5];
+		} meta;
+	};
+};
+
+#define MP_STR_CHUNK 48
+#define MP_STR_MAX 4096 /* bytes of one interned string */
+
+#if defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
+_Static_assert(sizeof(struct mp_event) == 80, "struct mp_event is a wire format");
+#endif
+
+/*
+ * What BPF puts in the ring besides mp_event: a line of text printed by a
+ * runtime, to be parsed by a source in user space into events of the family.
+ * Told apart from an event by its size and by `type`, which no event uses.
+ */
+#define MP_RAW_TEXT 0x8001
+#define MP_RAW_TEXT_MAX 256
+struct mp_raw_text {
+	__u64 ts;   /* ns, CLOCK_MONOTONIC */
+	__u16 type; /* MP_RAW_TEXT         */
+	__u8 sub;   /* enum mp_heap_source */
+	__u8 flags;
+	__u32 mm;
+	__u32 tid;
+	__u32 len;  /* bytes of text, without the final NUL */
+	char text[MP_RAW_TEXT_MAX];
+};
+
+#endif /* MEMPROF_EVENTS_H */
