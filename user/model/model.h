@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * model.h - the state of what is being watched, as a fold over events.
+ *
+ * Owns: the structs every view reads, and the one function that changes them.
+ * Must not: do I/O, read a clock, know libbpf, curses or /proc. Given the same
+ * events the model is the same, live or replayed; a test that writes events by
+ * hand sees what a user sees.
+ *
+ * Views take `const struct mp_model *` and change nothing. Sizes named *_pages
+ * are counted in MP_PAGE_SIZE, everything else in bytes; times are
+ * CLOCK_MONOTONIC nanoseconds. MP_UNKNOWN marks what no source told.
+ */
+#ifndef MEMPROF_MODEL_H
+#define MEMPROF_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/events.h"
+
+struct mp_pageset; /* resident pages by address: user/model/pageset.h */
+
+/* What a mapping is used for, as far as its shape tells. */
+enum mp_class {
+	MP_CLS_HEAP = 0,   /* pages of a garbage-collected heap           */
+	MP_CLS_BRK = 1,    /* [heap]: the program break                   */
+	MP_CLS_ARENA = 2,  /* a glibc malloc arena other than the main    */
+	MP_CLS_STACK = 3,  /* main or thread stack                        */
+	MP_CLS_ANON = 4,   /* other private anonymous memory              */
+	MP_CLS_FILE = 5,   /* a mapped file                               */
+	MP_CLS_SHMEM = 6,  /* shared memory, memfd, shared anonymous      */
+	MP_CLS_SPECIAL = 7,/* [vdso] and the like                         */
+	MP_CLS_MAX = 8,
+};
+
+struct mp_mapping {
+	uint64_t start, end; /* bytes, [start, end)                       */
+	uint64_t off, ino, dev;
+	uint32_t bits;       /* enum mp_map_bits                          */
+	uint32_t name;       /* string id, 0 = none                       */
+	enum mp_class cls;
+	uint64_t resident;   /* pages                                     */
+	uint64_t faults;     /* pages faulted in it since it was seen     */
+	uint64_t released;   /* pages dropped by calls                    */
+	uint64_t refaulted;  /* pages faulted again after such a drop     */
+	uint64_t last_ts;    /* last fault, release or change             */
+};
+
+/*
+ * Where RSS goes, in bytes. Invariant (mp_account_check):
+ *   rss == live_heap + free_heap_resident + arenas + brk + stacks +
+ *          other_anon + file + shmem + unknown
+ * `unknown` is signed: below zero when the pages the model believes resident
+ * are more than the kernel counts. lazy_heap and swap stand beside RSS.
+ */
+struct mp_account {
+	int64_t rss;
+	int64_t live_heap;          /* min(used by objects, heap pages resident) */
+	int64_t free_heap_resident; /* heap pages resident above that            */
+	int64_t arenas, brk, stacks, other_anon;
+	int64_t file, shmem;
+	int64_t unknown;
+	int64_t lazy_heap; /* committed by the heap, not resident */
+	int64_t swap;
+	bool heap_known;   /* a heap source exists; else live and free are 0 */
+};
+
+struct mp_rss {
+	uint64_t anon, file, shmem, swap; /* pages */
+	uint64_t lazyfree;                /* pages, or MP_UNKNOWN */
+	uint64_t ts;
+};
+
+struct mp_callstat {
+	uint64_t calls, failed;
+	uint64_t bytes;    /* asked for, of calls that succeeded */
+	int64_t rss_delta; /* bytes the counters moved           */
+	uint64_t dropped;  /* pages the model saw leave          */
+	uint64_t dur;      /* ns                                 */
+};
+
+/* Start, highest and last value of a figure; MP_UNKNOWN until first seen. */
+struct mp_range {
+	uint64_t start, max, end;
+};
+
+#define MP_SPACES_MAX 16
+struct mp_space {
+	uint32_t name;                      /* string id                */
+	uint64_t used, committed, resident; /* bytes or MP_UNKNOWN      */
+};
+
+struct mp_heap {
+	bool present;
+	uint64_t ts;                  /* of the last figures            */
+	uint64_t used, committed, external, arrays, limit, goal, live;
+	struct mp_range r_used, r_committed, r_external;
+	unsigned n_spaces;
+	struct mp_space spaces[MP_SPACES_MAX];
+};
+
+/*
+ * One collection and what became of the memory it freed. Releases are credited
+ * to the oldest collection that still has freed bytes out (first freed, first
+ * returned), see pairing.c.
+ */
+struct mp_gc {
+	uint64_t ts;      /* end */
+	uint64_t start;
+	uint64_t pause;   /* ns */
+	uint64_t before, after, cbefore, cafter; /* bytes or MP_UNKNOWN */
+	uint32_t reason;  /* string id */
+	uint8_t kind;     /* enum mp_gc_kind */
+	uint8_t source;   /* enum mp_heap_source */
+	uint64_t freed;   /* bytes: before - after                      */
+	uint64_t returned;/* bytes given back by calls, credited here   */
+	uint64_t rss_fell;/* bytes RSS moved down in those calls        */
+	uint64_t returned_ts; /* of the last such call, 0 = none yet    */
+	uint64_t refaulted;   /* bytes of those touched again           */
+};
+
+/* Figures of a stretch of time. Bands are the last value in the stretch. */
+struct mp_point {
+	uint64_t ts;  /* start of the stretch */
+	/* bands, bytes; rss is the sum of live..unknown (account invariant) */
+	int64_t rss, live, free_res, arenas, brk, stacks, other, file, shmem, unknown;
+	int64_t rss_min, rss_max;
+	uint64_t used, committed, external; /* bytes, MP_UNKNOWN without heap  */
+	uint64_t owed;                      /* bytes freed, not returned       */
+	/* what happened in the stretch */
+	uint32_t faults;        /* pages faulted            */
+	uint32_t gc_minor, gc_major;
+	uint64_t gc_pause;      /* ns                       */
+	uint32_t madvise, mmap, munmap, brk_calls;
+	uint64_t madvise_pages; /* pages dropped by madvise */
+	uint64_t munmap_pages;  /* ... by munmap and brk    */
+	uint64_t mmap_bytes;
+	uint32_t forks, lost;
+	uint32_t note;          /* string id of the last note, 0 = none */
+};
+
+/*
+ * The timeline holds at most MP_TL_MAX points of equal width. When it is full
+ * neighbours are merged and the width doubles: an hour costs what a minute does.
+ */
+#define MP_TL_MAX 16384
+#define MP_TL_WIDTH0 10000000ULL /* ns: the finest width */
+struct mp_timeline {
+	uint64_t start; /* ns of point 0 */
+	uint64_t width; /* ns */
+	size_t n;
+	struct mp_point *p;
+};
+
+#define MP_ADVICE_MAX 32 /* madvise numbers above are counted in the last slot */
+#define MP_GC_MAX 65536  /* collections kept; older ones are only counted      */
+
+struct mp_proc {
+	uint32_t mm;      /* current mm id                       */
+	uint32_t tgid;
+	uint32_t comm;    /* string id                           */
+	uint32_t exe;     /* string id                           */
+	bool exited;
+	int wait_status;  /* as wait(2) gives it, when exited    */
+	bool launched;    /* started by memprof                  */
+	uint64_t start_ts, exit_ts;
+	uint64_t forks, threads_started;
+
+	struct mp_rss rss;
+	bool rss_known;
+	struct mp_range r_rss; /* bytes */
+
+	struct mp_pageset *pages;
+	uint64_t cls_pages[MP_CLS_MAX]; /* resident pages by class; sum == pageset count - orphans */
+	uint64_t orphan_pages;          /* resident by events, in no mapping known */
+	size_t n_maps;
+	struct mp_mapping **maps;       /* sorted by start */
+	bool maps_known;                /* a snapshot has been folded in */
+	uint64_t maps_ts;               /* of that snapshot */
+	uint64_t vma_calls;             /* calls that changed mappings, ever */
+
+	uint64_t faults, faults_user, faults_kernel, faults_write, faults_present;
+	uint64_t pages_added;           /* pages that became resident by faults */
+	struct mp_callstat calls[MP_CALL_MAX];
+	struct mp_callstat advice[MP_ADVICE_MAX];
+
+	struct mp_heap heaps[MP_SRC_MAX];
+	size_t n_ranges;                /* address ranges that heaps said are theirs */
+	struct mp_heap_range {
+		uint64_t start, end;
+		uint8_t source;
+	} *ranges;
+
+	uint64_t gc_minor, gc_major;    /* ever */
+	uint64_t gc_pause;              /* ns, sum */
+	size_t n_gcs, gc_dropped;
+	struct mp_gc *gcs;              /* oldest first */
+	size_t gc_unpaid;               /* first collection with freed bytes still out */
+	uint64_t owed, owed_max;        /* bytes */
+
+	struct mp_timeline tl;
+};
+
+struct mp_probe {
+	bool known;
+	uint8_t rung;      /* enum mp_rung           */
+	int err;           /* -errno when absent     */
+	uint32_t why;      /* string id, 0 = nothing */
+};
+
+struct mp_model {
+	uint64_t now;      /* ts of the last event folded              */
+	uint64_t start;    /* ts of the first                          */
+	uint64_t events;   /* folded                                   */
+	uint64_t lost[MP_LOSS_MAX];
+	uint64_t lost_total;
+	struct mp_probe probes[MP_FEAT_MAX];
+	uint64_t meta[MP_META_MAX]; /* numbers or string ids, MP_UNKNOWN */
+	size_t n_procs;
+	struct mp_proc **procs;     /* in the order they were seen; 0 is the first target */
+	size_t n_strs;
+	char **strs;                /* by id; 0 is never used          */
+	/* mm id -> proc index, growing array */
+	size_t n_mm;
+	uint32_t *mm_proc;          /* index + 1, 0 = none             */
+	struct mp_snapshot *snap;   /* a mapping snapshot being built  */
+};
+
+/* Creates an empty model; NULL when memory is out. */
+struct mp_model *mp_model_new(void);
+/* Accepts NULL and half-built models. */
+void mp_model_free(struct mp_model *m);
+
+/*
+ * The fold: one event into the state. Returns 0, -ENOMEM, or -EINVAL for an
+ * event that cannot be (an unknown type is no error: it is counted and passed
+ * over, so that an old reader survives a new recording).
+ */
+int mp_model_fold(struct mp_model *m, const struct mp_event *e);
+
+/*
+ * The state as events: folding them into an empty model gives a model that is
+ * equal in everything but the timeline's past. This is what a keyframe stores.
+ * Calls emit for each; stops at its first non-zero result and returns it.
+ */
+int mp_model_dump(const struct mp_model *m,
+		  int (*emit)(void *ctx, const struct mp_event *e), void *ctx);
+
+/*
+ * A digest over all state that a keyframe must restore. Two models with equal
+ * digests show the same screen. For tests of replay and keyframes.
+ */
+uint64_t mp_model_digest(const struct mp_model *m);
+
+/* String by id; "" for 0, "?" for an id never defined. Raw bytes from outside:
+ * clean with mp_clean() before they meet a terminal. */
+const char *mp_str(const struct mp_model *m, uint32_t id);
+
+/* The process of an mm id, or NULL. */
+struct mp_proc *mp_model_proc(const struct mp_model *m, uint32_t mm);
+/* The first target, or NULL: what a view of one process shows. */
+const struct mp_proc *mp_model_main(const struct mp_model *m);
+/* Resident bytes by the kernel's counters. */
+uint64_t mp_proc_rss(const struct mp_proc *p);
+/* The mapping holding addr, or NULL. */
+struct mp_mapping *mp_proc_find(const struct mp_proc *p, uint64_t addr);
+/* Resident pages in [start, end), by the model. */
+uint64_t mp_proc_resident(const struct mp_proc *p, uint64_t start, uint64_t end);
+/* The heap whose figures the account uses (the first present), or NULL. */
+const struct mp_heap *mp_proc_heap(const struct mp_proc *p, enum mp_heap_source *src);
+
+/* The account now. */
+void mp_account(const struct mp_proc *p, struct mp_account *a);
+/* True when the account's equation holds. */
+bool mp_account_check(const struct mp_account *a);
+
+/* Human names of wire numbers; never NULL. */
+const char *mp_class_name(enum mp_class c);
+const char *mp_call_name(unsigned call);
+const char *mp_advice_name(unsigned advice);
+const char *mp_gc_kind_name(unsigned kind);
+const char *mp_source_name(unsigned src);
+const char *mp_loss_name(unsigned cause);
+const char *mp_feature_name(unsigned feat);
+const char *mp_rung_name(unsigned rung);
+
+/* Timeline: the point that covers ts, clamped to the ends; NULL when empty. */
+const struct mp_point *mp_tl_at(const struct mp_timeline *tl, uint64_t ts);
+/*
+ * Folds the points that overlap [t0, t1) into one: bands of the last, min of
+ * rss_min, max of rss_max, sums of counts. False when there is none.
+ */
+bool mp_tl_merge(const struct mp_timeline *tl, uint64_t t0, uint64_t t1, struct mp_point *out);
+
+#endif /* MEMPROF_MODEL_H */
