@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * dump.h - one event as one line of text: what `memprof dump` prints.
+ *
+ * Owns: the line's shape, for every event type. Must not: fold, interpret or
+ * leave anything out; a type it does not know is printed as raw words.
+ */
+#ifndef MEMPROF_VIEW_DUMP_H
+#define MEMPROF_VIEW_DUMP_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "user/model/model.h"
+
+/*
+ * Writes
+ *   SECONDS TYPE[.SUB] mm=N tid=N KEY=VALUE...
+ * SECONDS count from t0, with 9 digits; numbers carry their unit; unknown is
+ * "?"; string ids are resolved with `names` (NULL: printed as "#id"), quoted and
+ * cleaned. 0 or -EIO: an earlier or this write failed.
+ */
+int mp_dump_event(FILE *f, const struct mp_event *e, uint64_t t0, const struct mp_model *names);
+
+/* "fault", "call", ...; NULL for a type that has no name. */
+const char *mp_dump_type(unsigned type);
+
+#endif /* MEMPROF_VIEW_DUMP_H */
