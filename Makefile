@@ -97,7 +97,7 @@ deps-bench: ; $(Q)tools/deps.sh $(DEPS_BUILD) $(DEPS_BENCH)
 # --- the kernel side ----------------------------------------------------------
 $(B)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h)
 	@mkdir -p $(@D)
-	$(call msg,BPF,$@)$(CLANG) -std=gnu11 -g -O2 $(WARN) -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -I. -c $< -o $@
+	$(call msg,BPF,$@)$(CLANG) -std=gnu11 -g -O2 $(WARN) -Wno-unused-parameter -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -I. -c $< -o $@
 
 $(B)/bpf/%.skel.h: $(B)/bpf/%.bpf.o
 	$(call msg,SKEL,$@)$(BPFTOOL) gen skeleton $< name $*_bpf > $@

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * core.bpf.h - what every probe shares: configuration, the table of targets,
+ * the ring, losses by cause, the RSS counters of an mm.
+ *
+ * Identity is the mm, not the pid: threads share it, exec replaces it, and
+ * others (khugepaged, a forking parent) change it from outside.
+ */
+#ifndef MEMPROF_CORE_BPF_H
+#define MEMPROF_CORE_BPF_H
+
+#include "bpf/vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+#include "bpf/events.h"
+#include "bpf/shared.h"
+
+/* Set before load, constant afterwards: the verifier prunes on them. */
+const volatile u32 cfg_ncpu = 1;         /* possible CPUs                    */
+const volatile u8 cfg_have_task_btf = 0; /* bpf_get_current_task_btf (5.11)  */
+const volatile u8 cfg_follow_forks = 0;
+const volatile u64 cfg_rss_every = 5000000; /* ns between RSS events of faults */
+const volatile u32 cfg_ring_wake = 1 << 20; /* bytes waiting that wake the reader */
+
+/* Shared with user space through the mapped .bss. */
+struct mp_shared shared;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MP_TARGETS_MAX);
+	__type(key, u64); /* struct mm_struct * */
+	__type(value, struct mp_target);
+} targets SEC(".maps");
+
+/* tgid -> mm id and what to do at exec; how a new mm of a known process is
+ * recognised when the old one is already gone. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MP_TARGETS_MAX);
+	__type(key, u32);
+	__type(value, struct mp_watch);
+} watched SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 16 << 20); /* resized before load */
+} ring SEC(".maps");
+
+/* The offsets of each CPU's area; absent (0) where kallsyms are hidden, and
+ * then the per-CPU parts of the counters cannot be summed. */
+extern const void __per_cpu_offset __ksym __weak;
+
+static __always_inline void lose(u32 cause, u64 events, u64 faults)
+{
+	if (cause < MP_LOSS_MAX) {
+		__sync_fetch_and_add(&shared.lost[cause], events);
+		__sync_fetch_and_add(&shared.lost_faults[cause], faults);
+	}
+}
+
+static __always_inline u64 wake_flags(void)
+{
+	return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > cfg_ring_wake ? BPF_RB_FORCE_WAKEUP
+									   : BPF_RB_NO_WAKEUP;
+}
+
+/* Reserves a zeroed event, or counts the loss (`faults` of them) by cause. */
+static __always_inline struct mp_event *event_new(u16 type, u64 ts, u32 mm, u32 tid, u64 faults)
+{
+	struct mp_event *e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
+
+	if (!e) {
+		lose(MP_LOSS_RING_FULL, 1, faults);
+		return NULL;
+	}
+	__builtin_memset(e, 0, sizeof(*e));
+	e->ts = ts;
+	e->type = type;
+	e->mm = mm;
+	e->tid = tid;
+	return e;
+}
+
+static __always_inline void event_send(struct mp_event *e)
+{
+	bpf_ringbuf_submit(e, wake_flags());
+}
+
+static __always_inline struct task_struct *current_task(void)
+{
+	return (struct task_struct *)bpf_get_current_task();
+}
+
+static __always_inline u64 task_mm(struct task_struct *t)
+{
+	return (u64)BPF_CORE_READ(t, mm);
+}
+
+/* The target an mm belongs to. With one target (the usual case) this is one
+ * compare, which is also all that other processes' faults pay. */
+static __always_inline struct mp_target *target_of(u64 mm)
+{
+	u64 only = shared.only_mm;
+
+	if (!mm || (only && mm != only))
+		return NULL;
+	return bpf_map_lookup_elem(&targets, &mm);
+}
+
+static __always_inline u32 target_add(u64 mm, u32 tgid, u32 id)
+{
+	struct mp_target t = { .id = id, .tgid = tgid };
+
+	if (!id)
+		t.id = __sync_fetch_and_add(&shared.next_id, 1);
+	if (bpf_map_update_elem(&targets, &mm, &t, BPF_ANY)) {
+		lose(MP_LOSS_TARGETS, 1, 0);
+		return 0;
+	}
+	/* A second target switches the short cut off before it can be missed. */
+	shared.only_mm = __sync_fetch_and_add(&shared.n_targets, 1) == 0 ? mm : 0;
+	return t.id;
+}
+
+/* --- RSS counters ------------------------------------------------------------ */
+
+static __always_inline s64 percpu_sum(s64 count, s32 *per_cpu)
+{
+	const unsigned long *offs = (const unsigned long *)&__per_cpu_offset;
+
+	for (u32 i = 0; i < cfg_ncpu && i < MP_CPUS_MAX; i++) {
+		unsigned long off = 0;
+		s32 v = 0;
+
+		bpf_probe_read_kernel(&off, sizeof(off), offs + i);
+		bpf_probe_read_kernel(&v, sizeof(v), (void *)per_cpu + off);
+		count += v;
+	}
+	return count;
+}
+
+/*
+ * Reads the counters of an mm in pages: [0] file, [1] anon, [2] swap, [3] shmem
+ * (MM_FILEPAGES ... in linux/mm_types_task.h). False where this kernel hides
+ * them. Exact from 6.2 (per-CPU parts summed). Up to 6.1 each thread holds back
+ * up to 64 faults; the calling thread's own are added, so a call's delta is
+ * exact for it.
+ */
+static __always_inline bool rss_read(u64 mm_addr, s64 out[4])
+{
+	if (bpf_core_type_exists(struct mm_rss_stat)) {
+		struct mm_struct___split *mm = (void *)mm_addr;
+		struct task_struct *t = current_task();
+		bool own = task_mm(t) == mm_addr;
+
+		for (int i = 0; i < 4; i++) {
+			int cached = 0;
+
+			out[i] = BPF_CORE_READ(mm, rss_stat.count[i].counter);
+			if (own && bpf_core_field_exists(struct task_struct___split, rss_stat))
+				cached = BPF_CORE_READ((struct task_struct___split *)t,
+						       rss_stat.count[i]);
+			out[i] += cached;
+		}
+		return true;
+	}
+	if (!&__per_cpu_offset)
+		return false;
+	struct mm_struct *mm = (void *)mm_addr;
+
+	for (int i = 0; i < 4; i++)
+		out[i] = percpu_sum(BPF_CORE_READ(mm, rss_stat[i].count),
+				    BPF_CORE_READ(mm, rss_stat[i].counters));
+	return true;
+}
+
+static __always_inline u64 not_negative(s64 v)
+{
+	return v > 0 ? v : 0;
+}
+
+static __always_inline void rss_event(struct mp_target *t, const s64 rss[4], u64 now)
+{
+	struct mp_event *e = event_new(MP_EV_RSS, now, t->id, 0, 0);
+
+	if (!e)
+		return;
+	e->sub = MP_RSS_KERNEL;
+	e->rss.file = not_negative(rss[0]);
+	e->rss.anon = not_negative(rss[1]);
+	e->rss.swap = not_negative(rss[2]);
+	e->rss.shmem = not_negative(rss[3]);
+	e->rss.lazyfree = MP_UNKNOWN;
+	e->rss.hugetlb = MP_UNKNOWN;
+	t->rss_ts = now;
+	event_send(e);
+}
+
+/* An RSS event if the last one of this mm is old enough. */
+static __always_inline void rss_maybe(struct mp_target *t, u64 mm, u64 now)
+{
+	s64 rss[4];
+
+	if (now - t->rss_ts < cfg_rss_every || !rss_read(mm, rss))
+		return;
+	rss_event(t, rss, now);
+}
+
+#endif /* MEMPROF_CORE_BPF_H */

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * fault.bpf.h - page faults, coalesced into runs.
+ *
+ * A first touch of 600 MB is 153,600 faults in address order; one record each
+ * would cost more than the fault's own bookkeeping deserves. Faults of one
+ * thread on consecutive pages with the same kind and instruction become one
+ * record. A run is closed by a fault that does not continue it, by a call that
+ * can drop pages, and by the reader (flush_runs), so nothing stays hidden here.
+ *
+ * Rungs: tp_btf and classic tracepoints on exceptions:page_fault_{user,kernel}
+ * (raw exceptions, x86), and the page-faults software event, which every
+ * architecture has but which does not tell reads from writes.
+ */
+#ifndef MEMPROF_FAULT_BPF_H
+#define MEMPROF_FAULT_BPF_H
+
+#include "bpf/core.bpf.h"
+
+/* x86 page fault error code, arch/x86/include/asm/trap_pf.h */
+#define PF_PROT (1 << 0)
+#define PF_WRITE (1 << 1)
+#define PF_INSTR (1 << 4)
+
+static __always_inline u8 fault_kind(u64 error_code)
+{
+	return (error_code & PF_WRITE ? MP_FAULT_WRITE : 0) |
+	       (error_code & PF_PROT ? MP_FAULT_PRESENT : 0) |
+	       (error_code & PF_INSTR ? MP_FAULT_INSTR : 0);
+}
+
+static __always_inline void run_send(struct mp_run *r)
+{
+	struct mp_event *e = event_new(MP_EV_FAULT, r->last_ts, r->mm, r->tid, r->n);
+
+	if (e) {
+		e->sub = r->kind;
+		e->x = r->n;
+		e->fault.addr = r->next - (u64)r->n * MP_PAGE_SIZE;
+		e->fault.ip = r->ip;
+		e->fault.span = r->last_ts - r->first_ts;
+		event_send(e);
+	}
+	r->n = 0;
+}
+
+static __always_inline void run_begin(struct mp_run *r, u32 mm, u32 tid, u64 page, u64 ip, u8 kind,
+				      u64 now)
+{
+	r->mm = mm;
+	r->tid = tid;
+	r->next = page + MP_PAGE_SIZE;
+	r->first_ts = now;
+	r->last_ts = now;
+	r->ip = ip;
+	r->kind = kind;
+	r->epoch = shared.epoch;
+	r->n = 1;
+}
+
+static __always_inline int on_fault(u64 address, u64 ip, u8 kind)
+{
+	struct task_struct *task = current_task();
+	u64 mm = task_mm(task);
+	struct mp_target *t = target_of(mm);
+
+	if (!t)
+		return 0;
+	u32 cpu = bpf_get_smp_processor_id();
+	struct mp_run *r = &shared.runs[cpu & (MP_CPUS_MAX - 1)];
+	u32 tid = (u32)bpf_get_current_pid_tgid();
+	u64 page = address & ~(MP_PAGE_SIZE - 1);
+	u64 now = bpf_ktime_get_ns();
+
+	if (r->busy) { /* the same CPU is inside a probe: only an interrupt gets here */
+		lose(MP_LOSS_BUSY, 1, 1);
+		return 0;
+	}
+	r->busy = 1;
+	barrier();
+	if (r->n && page == r->next && r->tid == tid && r->ip == ip && r->kind == kind &&
+	    r->epoch == shared.epoch && r->mm == t->id) {
+		r->next = page + MP_PAGE_SIZE;
+		r->last_ts = now;
+		r->n++;
+	} else {
+		if (r->n)
+			run_send(r);
+		rss_maybe(t, mm, now);
+		run_begin(r, t->id, tid, page, ip, kind, now);
+	}
+	barrier();
+	r->busy = 0;
+	return 0;
+}
+
+/* A fault raised in kernel mode. Where page faults are disabled the kernel only
+ * asks whether the page is there (a nofault copy) and none is brought in. */
+static __always_inline int on_kernel_fault(u64 address, u8 kind)
+{
+	struct task_struct *task = current_task();
+
+	if ((s64)address < 0) /* a kernel address: vmalloc, not the target's memory */
+		return 0;
+	if (BPF_CORE_READ(task, pagefault_disabled))
+		return 0;
+	return on_fault(address, 0, kind | MP_FAULT_KERNEL);
+}
+
+SEC("tp_btf/page_fault_user")
+int BPF_PROG(pf_user_btf, unsigned long address, struct pt_regs *regs, unsigned long error_code)
+{
+	return on_fault(address, PT_REGS_IP(regs), fault_kind(error_code));
+}
+
+SEC("tp_btf/page_fault_kernel")
+int BPF_PROG(pf_kernel_btf, unsigned long address, struct pt_regs *regs, unsigned long error_code)
+{
+	return on_kernel_fault(address, fault_kind(error_code));
+}
+
+SEC("tracepoint/exceptions/page_fault_user")
+int pf_user_tp(struct tp_exceptions *ctx)
+{
+	return on_fault(ctx->address, ctx->ip, fault_kind(ctx->error_code));
+}
+
+SEC("tracepoint/exceptions/page_fault_kernel")
+int pf_kernel_tp(struct tp_exceptions *ctx)
+{
+	return on_kernel_fault(ctx->address, fault_kind(ctx->error_code));
+}
+
+SEC("perf_event")
+int pf_perf(struct bpf_perf_event_data *ctx)
+{
+	u64 ip = PT_REGS_IP(&ctx->regs);
+
+	if ((s64)ip < 0)
+		return on_kernel_fault(ctx->addr, MP_FAULT_NOKIND);
+	return on_fault(ctx->addr, ip, MP_FAULT_NOKIND);
+}
+
+/*
+ * Closes the run open on the CPU it runs on; called by the reader through
+ * BPF_PROG_TEST_RUN on each CPU (5.10). Returns 1 when a probe was half way
+ * there: try again.
+ */
+SEC("raw_tp")
+int flush_runs(void *ctx)
+{
+	u32 cpu = bpf_get_smp_processor_id();
+	struct mp_run *r = &shared.runs[cpu & (MP_CPUS_MAX - 1)];
+
+	if (r->busy)
+		return 1;
+	r->busy = 1;
+	barrier();
+	if (r->n)
+		run_send(r);
+	barrier();
+	r->busy = 0;
+	return 0;
+}
+
+#endif /* MEMPROF_FAULT_BPF_H */

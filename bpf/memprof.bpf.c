@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * memprof.bpf.c - the kernel side as one object. What it consists of:
+ *   core.bpf.h   targets, ring, losses, RSS counters
+ *   fault.bpf.h  page faults as runs
+ *   call.bpf.h   mmap, munmap, mremap, brk, madvise, process_madvise, mprotect
+ *   task.bpf.h   fork, exec, exit, exit_mmap, finding a running process
+ *   heap.bpf.h   lines of runtimes' collectors
+ * Which programs are loaded is decided by the ladder in user/live/probes.c.
+ */
+#include "bpf/core.bpf.h"
+#include "bpf/fault.bpf.h"
+#include "bpf/call.bpf.h"
+#include "bpf/task.bpf.h"
+#include "bpf/heap.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * shared.h - memory shared between the probes and their loader: map values and
+ * the mapped .bss. Data only. Not a wire format: both sides are built together.
+ */
+#ifndef MEMPROF_SHARED_H
+#define MEMPROF_SHARED_H
+
+#include "bpf/events.h"
+
+#define MP_CPUS_MAX 512 /* runs are kept per CPU up to here, single above */
+#define MP_TARGETS_MAX 4096
+#define MP_INFLIGHT_MAX 16384 /* threads inside a watched call at once */
+
+struct mp_target {
+	__u32 id;   /* mm id, as in events */
+	__u32 tgid;
+	__u64 rss_ts; /* ns: last RSS event */
+};
+
+struct mp_watch {
+	__u32 mm_id;   /* 0: becomes a target at its next exec */
+	__u32 flags;
+	__u64 mm;      /* struct mm_struct *, 0 before that exec */
+};
+
+/*
+ * A run being built on one CPU. Touched only by probes on that CPU and by the
+ * flush program, which runs on it too; `busy` keeps the flush (an interrupt)
+ * out of a probe that is half way.
+ */
+struct mp_run {
+	__u32 busy;
+	__u32 n;      /* faults in it; 0 = none open */
+	__u64 next;   /* address that would continue it */
+	__u64 first_ts, last_ts;
+	__u64 ip;
+	__u32 mm, tid;
+	__u32 epoch;  /* shared.epoch when it was begun */
+	__u8 kind;
+	__u8 pad[3];
+	__u64 pad2;
+} __attribute__((aligned(64)));
+
+struct mp_inflight {
+	__u64 ts;
+	__u64 mm;     /* struct mm_struct * */
+	__u64 addr, len, len2;
+	__u64 old_brk;
+	__s64 rss[4];
+	__u32 x;
+	__u8 call;
+	__u8 flags;
+	__u8 pad[2];
+	__u64 mm2;    /* process_madvise: the mm it works on */
+};
+
+struct mp_shared {
+	__u64 only_mm;   /* the target when there is exactly one, else 0 */
+	__u32 n_targets;
+	__u32 next_id;   /* next mm id */
+	__u32 epoch;     /* moves with every call that can drop pages: no run
+			  * spans such a call */
+	__u32 attach_tgid; /* argument of the task iterator */
+	__u32 attach_found;
+	__u32 pad;
+	__u64 lost[MP_LOSS_MAX];
+	__u64 lost_faults[MP_LOSS_MAX];
+	struct mp_run runs[MP_CPUS_MAX];
+};
+
+#endif /* MEMPROF_SHARED_H */

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * task.bpf.h - the life of a target: fork, exec, exit, the end of its mm, and
+ * the iterator that finds the mm of a running process.
+ */
+#ifndef MEMPROF_TASK_BPF_H
+#define MEMPROF_TASK_BPF_H
+
+#include "bpf/core.bpf.h"
+
+static __always_inline void task_event(u8 op, u32 mm, u32 tid, u64 a, u64 b)
+{
+	struct mp_event *e = event_new(MP_EV_TASK, bpf_ktime_get_ns(), mm, tid, 0);
+
+	if (!e)
+		return;
+	e->sub = op;
+	e->task.a = a;
+	e->task.b = b;
+	event_send(e);
+}
+
+static __always_inline void on_fork(struct task_struct *parent, struct task_struct *child)
+{
+	u64 mm = task_mm(parent), child_mm = task_mm(child);
+	struct mp_target *t = target_of(mm);
+	u32 tgid, id = 0;
+
+	if (!t)
+		return;
+	tgid = BPF_CORE_READ(child, tgid);
+	if (tgid == (u32)BPF_CORE_READ(parent, tgid)) {
+		task_event(MP_TASK_THREAD, t->id, BPF_CORE_READ(parent, pid),
+			   BPF_CORE_READ(child, pid), 0);
+		return;
+	}
+	if (cfg_follow_forks && child_mm && child_mm != mm) {
+		struct mp_watch w = { .mm = child_mm };
+
+		w.mm_id = id = target_add(child_mm, tgid, 0);
+		bpf_map_update_elem(&watched, &tgid, &w, BPF_ANY);
+	}
+	task_event(MP_TASK_FORK, t->id, BPF_CORE_READ(parent, pid), tgid, id);
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(fork_btf, struct task_struct *parent, struct task_struct *child)
+{
+	on_fork(parent, child);
+	return 0;
+}
+
+/* The classic tracepoint carries numbers only: a child cannot be followed. */
+SEC("tracepoint/sched/sched_process_fork")
+int fork_tp(struct tp_sched_fork *ctx)
+{
+	u64 mm = task_mm(current_task());
+	struct mp_target *t = target_of(mm);
+
+	if (t)
+		task_event(MP_TASK_FORK, t->id, (u32)bpf_get_current_pid_tgid(), ctx->child_pid, 0);
+	return 0;
+}
+
+/* exec: the process is known by its tgid, its new mm is current's. */
+static __always_inline int on_exec(void)
+{
+	struct task_struct *task = current_task();
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct mp_watch *w = bpf_map_lookup_elem(&watched, &tgid);
+	u64 mm = task_mm(task);
+	u32 old, id;
+
+	if (!w)
+		return 0;
+	old = w->mm_id;
+	if (w->mm)
+		bpf_map_delete_elem(&targets, &w->mm);
+	if (w->mm && w->mm == shared.only_mm) {
+		shared.only_mm = 0;
+		shared.n_targets = 0;
+	}
+	id = target_add(mm, tgid, 0);
+	w->mm_id = id;
+	w->mm = mm;
+	if (id)
+		task_event(MP_TASK_EXEC, id, tgid, old, tgid);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(exec_btf, struct task_struct *p, pid_t old_pid, struct linux_binprm *bprm)
+{
+	return on_exec();
+}
+
+SEC("tracepoint/sched/sched_process_exec")
+int exec_tp(void *ctx)
+{
+	return on_exec();
+}
+
+/* The last thread of a watched process goes. Its mm may be gone already. */
+static __always_inline int on_exit(void)
+{
+	struct task_struct *task = current_task();
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct mp_watch *w = bpf_map_lookup_elem(&watched, &tgid);
+
+	if (!w || BPF_CORE_READ(task, signal, live.counter) != 0)
+		return 0;
+	if (w->mm_id)
+		task_event(MP_TASK_EXIT, w->mm_id, (u32)bpf_get_current_pid_tgid(),
+			   (u32)BPF_CORE_READ(task, exit_code), tgid);
+	bpf_map_delete_elem(&watched, &tgid);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(exit_btf, struct task_struct *p)
+{
+	return on_exit();
+}
+
+SEC("tracepoint/sched/sched_process_exit")
+int exit_tp(void *ctx)
+{
+	return on_exit();
+}
+
+/* The address space is gone (tracepoint since 5.18). From here its struct may
+ * be used for another process: forget it. */
+SEC("tp_btf/exit_mmap")
+int BPF_PROG(exit_mmap_btf, struct mm_struct *mm)
+{
+	u64 key = (u64)mm;
+	struct mp_target *t = target_of(key);
+
+	if (!t)
+		return 0;
+	task_event(MP_TASK_MM_EXIT, t->id, (u32)bpf_get_current_pid_tgid(), 0, 0);
+	bpf_map_delete_elem(&targets, &key);
+	return 0;
+}
+
+/* Makes the process shared.attach_tgid a target. */
+SEC("iter/task")
+int find_mm(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	u32 tgid = shared.attach_tgid;
+	struct mp_watch w = {};
+	u64 mm;
+
+	if (!task || (u32)BPF_CORE_READ(task, tgid) != tgid || shared.attach_found)
+		return 0;
+	mm = task_mm(task);
+	if (!mm) /* a kernel thread, or a thread that is gone half way */
+		return 0;
+	w.mm = mm;
+	w.mm_id = target_add(mm, tgid, 0);
+	if (!w.mm_id)
+		return 0;
+	bpf_map_update_elem(&watched, &tgid, &w, BPF_ANY);
+	shared.attach_found = w.mm_id;
+	return 0;
+}
+
+#endif /* MEMPROF_TASK_BPF_H */

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * pageset.c - see pageset.h.
+ *
+ *   top:   sorted array of regions, one per 16 GiB that was ever touched
+ *   mid:   8192 chunk pointers, and how many pages are resident below
+ *   chunk: 2 MiB: 512 resident bits, 512 dropped bits, and their count
+ *
+ * Invariants (checked by pageset_check in the unit tests through the public
+ * counts): chunk.n == popcount(res); region.n == sum of chunk.n; total == sum
+ * of region.n; no page is both resident and dropped.
+ */
+#include "user/model/pageset.h"
+
+#include <stdbool.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf/events.h"
+#include "user/util/util.h"
+
+#define CHUNK_SHIFT 21
+#define CHUNK_PAGES 512u
+#define REGION_SHIFT 34
+#define REGION_CHUNKS (1u << (REGION_SHIFT - CHUNK_SHIFT))
+
+struct chunk {
+	uint64_t res[CHUNK_PAGES / 64];
+	uint64_t drop[CHUNK_PAGES / 64];
+	uint32_t n; /* resident */
+	uint32_t nd; /* dropped */
+};
+
+struct region {
+	uint64_t base; /* address >> REGION_SHIFT */
+	uint64_t n;    /* resident pages */
+	uint64_t nd;   /* dropped pages */
+	struct chunk *chunk[REGION_CHUNKS];
+};
+
+struct mp_pageset {
+	struct region **reg; /* sorted by base */
+	size_t n_reg, cap_reg;
+	size_t last;         /* where the last look-up ended */
+	uint64_t total;
+};
+
+struct mp_pageset *mp_pageset_new(void)
+{
+	return calloc(1, sizeof(struct mp_pageset));
+}
+
+void mp_pageset_reset(struct mp_pageset *s)
+{
+	for (size_t i = 0; i < s->n_reg; i++) {
+		for (size_t c = 0; c < REGION_CHUNKS; c++)
+			free(s->reg[i]->chunk[c]);
+		free(s->reg[i]);
+	}
+	s->n_reg = 0;
+	s->last = 0;
+	s->total = 0;
+}
+
+void mp_pageset_free(struct mp_pageset *s)
+{
+	if (!s)
+		return;
+	mp_pageset_reset(s);
+	free(s->reg);
+	free(s);
+}
+
+/* Index of the first region with base >= b. */
+static size_t region_lower(const struct mp_pageset *s, uint64_t b)
+{
+	size_t lo = 0, hi = s->n_reg;
+
+	while (lo < hi) { /* invariant: base[i] < b for i < lo, >= b for i >= hi */
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (s->reg[mid]->base < b)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static struct region *region_find(const struct mp_pageset *s, uint64_t b)
+{
+	size_t i = s->last;
+
+	if (i < s->n_reg && s->reg[i]->base == b)
+		return s->reg[i];
+	i = region_lower(s, b);
+	return i < s->n_reg && s->reg[i]->base == b ? s->reg[i] : NULL;
+}
+
+static struct region *region_make(struct mp_pageset *s, uint64_t b)
+{
+	struct region *r = region_find(s, b);
+	size_t i;
+
+	if (r)
+		return r;
+	if (mp_grow(&s->reg, &s->cap_reg, s->n_reg + 1, sizeof(*s->reg)))
+		return NULL;
+	r = calloc(1, sizeof(*r));
+	if (!r)
+		return NULL;
+	r->base = b;
+	i = region_lower(s, b);
+	memmove(s->reg + i + 1, s->reg + i, (s->n_reg - i) * sizeof(*s->reg));
+	s->reg[i] = r;
+	s->n_reg++;
+	s->last = i;
+	return r;
+}
+
+static struct chunk *chunk_make(struct region *r, size_t i)
+{
+	if (!r->chunk[i])
+		r->chunk[i] = calloc(1, sizeof(struct chunk));
+	return r->chunk[i];
+}
+
+/* Bits [a, b) of a word, 0 <= a < b <= 64. */
+static uint64_t word_mask(unsigned a, unsigned b)
+{
+	return (b == 64 ? ~0ULL : (1ULL << b) - 1) & ~((1ULL << a) - 1);
+}
+
+/* A piece of a range that lies in one chunk, in page numbers within it. */
+struct piece {
+	uint64_t region;
+	size_t chunk;
+	unsigned from, to;
+};
+
+/* Cuts the first piece off [*page, end); false when nothing is left. */
+static bool next_piece(uint64_t *page, uint64_t end, struct piece *p)
+{
+	uint64_t stop;
+
+	if (*page >= end)
+		return false;
+	p->region = *page >> (REGION_SHIFT - MP_PAGE_SHIFT);
+	p->chunk = (*page >> (CHUNK_SHIFT - MP_PAGE_SHIFT)) & (REGION_CHUNKS - 1);
+	p->from = *page & (CHUNK_PAGES - 1);
+	stop = (*page | (CHUNK_PAGES - 1)) + 1;
+	if (stop > end)
+		stop = end;
+	p->to = p->from + (unsigned)(stop - *page);
+	*page = stop;
+	return true;
+}
+
+static uint64_t first_page(uint64_t addr)
+{
+	return addr >> MP_PAGE_SHIFT;
+}
+
+static uint64_t end_page(uint64_t addr, uint64_t len)
+{
+	uint64_t end = addr + len;
+
+	if (end < addr)
+		end = ~0ULL - MP_PAGE_SIZE;
+	return (end + MP_PAGE_SIZE - 1) >> MP_PAGE_SHIFT;
+}
+
+/* Applies fn to each word of [from, to) of a chunk. */
+#define for_words(from, to, w, mask)                                                               \
+	for (unsigned w = (from) / 64, mp_e = (to), mp_b = (from); mp_b < mp_e;                    \
+	     mp_b = ++w * 64)                                                                      \
+		for (uint64_t mask = word_mask(mp_b % 64, mp_e - w * 64 > 64 ? 64 : mp_e - w * 64); \
+		     mask; mask = 0)
+
+int64_t mp_pageset_set(struct mp_pageset *s, uint64_t addr, uint64_t len, uint64_t *refaulted)
+{
+	uint64_t page = first_page(addr), end = end_page(addr, len);
+	int64_t added = 0;
+	struct piece p;
+
+	while (next_piece(&page, end, &p)) {
+		struct region *r = region_make(s, p.region);
+		struct chunk *c = r ? chunk_make(r, p.chunk) : NULL;
+		unsigned n = 0, nd = 0;
+
+		if (!c)
+			return -ENOMEM;
+		for_words (p.from, p.to, w, mask) {
+			n += (unsigned)__builtin_popcountll(mask & ~c->res[w]);
+			nd += (unsigned)__builtin_popcountll(mask & c->drop[w]);
+			c->res[w] |= mask;
+			c->drop[w] &= ~mask;
+		}
+		c->n += n;
+		c->nd -= nd;
+		r->n += n;
+		r->nd -= nd;
+		s->total += n;
+		added += n;
+		if (refaulted)
+			*refaulted += nd;
+	}
+	return added;
+}
+
+static unsigned chunk_clear(struct region *r, struct chunk *c, const struct piece *p, int drop)
+{
+	unsigned n = 0, nd = 0, fresh = 0;
+
+	for_words (p->from, p->to, w, mask) {
+		uint64_t was = c->res[w] & mask;
+
+		n += (unsigned)__builtin_popcountll(was);
+		c->res[w] &= ~mask;
+		if (drop) {
+			fresh += (unsigned)__builtin_popcountll(was & ~c->drop[w]);
+			c->drop[w] |= was;
+		} else {
+			nd += (unsigned)__builtin_popcountll(mask & c->drop[w]);
+			c->drop[w] &= ~mask;
+		}
+	}
+	c->n -= n;
+	c->nd += fresh - nd;
+	r->n -= n;
+	r->nd += fresh;
+	r->nd -= nd;
+	return n;
+}
+
+int64_t mp_pageset_clear(struct mp_pageset *s, uint64_t addr, uint64_t len, int drop)
+{
+	uint64_t page = first_page(addr), end = end_page(addr, len);
+	int64_t gone = 0;
+	struct piece p;
+
+	while (next_piece(&page, end, &p)) {
+		struct region *r = region_find(s, p.region);
+		struct chunk *c;
+
+		if (!r || (!r->n && !r->nd)) { /* nothing in these 16 GiB: hop over the rest */
+			uint64_t stop = (p.region + 1) << (REGION_SHIFT - MP_PAGE_SHIFT);
+
+			page = stop < end ? stop : end;
+			continue;
+		}
+		c = r->chunk[p.chunk];
+		if (!c)
+			continue;
+		unsigned n = chunk_clear(r, c, &p, drop);
+
+		s->total -= n;
+		gone += n;
+	}
+	return gone;
+}
+
+uint64_t mp_pageset_count(const struct mp_pageset *s, uint64_t addr, uint64_t len)
+{
+	uint64_t page = first_page(addr), end = end_page(addr, len), n = 0;
+	struct piece p;
+
+	while (next_piece(&page, end, &p)) {
+		const struct region *r = region_find(s, p.region);
+		const struct chunk *c;
+
+		if (!r || !r->n) {
+			uint64_t stop = (p.region + 1) << (REGION_SHIFT - MP_PAGE_SHIFT);
+
+			page = stop < end ? stop : end;
+			continue;
+		}
+		c = r->chunk[p.chunk];
+		if (!c || !c->n)
+			continue;
+		if (p.to - p.from == CHUNK_PAGES) {
+			n += c->n;
+			continue;
+		}
+		for_words (p.from, p.to, w, mask)
+			n += (unsigned)__builtin_popcountll(c->res[w] & mask);
+	}
+	return n;
+}
+
+uint64_t mp_pageset_total(const struct mp_pageset *s)
+{
+	return s->total;
+}
+
+int mp_pageset_test(const struct mp_pageset *s, uint64_t addr)
+{
+	return mp_pageset_count(s, addr & ~(MP_PAGE_SIZE - 1), MP_PAGE_SIZE) != 0;
+}
+
+/* A run being collected by mp_pageset_runs(). */
+struct run_state {
+	uint64_t start, end; /* pages; empty when equal */
+	int (*fn)(void *ctx, uint64_t addr, uint64_t len);
+	void *ctx;
+};
+
+static int run_flush(struct run_state *r)
+{
+	uint64_t start = r->start, n = r->end - r->start;
+
+	r->start = r->end;
+	return n ? r->fn(r->ctx, start << MP_PAGE_SHIFT, n << MP_PAGE_SHIFT) : 0;
+}
+
+static int run_word(struct run_state *r, uint64_t page, uint64_t bits)
+{
+	while (bits) {
+		unsigned a = (unsigned)__builtin_ctzll(bits);
+		uint64_t rest = ~(bits >> a);
+		unsigned n = rest ? (unsigned)__builtin_ctzll(rest) : 64;
+
+		if (a + n > 64)
+			n = 64 - a;
+		if (page + a != r->end || r->start == r->end) {
+			int err = run_flush(r);
+
+			if (err)
+				return err;
+			r->start = page + a;
+		}
+		r->end = page + a + n;
+		bits &= a + n >= 64 ? 0 : ~0ULL << (a + n);
+	}
+	return 0;
+}
+
+int mp_pageset_runs(const struct mp_pageset *s, uint64_t addr, uint64_t len, int dropped,
+		    int (*fn)(void *ctx, uint64_t addr, uint64_t len), void *ctx)
+{
+	uint64_t page = first_page(addr), end = end_page(addr, len);
+	struct run_state rs = { .fn = fn, .ctx = ctx };
+	struct piece p;
+
+	while (next_piece(&page, end, &p)) {
+		const struct region *r = region_find(s, p.region);
+		uint64_t base = page - (p.to - p.from) - p.from;
+		const struct chunk *c;
+
+		if (!r || !(dropped ? r->nd : r->n)) {
+			uint64_t stop = (p.region + 1) << (REGION_SHIFT - MP_PAGE_SHIFT);
+
+			page = stop < end ? stop : end;
+			continue;
+		}
+		c = r->chunk[p.chunk];
+		if (!c || !(dropped ? c->nd : c->n))
+			continue;
+		for_words (p.from, p.to, w, mask) {
+			int err = run_word(&rs, base + w * 64, (dropped ? c->drop[w] : c->res[w]) & mask);
+
+			if (err)
+				return err;
+		}
+	}
+	return run_flush(&rs);
+}
+
+/* What a move has to carry: runs of the source, kept while it is cleared. */
+struct saved_runs {
+	struct {
+		uint64_t addr, len;
+	} *v;
+	size_t n, cap;
+};
+
+static int save_run(void *ctx, uint64_t addr, uint64_t len)
+{
+	struct saved_runs *s = ctx;
+	int err = mp_grow(&s->v, &s->cap, s->n + 1, sizeof(*s->v));
+
+	if (err)
+		return err;
+	s->v[s->n].addr = addr;
+	s->v[s->n++].len = len;
+	return 0;
+}
+
+int mp_pageset_move(struct mp_pageset *s, uint64_t from, uint64_t to, uint64_t len)
+{
+	struct saved_runs res = { 0 }, drop = { 0 };
+	int err = mp_pageset_runs(s, from, len, 0, save_run, &res);
+
+	if (!err)
+		err = mp_pageset_runs(s, from, len, 1, save_run, &drop);
+	if (err)
+		goto out;
+	mp_pageset_clear(s, from, len, 0);
+	for (size_t i = 0; i < drop.n && !err; i++) {
+		/* set, then clear as dropped: the one way a page becomes dropped */
+		uint64_t a = drop.v[i].addr - from + to;
+
+		err = mp_pageset_set(s, a, drop.v[i].len, NULL) < 0 ? -ENOMEM : 0;
+		if (!err)
+			mp_pageset_clear(s, a, drop.v[i].len, 1);
+	}
+	for (size_t i = 0; i < res.n && !err; i++)
+		err = mp_pageset_set(s, res.v[i].addr - from + to, res.v[i].len, NULL) < 0 ? -ENOMEM : 0;
+out:
+	free(res.v);
+	free(drop.v);
+	return err;
+}
