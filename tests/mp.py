@@ -1,0 +1,465 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What the tests of the whole program share.
+
+Drives a workload from quiet point to quiet point (tests/workloads/step.h), runs
+memprof beside it, and reads from /proc what the kernel itself says, so that a
+test compares two witnesses. Nothing waits for a fixed time: everything waits for
+an event until a deadline.
+"""
+import ctypes
+import json
+import mmap
+import os
+import pathlib
+import re
+import select
+import shutil
+import signal
+import struct
+import subprocess
+import tempfile
+import threading
+import time
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BUILD = pathlib.Path(os.environ.get("MEMPROF_BUILD", "build"))
+if not BUILD.is_absolute():
+    BUILD = ROOT / BUILD
+MEMPROF = str(BUILD / "memprof")
+PAGE = 4096
+DEADLINE = 30.0  # seconds that anything may take on a busy machine
+CI = os.environ.get("CI", "") not in ("", "0", "false")
+
+
+# --- waiting ------------------------------------------------------------------
+
+_never = threading.Event()
+
+
+def wait_until(predicate, deadline=DEADLINE, what="condition"):
+    """Polls until predicate() is true and returns its value."""
+    end = time.monotonic() + deadline
+    while True:
+        value = predicate()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"no {what} within {deadline:.0f} s")
+        _never.wait(0.01)
+
+
+class Lines:
+    """Lines of a pipe, each waited for with a deadline."""
+
+    def __init__(self, fd):
+        self.fd = fd
+        self.buf = b""
+        self.seen = []
+        self.eof = False
+
+    def next(self, deadline=DEADLINE):
+        """The next line without its end, or None at the end of the stream."""
+        end = time.monotonic() + deadline
+        while b"\n" not in self.buf and not self.eof:
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([self.fd], [], [], left)[0]:
+                raise AssertionError(f"no line within {deadline:.0f} s; so far: {self.seen[-5:]} {self.buf!r}")
+            data = os.read(self.fd, 65536)
+            self.eof = not data
+            self.buf += data
+        if not self.buf:
+            return None
+        line, _, self.buf = self.buf.partition(b"\n")
+        self.seen.append(line.decode(errors="replace"))
+        return self.seen[-1]
+
+
+# --- features of this machine ---------------------------------------------------
+
+_doctor = None
+
+
+def doctor():
+    """`memprof doctor --json` of this machine, asked once."""
+    global _doctor
+    if _doctor is None:
+        p = memprof("doctor", "--json")
+        _doctor = json.loads(p.stdout)
+    return _doctor
+
+
+def rungs(feature):
+    """The rungs of a feature that work here, best first."""
+    for f in doctor()["features"]:
+        if f["name"] == feature:
+            return [r["rung"] for r in f["rungs"] if r["ok"]]
+    raise AssertionError(f"doctor does not know {feature}")
+
+
+def lacking(why):
+    """Skips; where nobody reads skips, fails."""
+    if CI:
+        pytest.fail(f"missing here: {why}")
+    pytest.skip(why)
+
+
+def need_bpf():
+    """The test needs the kernel's own witness: page faults seen by a probe."""
+    if os.geteuid() != 0:
+        lacking("not root")
+    if not [r for r in rungs("faults") if r not in ("absent", "proc")]:
+        lacking("this kernel offers no hook on page faults")
+
+
+def need_command(name):
+    path = shutil.which(name)
+    if not path:
+        lacking(f"{name} is not installed")
+    return path
+
+
+# --- running memprof ------------------------------------------------------------
+
+
+def memprof(*args, timeout=60, env=None, check=None, stdin=subprocess.DEVNULL, **kw):
+    """Runs memprof to its end; `check` is the exit status expected."""
+    full = dict(os.environ, **(env or {}))
+    p = subprocess.run([MEMPROF, *map(str, args)], stdin=stdin, capture_output=True, text=True,
+                       errors="replace", timeout=timeout, env=full, check=False, **kw)
+    if check is not None:
+        assert p.returncode == check, f"memprof {args}: {p.returncode}\n{p.stdout[-2000:]}\n{p.stderr[-2000:]}"
+    return p
+
+
+def report(path, code=0, **kw):
+    """`memprof report PATH --json` as an object."""
+    return json.loads(memprof("report", path, "--json", check=code, **kw).stdout)
+
+
+def stop(proc, sig=signal.SIGKILL):
+    """Ends a process that a test started, and reaps it."""
+    if proc.poll() is None:
+        proc.send_signal(sig)
+    try:
+        return proc.wait(DEADLINE)
+    except subprocess.TimeoutExpired:
+        proc.kill()
+        proc.wait(DEADLINE)
+        raise
+
+
+class Recording:
+    """`memprof record -p PID -o FILE` running beside a test; attached on entry."""
+
+    def __init__(self, pid, path, *args):
+        self.path = str(path)
+        self.proc = subprocess.Popen([MEMPROF, "record", "-p", str(pid), "-o", self.path, *args],
+                                     stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                     stderr=subprocess.PIPE)
+        self.err = Lines(self.proc.stderr.fileno())
+
+    def __enter__(self):
+        try:
+            wait_attached(self.err)
+        except AssertionError:
+            stop(self.proc)
+            raise
+        return self
+
+    def __exit__(self, *exc):
+        if self.proc.poll() is None:
+            stop(self.proc)
+        self.proc.stdout.close()
+        self.proc.stderr.close()
+
+    def wait(self, code=0):
+        """Waits for the end that the target's end brings."""
+        try:
+            out, err = self.proc.communicate(timeout=DEADLINE)
+        except subprocess.TimeoutExpired as e:
+            raise AssertionError(f"memprof record does not end: {self.err.seen}") from e
+        err = "\n".join(self.err.seen) + err.decode(errors="replace")
+        assert self.proc.returncode == code, f"record: {self.proc.returncode}\n{out}\n{err}"
+        return err
+
+    def stop(self, code=0):
+        """One SIGINT: end and save."""
+        self.proc.send_signal(signal.SIGINT)
+        return self.wait(code)
+
+    def report(self):
+        return report(self.path)
+
+
+def wait_attached(err):
+    """Reads memprof's stderr up to the line that says all probes are in place."""
+    while True:
+        line = err.next()
+        if line is None:
+            raise AssertionError("memprof ended: " + "\n".join(err.seen))
+        if line.startswith("memprof: recording"):
+            return
+
+
+# --- workloads --------------------------------------------------------------------
+
+
+class Workload:
+    """A program of tests/workloads standing at its first quiet point."""
+
+    def __init__(self, name, *args, argv=None, env=None, cwd=None):
+        argv = argv or [str(BUILD / "workloads" / name), *map(str, args)]
+        self.proc = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                     env=dict(os.environ, **(env or {})), cwd=cwd)
+        self.pid = self.proc.pid
+        self.out = Lines(self.proc.stdout.fileno())
+        self.expect("start")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        stop(self.proc)
+        self.proc.stdin.close()
+        self.proc.stdout.close()
+
+    def expect(self, name):
+        """The next step; it must be `name`. Fields become attributes of the result."""
+        line = self.out.next()
+        assert line is not None, f"the workload ended before step {name}: {self.proc.poll()}"
+        s = Step(line)
+        assert s.name == name, f"step {s.name}, expected {name}"
+        self.quiet()
+        return s
+
+    def quiet(self):
+        """Waits until the process sleeps in its read of stdin: nothing moves now."""
+        wait_until(lambda: proc_state(self.pid) == "S", what="quiet point")
+
+    def go(self):
+        self.proc.stdin.write(b"\n")
+        self.proc.stdin.flush()
+
+    def step(self, name):
+        self.go()
+        return self.expect(name)
+
+    def finish(self):
+        """Lets it run to its end; the exit status."""
+        try:
+            self.proc.stdin.close()
+        except BrokenPipeError:
+            pass
+        return self.proc.wait(DEADLINE)
+
+
+class Step:
+    """`step NAME key=value...`, numbers as integers."""
+
+    def __init__(self, line):
+        word = line.split()
+        assert word[:1] == ["step"], f"not a step: {line!r}"
+        self.name = word[1]
+        self.map = self.len = self.touched = 0
+        for w in word[2:]:
+            k, _, v = w.partition("=")
+            setattr(self, k, int(v, 0) if re.fullmatch(r"-?(0x[0-9a-f]+|\d+)", v) else v)
+
+    @property
+    def end(self):
+        return self.map + self.len
+
+
+# --- what the kernel says -----------------------------------------------------------
+
+
+def proc_state(pid):
+    stat = pathlib.Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    return stat[stat.rindex(")") + 2]
+
+
+def kernel_rss(pid):
+    """Resident bytes by type, from the exact counters of /proc/PID/status."""
+    text = pathlib.Path(f"/proc/{pid}/status").read_text(errors="replace")
+    kb = dict(re.findall(r"^(RssAnon|RssFile|RssShmem|VmRSS|VmSwap):\s+(\d+) kB", text, re.M))
+    return {"anon": int(kb["RssAnon"]) * 1024, "file": int(kb["RssFile"]) * 1024,
+            "shmem": int(kb["RssShmem"]) * 1024, "rss": int(kb["VmRSS"]) * 1024,
+            "swap": int(kb["VmSwap"]) * 1024}
+
+
+def smaps_rollup(pid):
+    """Bytes by the names of /proc/PID/smaps_rollup."""
+    text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return {k: int(v) * 1024 for k, v in re.findall(r"^(\w+):\s+(\d+) kB", text, re.M)}
+
+
+def kernel_maps(pid):
+    """(start, end, perms, name) of every mapping."""
+    out = []
+    for line in pathlib.Path(f"/proc/{pid}/maps").read_text(errors="replace").splitlines():
+        w = line.split(None, 5)
+        start, end = (int(x, 16) for x in w[0].split("-"))
+        out.append((start, end, w[1], w[5] if len(w) > 5 else ""))
+    return out
+
+
+_zero_pfn = None
+
+
+def zero_pfn():
+    """Frame of the shared zero page: what a page that was only read maps."""
+    global _zero_pfn
+    if _zero_pfn is None:
+        with mmap.mmap(-1, PAGE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as m:
+            addr = ctypes.addressof(ctypes.c_char.from_buffer(m))
+            assert m[0] == 0
+            with open("/proc/self/pagemap", "rb", buffering=0) as f:
+                (e,) = struct.unpack("<Q", os.pread(f.fileno(), 8, addr // PAGE * 8))
+        _zero_pfn = e & ((1 << 55) - 1)
+        assert e >> 63 and _zero_pfn, "page frame numbers need root"
+    return _zero_pfn
+
+
+def resident_pages(pid, start, end):
+    """Pages of [start, end) that count as resident: present, the zero page not."""
+    zero = zero_pfn()
+    n = 0
+    with open(f"/proc/{pid}/pagemap", "rb", buffering=0) as f:
+        at = start // PAGE
+        while at < end // PAGE:
+            raw = os.pread(f.fileno(), min(end // PAGE - at, 65536) * 8, at * 8)
+            assert raw, "pagemap ended early"
+            for (e,) in struct.iter_unpack("<Q", raw):
+                if e >> 63 and e & ((1 << 55) - 1) != zero:
+                    n += 1
+            at += len(raw) // 8
+    return n
+
+
+def kernel_mappings(pid):
+    """{(start, end): resident bytes} of every mapping; together they are the resident set."""
+    return {(s, e): resident_pages(pid, s, e) * PAGE for s, e, _, name in kernel_maps(pid)
+            if not name.startswith(("[vvar", "[vsyscall"))}
+
+
+# --- comparing -------------------------------------------------------------------------
+
+
+def mappings(rep):
+    """{(start, end): mapping} of a report."""
+    return {(int(m["start"], 16), int(m["end"], 16)): m for m in rep["mappings"]}
+
+
+def in_range(rep, start, end, what):
+    """Sum of a figure over the report's mappings that lie within [start, end)."""
+    return sum(m[what] for (s, e), m in mappings(rep).items() if s >= start and e <= end)
+
+
+def check_lossless(rep):
+    assert rep["recording"]["state"] == "clean", rep["recording"]
+    assert rep["recording"]["lost"]["total"] == 0, rep["recording"]["lost"]
+
+
+def check_rss(rep, kernel):
+    """The last figures are the kernel's own, by type, to the byte."""
+    got = {k: rep["rss"][k] for k in ("anon", "file", "shmem")}
+    assert got == {k: kernel[k] for k in got}
+    assert rep["rss"]["end"] == kernel["rss"]
+
+
+def check_account(rep):
+    """The parts sum to RSS, and what is not known is nothing here."""
+    a = rep["account"]
+    parts = [k for k in a if k not in ("rss", "lazy_heap", "swap")]
+    assert sum(a[k] or 0 for k in parts) == a["rss"], a
+
+
+def check_mappings(rep, kernel):
+    """Every mapping has as many resident pages as its page table."""
+    got = mappings(rep)
+    wrong = []
+    for key, want in kernel.items():
+        have = got[key]["resident"] if key in got else 0
+        if have != want:
+            name = got[key]["name"] if key in got else "(not in the report)"
+            wrong.append(f"{key[0]:#x}-{key[1]:#x} {name}: {have // PAGE} pages, kernel {want // PAGE}")
+    assert not wrong, "\n".join(wrong)
+
+
+# --- a terminal ----------------------------------------------------------------------------
+
+
+class Tmux:
+    """A program in a detached terminal of a fixed size, on a tmux server of its own."""
+
+    def __init__(self, argv, cols=80, rows=24, env=None, term=None):
+        need_command("tmux")
+        self.dir = tempfile.mkdtemp(prefix="memprof-tmux-")
+        self.sock = os.path.join(self.dir, "s")
+        self.env = {k: v for k, v in os.environ.items()
+                    if k not in ("TMUX", "TMUX_PANE", "NO_COLOR", "LC_ALL", "LANG", "LC_CTYPE")}
+        self.env.update({"LC_ALL": "C.UTF-8", "TERM": "xterm-256color"})
+        sets = {"LC_ALL": "C.UTF-8", **(env or {})}
+        if term is not None:
+            sets["TERM"] = term
+        words = ["env", *(f"{k}={v}" for k, v in sets.items()), *map(str, argv)]
+        # a shell around it, so that the pane stays and its state can be asked after the end
+        script = " ".join(_quote(w) for w in words) + "; echo \"[status $?]\"; exec cat"
+        self.tmux("new-session", "-d", "-x", str(cols), "-y", str(rows), "sh", "-c", script)
+
+    def tmux(self, *args):
+        p = subprocess.run(["tmux", "-u", "-S", self.sock, "-f", "/dev/null", *args],
+                           capture_output=True, text=True, errors="replace", timeout=DEADLINE,
+                           env=self.env, check=False)
+        assert p.returncode == 0, f"tmux {args}: {p.stderr}"
+        return p.stdout
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        subprocess.run(["tmux", "-S", self.sock, "kill-server"], env=self.env, check=False,
+                       capture_output=True, timeout=DEADLINE)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def screen(self, colors=False):
+        return self.tmux("capture-pane", "-p", *(["-e"] if colors else []))
+
+    def keys(self, *keys):
+        self.tmux("send-keys", *keys)
+
+    def resize(self, cols, rows):
+        self.tmux("resize-window", "-x", str(cols), "-y", str(rows))
+
+    def ask(self, fmt):
+        return self.tmux("display-message", "-p", fmt).strip()
+
+    def wait_text(self, regex, deadline=DEADLINE):
+        """Waits until the screen shows a match; the screen."""
+        last = ""
+
+        def found():
+            nonlocal last
+            last = self.screen()
+            return re.search(regex, last)
+
+        try:
+            wait_until(found, deadline)
+        except AssertionError as e:
+            raise AssertionError(f"no /{regex}/ on the screen:\n{last}") from e
+        return last
+
+    def wait_gone(self, regex, deadline=DEADLINE):
+        """Waits until the screen shows no match any more; the screen."""
+        wait_until(lambda: not re.search(regex, self.screen()), deadline, f"screen without /{regex}/")
+        return self.screen()
+
+    def wait_end(self):
+        """The exit status of the program, once it has ended."""
+        return int(re.search(r"\[status (\d+)\]", self.wait_text(r"\[status \d+\]"))[1])
+
+
+def _quote(word):
+    return "'" + word.replace("'", "'\\''") + "'"
