@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * figures.c - the rows of the reports. See figures.h.
+ *
+ * Owns: what counts as known. A figure whose source was not there is unknown; a
+ * figure whose source was there and saw nothing is 0. Must not: print.
+ */
+#include "user/view/figures.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* Which figures a loss of each cause makes too low. */
+static const unsigned low_by_cause[MP_LOSS_MAX] = {
+	[MP_LOSS_RING_FULL] = MP_LOW_ALL & ~MP_LOW_RSS,
+	[MP_LOSS_INFLIGHT] = MP_LOW_CALLS | MP_LOW_PAGES,
+	[MP_LOSS_MISSED_EXIT] = MP_LOW_CALLS | MP_LOW_PAGES,
+	[MP_LOSS_COMPAT] = MP_LOW_CALLS | MP_LOW_PAGES,
+	[MP_LOSS_GC_RING] = MP_LOW_GC,
+	[MP_LOSS_DISK] = MP_LOW_ALL,
+	[MP_LOSS_TARGETS] = 0, /* another process is missing, not this one's figures */
+	[MP_LOSS_BUSY] = MP_LOW_FAULTS | MP_LOW_CALLS | MP_LOW_PAGES,
+	[MP_LOSS_DAMAGED] = MP_LOW_ALL,
+};
+
+/* False when the probe is known not to have seen anything. */
+static bool seen_by(const struct mp_model *m, enum mp_feature feat)
+{
+	const struct mp_probe *pr = &m->probes[feat];
+
+	return !pr->known || (pr->rung != MP_RUNG_ABSENT && pr->rung != MP_RUNG_PROC);
+}
+
+/* What no source told and what is 0 all the same. */
+static bool told(bool source, int64_t v)
+{
+	return source || v != 0;
+}
+
+static void fill_account(struct mp_figures *fg)
+{
+	static const struct mp_fig rows[MP_ACC_N] = {
+		{ "live_heap", "live heap", 0, false, MP_LOW_GC | MP_LOW_PAGES },
+		{ "free_heap_resident", "heap free, resident", 0, false, MP_LOW_GC | MP_LOW_PAGES },
+		{ "arenas", "malloc arenas, brk", 0, false, MP_LOW_PAGES },
+		{ "stacks", "stacks", 0, false, MP_LOW_PAGES },
+		{ "other_anon", "other anonymous", 0, false, MP_LOW_PAGES },
+		{ "file", "files", 0, false, 0 },
+		{ "shmem", "shared memory", 0, false, 0 },
+		{ "unknown", "unknown", 0, false, MP_LOW_PAGES },
+		{ "rss", "RSS", 0, false, 0 },
+		{ "lazy_heap", "heap committed, lazy", 0, false, MP_LOW_GC | MP_LOW_PAGES },
+	};
+	struct mp_account a = { 0 };
+	bool rss, maps = fg->maps_known, heap;
+
+	memcpy(fg->account, rows, sizeof(rows));
+	if (!fg->p)
+		return;
+	mp_account(fg->p, &a);
+	rss = fg->p->rss_known;
+	heap = a.heap_known;
+
+	const struct {
+		int64_t v;
+		bool known;
+	} got[MP_ACC_N] = {
+		{ a.live_heap, told(heap, a.live_heap) },
+		{ a.free_heap_resident, told(heap, a.free_heap_resident) },
+		{ a.arenas + a.brk, told(maps, a.arenas + a.brk) },
+		{ a.stacks, told(maps, a.stacks) },
+		{ a.other_anon, told(maps, a.other_anon) },
+		{ a.file, told(rss, a.file) },
+		{ a.shmem, told(rss, a.shmem) },
+		{ a.unknown, rss },
+		{ a.rss, rss },
+		{ a.lazy_heap, told(heap, a.lazy_heap) },
+	};
+	for (size_t i = 0; i < MP_ACC_N; i++) {
+		fg->account[i].v = got[i].v;
+		fg->account[i].known = got[i].known;
+	}
+}
+
+static void fill_rss(struct mp_figures *fg)
+{
+	static const struct mp_fig rows[MP_FRSS_N] = {
+		{ "start", "start", 0, false, MP_LOW_RSS },
+		{ "max", "highest", 0, false, MP_LOW_RSS },
+		{ "end", "end", 0, false, 0 },
+		{ "anon", "anonymous", 0, false, 0 },
+		{ "file", "file", 0, false, 0 },
+		{ "shmem", "shmem", 0, false, 0 },
+		{ "swap", "swap", 0, false, 0 },
+		{ "lazyfree", "LazyFree", 0, false, 0 },
+	};
+	const struct mp_proc *p = fg->p;
+
+	memcpy(fg->rss, rows, sizeof(rows));
+	if (!p || !p->rss_known)
+		return;
+
+	const uint64_t got[MP_FRSS_N] = { p->r_rss.start, p->r_rss.max, p->r_rss.end,
+					  p->rss.anon,	  p->rss.file,	p->rss.shmem,
+					  p->rss.swap,	  p->rss.lazyfree };
+	for (size_t i = 0; i < MP_FRSS_N; i++) {
+		fg->rss[i].known = got[i] != MP_UNKNOWN;
+		fg->rss[i].v = (int64_t)(i > MP_FRSS_END ? got[i] * MP_PAGE_SIZE : got[i]);
+	}
+}
+
+static void fill_faults(struct mp_figures *fg)
+{
+	static const struct mp_fig rows[MP_FFAULT_N] = {
+		{ "total", "total", 0, false, MP_LOW_FAULTS },
+		{ "user", "in user mode", 0, false, MP_LOW_FAULTS },
+		{ "kernel", "in the kernel", 0, false, MP_LOW_FAULTS },
+		{ "major", "major", 0, false, MP_LOW_FAULTS },
+		{ "cow", "on a present page", 0, false, MP_LOW_FAULTS },
+		{ "pages_added", "pages added", 0, false, MP_LOW_FAULTS },
+	};
+	const struct mp_proc *p = fg->p;
+	bool seen = p && seen_by(fg->m, MP_FEAT_FAULTS);
+	/* a software perf event does not carry the error code */
+	bool kinds = seen && fg->m->probes[MP_FEAT_FAULTS].rung != MP_RUNG_PERF;
+
+	memcpy(fg->faults, rows, sizeof(rows));
+	if (!seen)
+		return;
+
+	const struct {
+		uint64_t v;
+		bool known;
+	} got[MP_FFAULT_N] = {
+		{ p->faults, true },	     { p->faults_user, true },
+		{ p->faults_kernel, true },  { 0, false }, /* nothing counts major faults yet */
+		{ p->faults_present, kinds || p->faults_present }, { p->pages_added, true },
+	};
+	for (size_t i = 0; i < MP_FFAULT_N; i++) {
+		fg->faults[i].v = (int64_t)got[i].v;
+		fg->faults[i].known = got[i].known;
+	}
+}
+
+/* "MADV_DONTNEED" and "dontneed" both become "dontneed". */
+static void advice_key(char *out, size_t size, unsigned advice)
+{
+	const char *s = mp_advice_name(advice);
+
+	if (strncmp(s, "MADV_", 5) == 0)
+		s += 5;
+	snprintf(out, size, "%s", advice == MP_ADVICE_MAX - 1 ? "other" : s);
+	if (out[0] == '\0' || strcmp(out, "?") == 0)
+		snprintf(out, size, "advice-%u", advice);
+	for (; *out; out++)
+		*out = (char)tolower((unsigned char)*out);
+}
+
+static void fill_calls(struct mp_figures *fg)
+{
+	const struct mp_proc *p = fg->p;
+	bool seen = p && seen_by(fg->m, MP_FEAT_CALLS);
+
+	for (unsigned c = 1; c < MP_CALL_MAX; c++) {
+		struct mp_fig_call *fc = &fg->calls[fg->n_calls];
+
+		*fc = (struct mp_fig_call){ .known = seen, .always = c <= MP_CALL_MADVISE };
+		if (p)
+			fc->st = p->calls[c];
+		fc->known |= fc->st.calls != 0;
+		snprintf(fc->name, sizeof(fc->name), "%s", mp_call_name(c));
+		if (fc->always || fc->st.calls)
+			fg->n_calls++;
+	}
+	for (unsigned a = 0; p && a < MP_ADVICE_MAX; a++) {
+		struct mp_fig_call *fc = &fg->advice[fg->n_advice];
+
+		if (!p->advice[a].calls)
+			continue;
+		*fc = (struct mp_fig_call){ .st = p->advice[a], .known = true };
+		advice_key(fc->name, sizeof(fc->name), a);
+		fg->n_advice++;
+	}
+}
+
+static int by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static int fill_gc(struct mp_figures *fg)
+{
+	const struct mp_proc *p = fg->p;
+	uint64_t *pauses;
+	size_t n = 0;
+
+	fg->pause_p50 = fg->pause_max = MP_UNKNOWN;
+	for (unsigned f = MP_FEAT_HEAP_V8; p && f <= MP_FEAT_HEAP_GC; f++)
+		fg->gc_known |= fg->m->probes[f].known && seen_by(fg->m, f);
+	for (unsigned s = 1; p && s < MP_SRC_MAX; s++)
+		fg->gc_known |= p->heaps[s].present;
+	if (p && (p->n_gcs || p->gc_minor || p->gc_major))
+		fg->gc_known = true;
+	if (!p || !p->n_gcs)
+		return 0;
+	pauses = malloc(p->n_gcs * sizeof(*pauses));
+	if (!pauses)
+		return -ENOMEM;
+	for (size_t i = 0; i < p->n_gcs; i++)
+		if (p->gcs[i].pause != MP_UNKNOWN)
+			pauses[n++] = p->gcs[i].pause;
+	qsort(pauses, n, sizeof(*pauses), by_value);
+	if (n) {
+		fg->pause_p50 = pauses[(n - 1) / 2];
+		fg->pause_max = pauses[n - 1];
+	}
+	free(pauses);
+	return 0;
+}
+
+static uint64_t get_rss(const struct mp_figures *fg, const struct mp_point *pt)
+{
+	return fg->p->rss_known ? (uint64_t)pt->rss : MP_UNKNOWN;
+}
+
+static uint64_t get_used(const struct mp_figures *fg, const struct mp_point *pt)
+{
+	(void)fg;
+	return pt->used;
+}
+
+static uint64_t get_committed(const struct mp_figures *fg, const struct mp_point *pt)
+{
+	(void)fg;
+	return pt->committed;
+}
+
+static uint64_t get_external(const struct mp_figures *fg, const struct mp_point *pt)
+{
+	(void)fg;
+	return pt->external;
+}
+
+static uint64_t get_owed(const struct mp_figures *fg, const struct mp_point *pt)
+{
+	return fg->gc_known ? pt->owed : MP_UNKNOWN;
+}
+
+static uint64_t get_faulted(const struct mp_figures *fg, const struct mp_point *pt)
+{
+	return fg->faults[0].known ? pt->faults * MP_PAGE_SIZE : MP_UNKNOWN;
+}
+
+static uint64_t get_released(const struct mp_figures *fg, const struct mp_point *pt)
+{
+	return fg->calls[0].known ? (pt->madvise_pages + pt->munmap_pages) * MP_PAGE_SIZE :
+				    MP_UNKNOWN;
+}
+
+const struct mp_series mp_series[MP_SERIES_N] = {
+	{ "rss", "RSS", get_rss },
+	{ "heap_used", "heap used", get_used },
+	{ "heap_committed", "committed", get_committed },
+	{ "external", "external", get_external },
+	{ "owed", "owed", get_owed },
+	{ "faulted", "faulted in", get_faulted },
+	{ "released", "released", get_released },
+};
+
+uint64_t mp_fig_since(const struct mp_model *m, uint64_t ts)
+{
+	return ts > m->start ? ts - m->start : 0;
+}
+
+void mp_fig_perms(char out[5], uint32_t bits)
+{
+	out[0] = bits & MP_MAP_R ? 'r' : '-';
+	out[1] = bits & MP_MAP_W ? 'w' : '-';
+	out[2] = bits & MP_MAP_X ? 'x' : '-';
+	out[3] = bits & MP_MAP_SHARED ? 's' : 'p';
+	out[4] = '\0';
+}
+
+uint64_t mp_fig_lag(const struct mp_gc *g)
+{
+	if (!g->returned_ts)
+		return MP_UNKNOWN;
+	return g->returned_ts > g->ts ? g->returned_ts - g->ts : 0;
+}
+
+int mp_figures(struct mp_figures *fg, const struct mp_model *m, const struct mp_report_info *info)
+{
+	*fg = (struct mp_figures){ .m = m, .p = mp_model_main(m) };
+	fg->duration = info->duration_ns != MP_UNKNOWN ? info->duration_ns :
+							 mp_fig_since(m, m->now);
+	fg->maps_known = fg->p && (fg->p->maps_known || fg->p->n_maps);
+	for (unsigned c = 1; c < MP_LOSS_MAX; c++)
+		if (m->lost[c])
+			fg->low |= low_by_cause[c];
+	fill_account(fg);
+	fill_rss(fg);
+	fill_faults(fg);
+	fill_calls(fg);
+	return fill_gc(fg);
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * report_json.c - `report --json`: one object, every key always there.
+ *
+ * Owns: the shape that scripts parse. Names are fixed: add, do not rename. Must
+ * not: work out figures (figures.c does) or print 0 for what is not known.
+ */
+#include <sys/wait.h>
+
+#include "user/view/figures.h"
+#include "user/view/json.h"
+#include "user/view/report.h"
+
+#define SERIES_POINTS 600 /* at most */
+
+static void put_fig(struct mp_json *j, const struct mp_fig *fig)
+{
+	if (fig->known)
+		mp_json_i64(j, fig->key, fig->v);
+	else
+		mp_json_null(j, fig->key);
+}
+
+static void put_figs(struct mp_json *j, const char *key, const struct mp_fig *fig, size_t n)
+{
+	mp_json_obj(j, key);
+	for (size_t i = 0; i < n; i++)
+		put_fig(j, &fig[i]);
+	mp_json_end(j);
+}
+
+/* v when known, else null */
+static void put_if(struct mp_json *j, const char *key, bool known, uint64_t v)
+{
+	mp_json_u64(j, key, known ? v : MP_UNKNOWN);
+}
+
+static void put_string_id(struct mp_json *j, const char *key, const struct mp_model *m, uint32_t id)
+{
+	mp_json_str(j, key, id ? mp_str(m, id) : NULL);
+}
+
+static void put_recording(struct mp_json *j, const struct mp_figures *fg,
+			  const struct mp_report_info *info)
+{
+	mp_json_obj(j, "recording");
+	mp_json_str(j, "state", info->state);
+	mp_json_ns(j, "duration_s", fg->duration);
+	mp_json_u64(j, "events", info->events != MP_UNKNOWN ? info->events : fg->m->events);
+	mp_json_u64(j, "blocks", info->blocks);
+	mp_json_u64(j, "bytes", info->bytes);
+	mp_json_obj(j, "lost");
+	mp_json_u64(j, "total", fg->m->lost_total);
+	for (unsigned c = 1; c < MP_LOSS_MAX; c++)
+		mp_json_u64(j, mp_loss_name(c), fg->m->lost[c]);
+	mp_json_end(j);
+	mp_json_end(j);
+}
+
+static void put_target(struct mp_json *j, const struct mp_figures *fg)
+{
+	const struct mp_proc *p = fg->p;
+
+	mp_json_obj(j, "target");
+	mp_json_u64(j, "pid", p && p->tgid ? p->tgid : fg->m->meta[MP_META_PID]);
+	put_string_id(j, "comm", fg->m, p ? p->comm : 0);
+	put_string_id(j, "exe", fg->m, p ? p->exe : 0);
+	if (p)
+		mp_json_bool(j, "exited", p->exited);
+	else
+		mp_json_null(j, "exited");
+	put_if(j, "exit_code", p && p->exited && WIFEXITED(p->wait_status),
+	       p ? (unsigned)WEXITSTATUS(p->wait_status) : 0);
+	mp_json_end(j);
+}
+
+static void put_probes(struct mp_json *j, const struct mp_model *m)
+{
+	mp_json_obj(j, "probes");
+	for (unsigned i = 1; i < MP_FEAT_MAX; i++)
+		mp_json_str(j, mp_feature_name(i),
+			    m->probes[i].known ? mp_rung_name(m->probes[i].rung) : NULL);
+	mp_json_end(j);
+}
+
+static void put_calls(struct mp_json *j, const struct mp_figures *fg)
+{
+	mp_json_rows(j, "calls", true);
+	for (unsigned i = 0; i < fg->n_calls; i++) {
+		const struct mp_fig_call *fc = &fg->calls[i];
+
+		mp_json_obj(j, fc->name);
+		put_if(j, "calls", fc->known, fc->st.calls);
+		put_if(j, "failed", fc->known, fc->st.failed);
+		put_if(j, "bytes", fc->known, fc->st.bytes);
+		if (fc->known)
+			mp_json_i64(j, "rss_delta", fc->st.rss_delta);
+		else
+			mp_json_null(j, "rss_delta");
+		mp_json_ns(j, "seconds", fc->known ? fc->st.dur : MP_UNKNOWN);
+		mp_json_end(j);
+	}
+	mp_json_obj(j, "madvise_by_advice");
+	for (unsigned i = 0; i < fg->n_advice; i++) {
+		const struct mp_fig_call *fc = &fg->advice[i];
+
+		mp_json_obj(j, fc->name);
+		mp_json_u64(j, "calls", fc->st.calls);
+		mp_json_u64(j, "bytes", fc->st.bytes);
+		mp_json_i64(j, "rss_delta", fc->st.rss_delta);
+		mp_json_end(j);
+	}
+	mp_json_end(j);
+	mp_json_end(j);
+}
+
+static void put_range(struct mp_json *j, const char *key, const struct mp_range *r)
+{
+	mp_json_obj(j, key);
+	mp_json_u64(j, "start", r->start);
+	mp_json_u64(j, "max", r->max);
+	mp_json_u64(j, "end", r->end);
+	mp_json_end(j);
+}
+
+static void put_heap(struct mp_json *j, const struct mp_model *m, const struct mp_heap *h,
+		     unsigned source)
+{
+	mp_json_obj(j, NULL);
+	mp_json_str(j, "source", mp_source_name(source));
+	put_range(j, "used", &h->r_used);
+	put_range(j, "committed", &h->r_committed);
+	put_range(j, "external", &h->r_external);
+	mp_json_u64(j, "limit", h->limit);
+	mp_json_obj(j, "spaces");
+	for (unsigned i = 0; i < h->n_spaces && i < MP_SPACES_MAX; i++) {
+		const struct mp_space *s = &h->spaces[i];
+
+		mp_json_obj(j, mp_str(m, s->name));
+		mp_json_u64(j, "used", s->used);
+		mp_json_u64(j, "committed", s->committed);
+		mp_json_u64(j, "resident", s->resident);
+		mp_json_end(j);
+	}
+	mp_json_end(j);
+	mp_json_end(j);
+}
+
+static void put_heaps(struct mp_json *j, const struct mp_figures *fg)
+{
+	mp_json_rows(j, "heap", false);
+	for (unsigned s = 1; fg->p && s < MP_SRC_MAX; s++)
+		if (fg->p->heaps[s].present)
+			put_heap(j, fg->m, &fg->p->heaps[s], s);
+	mp_json_end(j);
+}
+
+static void put_collection(struct mp_json *j, const struct mp_model *m, const struct mp_gc *g)
+{
+	mp_json_obj(j, NULL);
+	mp_json_ns(j, "t", mp_fig_since(m, g->ts));
+	mp_json_str(j, "kind", mp_gc_kind_name(g->kind));
+	put_string_id(j, "reason", m, g->reason);
+	mp_json_u64(j, "before", g->before);
+	mp_json_u64(j, "after", g->after);
+	mp_json_ns(j, "pause_s", g->pause);
+	mp_json_u64(j, "freed", g->freed);
+	mp_json_u64(j, "returned", g->returned);
+	mp_json_u64(j, "rss_fell", g->rss_fell);
+	mp_json_ns(j, "return_lag_s", mp_fig_lag(g));
+	mp_json_u64(j, "refaulted", g->refaulted);
+	mp_json_end(j);
+}
+
+static void put_gc(struct mp_json *j, const struct mp_figures *fg)
+{
+	const struct mp_proc *p = fg->p;
+	bool known = p && fg->gc_known;
+
+	mp_json_obj(j, "gc");
+	put_if(j, "minor", known, p ? p->gc_minor : 0);
+	put_if(j, "major", known, p ? p->gc_major : 0);
+	mp_json_obj(j, "pause_s");
+	mp_json_ns(j, "total", known ? p->gc_pause : MP_UNKNOWN);
+	mp_json_ns(j, "p50", fg->pause_p50);
+	mp_json_ns(j, "max", fg->pause_max);
+	mp_json_end(j);
+	mp_json_rows(j, "collections", false);
+	for (size_t i = 0; p && i < p->n_gcs; i++)
+		put_collection(j, fg->m, &p->gcs[i]);
+	mp_json_end(j);
+	mp_json_obj(j, "owed");
+	put_if(j, "max", known, p ? p->owed_max : 0);
+	put_if(j, "end", known, p ? p->owed : 0);
+	mp_json_end(j);
+	mp_json_end(j);
+}
+
+static void put_mappings(struct mp_json *j, const struct mp_figures *fg)
+{
+	if (!fg->maps_known) {
+		mp_json_null(j, "mappings");
+		return;
+	}
+	mp_json_rows(j, "mappings", false);
+	for (size_t i = 0; i < fg->p->n_maps; i++) {
+		const struct mp_mapping *mp = fg->p->maps[i];
+		char perms[5];
+
+		mp_fig_perms(perms, mp->bits);
+		mp_json_obj(j, NULL);
+		mp_json_hex(j, "start", mp->start);
+		mp_json_hex(j, "end", mp->end);
+		mp_json_str(j, "perms", perms);
+		mp_json_str(j, "name", mp_str(fg->m, mp->name));
+		mp_json_str(j, "class", mp_class_name(mp->cls));
+		mp_json_u64(j, "resident", mp->resident * MP_PAGE_SIZE);
+		put_if(j, "faults", fg->faults[0].known, mp->faults);
+		put_if(j, "released", fg->calls[0].known, mp->released * MP_PAGE_SIZE);
+		mp_json_end(j);
+	}
+	mp_json_end(j);
+}
+
+/* One array of the series; s NULL: the times. */
+static void put_one_series(struct mp_json *j, const struct mp_figures *fg, uint64_t step,
+			   const struct mp_series *s)
+{
+	const struct mp_timeline *tl = &fg->p->tl;
+	uint64_t end = tl->start + tl->n * tl->width;
+
+	mp_json_arr(j, s ? s->key : "t");
+	for (uint64_t t = tl->start; t < end; t += step) {
+		struct mp_point pt;
+
+		if (!s)
+			mp_json_ns(j, NULL, mp_fig_since(fg->m, t));
+		else if (mp_tl_merge(tl, t, t + step, &pt))
+			mp_json_u64(j, NULL, s->get(fg, &pt));
+		else
+			mp_json_null(j, NULL);
+	}
+	mp_json_end(j);
+}
+
+static void put_series(struct mp_json *j, const struct mp_figures *fg)
+{
+	size_t n = fg->p ? fg->p->tl.n : 0;
+	uint64_t step = n ? (n + SERIES_POINTS - 1) / SERIES_POINTS * fg->p->tl.width : 0;
+
+	mp_json_rows(j, "series", true);
+	mp_json_ns(j, "interval_s", step ? step : MP_UNKNOWN);
+	for (size_t i = 0; i <= MP_SERIES_JSON; i++) {
+		const struct mp_series *s = i ? &mp_series[i - 1] : NULL;
+
+		if (step) {
+			put_one_series(j, fg, step, s);
+		} else {
+			mp_json_arr(j, s ? s->key : "t");
+			mp_json_end(j);
+		}
+	}
+	mp_json_end(j);
+}
+
+int mp_report_json(FILE *f, const struct mp_model *m, const struct mp_report_info *info)
+{
+	struct mp_figures fg;
+	struct mp_json j;
+	int err = mp_figures(&fg, m, info);
+
+	if (err)
+		return err;
+	mp_json_init(&j, f);
+	mp_json_obj(&j, NULL);
+	mp_json_u64(&j, "version", 1);
+	put_recording(&j, &fg, info);
+	put_target(&j, &fg);
+	put_probes(&j, m);
+	put_figs(&j, "rss", fg.rss, MP_FRSS_N);
+	put_figs(&j, "account", fg.account, MP_ACC_N);
+	put_figs(&j, "faults", fg.faults, MP_FFAULT_N);
+	put_calls(&j, &fg);
+	put_heaps(&j, &fg);
+	put_gc(&j, &fg);
+	put_mappings(&j, &fg);
+	mp_json_null(&j, "sites"); /* no stacks are taken yet */
+	put_series(&j, &fg);
+	return mp_json_finish(&j);
+}

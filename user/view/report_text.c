@@ -1,0 +1,617 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * report_text.c - the report for people: the answer in words, then the tables
+ * it rests on.
+ *
+ * Owns: wording and layout. Must not: work out figures (figures.c does), show
+ * an unknown as 0, or show a figure that lost events without its mark.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "user/util/util.h"
+#include "user/view/figures.h"
+#include "user/view/report.h"
+#include "user/view/text.h"
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define TOP_MAPPINGS  15
+#define LAST_GCS      10
+#define LAST_NOTES    20
+#define NAME_MAX_OUT  256
+#define WIDE          96 /* columns from which tables show more */
+
+struct out {
+	FILE *f;
+	const struct mp_term *term;
+	const struct mp_figures *fg;
+	const struct mp_report_info *info;
+};
+
+/* Short-lived texts of figures: good for one printf. */
+struct txt {
+	char s[32];
+};
+
+static const char *bytes(struct txt *t, uint64_t v)
+{
+	return mp_text_bytes(t->s, sizeof(t->s), v);
+}
+
+static const char *signed_bytes(struct txt *t, int64_t v)
+{
+	return mp_bytes(t->s, sizeof(t->s), v);
+}
+
+static const char *count(struct txt *t, uint64_t v)
+{
+	return v == MP_UNKNOWN ? "-" : mp_text_count(t->s, sizeof(t->s), v);
+}
+
+static const char *duration(struct txt *t, uint64_t ns)
+{
+	return ns == MP_UNKNOWN ? "-" : mp_duration(t->s, sizeof(t->s), ns);
+}
+
+static const char *seconds(struct txt *t, uint64_t ns)
+{
+	snprintf(t->s, sizeof(t->s), "%" PRIu64 ".%03" PRIu64, ns / 1000000000,
+		 ns / 1000000 % 1000);
+	return t->s;
+}
+
+static const char *fig_bytes(struct txt *t, const struct mp_fig *fig)
+{
+	return fig->known ? signed_bytes(t, fig->v) : "-";
+}
+
+static const char *fig_count(struct txt *t, const struct mp_fig *fig)
+{
+	return fig->known ? count(t, (uint64_t)fig->v) : "-";
+}
+
+/* The mark of figures of these groups: never silent about a loss. */
+static char mark(const struct out *o, unsigned groups)
+{
+	return o->fg->low & groups ? '!' : ' ';
+}
+
+static void head(const struct out *o, const char *title, unsigned groups)
+{
+	char buf[128];
+
+	snprintf(buf, sizeof(buf), "%s%s", title,
+		 o->fg->low & groups ? "   (! events were lost: at least this much)" : "");
+	mp_text_head(o->f, o->term, buf);
+}
+
+/* --- the answer in words ------------------------------------------------------- */
+
+static void say_target(const struct out *o, FILE *f)
+{
+	const struct mp_proc *p = o->fg->p;
+	char name[NAME_MAX_OUT];
+	struct txt t;
+
+	mp_text_clean(name, sizeof(name), o->term, p && p->comm ? mp_str(o->fg->m, p->comm) : "?");
+	if (p && p->tgid)
+		fprintf(f, "%s (%u)", name, p->tgid);
+	else
+		fputs(p ? name : "No process was seen", f);
+	fprintf(f, ", %s %s, %s", duration(&t, o->fg->duration), o->info->path ? "recorded" : "seen",
+		o->info->state ? o->info->state : "state unknown");
+	if (p && p->exited && WIFEXITED(p->wait_status))
+		fprintf(f, "; exited with %d", WEXITSTATUS(p->wait_status));
+	else if (p && p->exited && WIFSIGNALED(p->wait_status))
+		fprintf(f, "; killed by signal %d", WTERMSIG(p->wait_status));
+	else if (p && p->exited)
+		fputs("; exited", f);
+	fputs(".\n", f);
+}
+
+static void say_rss(const struct out *o, FILE *f)
+{
+	const struct mp_fig *rss = o->fg->rss, *acc = o->fg->account;
+	const struct mp_fig *max = &rss[MP_FRSS_MAX], *start = &rss[MP_FRSS_START];
+	struct txt a, b, c;
+	const char *sep = " ";
+
+	if (!acc[MP_ACC_RSS].known) {
+		fputs("RSS is not known: no source told.\n", f);
+		return;
+	}
+	fprintf(f, "RSS %s at the end", fig_bytes(&a, &acc[MP_ACC_RSS]));
+	if (max->known && start->known)
+		fprintf(f, " (max %s%s, start %s)", fig_bytes(&b, max),
+			mark(o, max->group) == '!' ? "!" : "", fig_bytes(&c, start));
+	fputc(':', f);
+	for (size_t i = 0; i < MP_ACC_RSS; i++) {
+		/* small change is in the table below; what is not explained is said */
+		if (!acc[i].known || (i != MP_ACC_UNKNOWN && acc[i].v * 200 < acc[MP_ACC_RSS].v) ||
+		    (i == MP_ACC_UNKNOWN && !acc[i].v))
+			continue;
+		fprintf(f, "%s%s %s", sep, acc[i].label, fig_bytes(&a, &acc[i]));
+		fputs(mark(o, acc[i].group) == '!' ? "!" : "", f);
+		sep = ", ";
+	}
+	fputs(".\n", f);
+}
+
+static void say_heap(const struct out *o, FILE *f)
+{
+	const struct mp_fig *acc = o->fg->account;
+	const struct mp_proc *p = o->fg->p;
+	struct txt a, b;
+
+	if (!acc[MP_ACC_LIVE].known) {
+		fputs("No heap source spoke: what a collector holds is in the other rows.\n", f);
+		return;
+	}
+	if (acc[MP_ACC_LAZY].v > 0)
+		fprintf(f, "%s more of the heap is committed but not resident.\n",
+			fig_bytes(&a, &acc[MP_ACC_LAZY]));
+	if (p->owed)
+		fprintf(f, "%s owed: freed by collections and not returned (max %s).\n",
+			bytes(&a, p->owed), bytes(&b, p->owed_max));
+	else if (p->owed_max)
+		fprintf(f, "Nothing owed at the end: all that collections freed was returned "
+			   "(max owed %s).\n",
+			bytes(&b, p->owed_max));
+}
+
+static void say_losses(const struct out *o, FILE *f)
+{
+	struct txt t;
+
+	if (o->fg->m->lost_total)
+		fprintf(f, "%s events were lost: figures marked ! are at least what is shown.\n",
+			count(&t, o->fg->m->lost_total));
+	if (o->info->state && strcmp(o->info->state, "truncated") == 0)
+		fputs("The recording was cut off: \"end\" is the last that could be read.\n", f);
+	else if (o->info->state && strcmp(o->info->state, "damaged") == 0)
+		fputs("The recording is damaged: parts are missing.\n", f);
+}
+
+static int put_summary(const struct out *o)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *mem = open_memstream(&text, &size);
+	bool bold = o->term && o->term->color;
+
+	if (!mem)
+		return -ENOMEM;
+	say_target(o, mem);
+	if (o->fg->p) {
+		say_rss(o, mem);
+		say_heap(o, mem);
+	}
+	say_losses(o, mem);
+	if (fclose(mem)) {
+		free(text);
+		return -ENOMEM;
+	}
+	fputs(bold ? "\033[1m" : "", o->f);
+	mp_text_para(o->f, o->term, text);
+	fputs(bold ? "\033[0m" : "", o->f);
+	free(text);
+	return 0;
+}
+
+/* --- tables ---------------------------------------------------------------------- */
+
+/* Tenths of a percent such that a column of them sums to 100.0. */
+static int64_t share(int64_t *sum, int64_t v, int64_t whole)
+{
+	double before = (double)*sum * 1000 / (double)whole, after;
+
+	*sum += v;
+	after = (double)*sum * 1000 / (double)whole;
+	return (int64_t)(after + (after < 0 ? -0.5 : 0.5)) -
+	       (int64_t)(before + (before < 0 ? -0.5 : 0.5));
+}
+
+static void put_account(const struct out *o)
+{
+	const struct mp_fig *acc = o->fg->account;
+	int64_t whole = acc[MP_ACC_RSS].known ? acc[MP_ACC_RSS].v : 0, sum = 0;
+	unsigned cols = mp_text_width(o->term) - 45;
+	const struct mp_fig *beside[] = { &acc[MP_ACC_LAZY], &o->fg->rss[MP_FRSS_SWAP],
+					  &o->fg->rss[MP_FRSS_LAZYFREE] };
+	static const char *const why[] = { "beside RSS", "beside RSS",
+					   "in RSS, the kernel may take it" };
+	struct txt t;
+
+	head(o, "Account at the end", MP_LOW_PAGES | MP_LOW_GC);
+	for (size_t i = 0; i <= MP_ACC_RSS; i++) {
+		int64_t tenths = 0;
+
+		if (i == MP_ACC_RSS)
+			sum = 0;
+		if (whole > 0 && acc[i].known)
+			tenths = share(&sum, acc[i].v, whole);
+		fprintf(o->f, "  %-22s %8s%c", acc[i].label, fig_bytes(&t, &acc[i]),
+			acc[i].known ? mark(o, acc[i].group) : ' ');
+		if (whole > 0 && acc[i].known) {
+			fprintf(o->f, "%s%3" PRId64 ".%" PRId64 "%%  ", tenths < 0 ? "-" : " ",
+				(tenths < 0 ? -tenths : tenths) / 10,
+				(tenths < 0 ? -tenths : tenths) % 10);
+			if (i < MP_ACC_RSS)
+				mp_text_bar(o->f, o->term, acc[i].v, whole, cols);
+		}
+		fputc('\n', o->f);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(beside); i++)
+		fprintf(o->f, "  %-22s %8s%c  (%s)\n", beside[i]->label, fig_bytes(&t, beside[i]),
+			beside[i]->known ? mark(o, beside[i]->group) : ' ', why[i]);
+}
+
+static void put_heaps(const struct out *o)
+{
+	static const char *const cols = "start    max    end";
+	const struct mp_proc *p = o->fg->p;
+	bool any = false;
+	struct txt a, b, c;
+
+	for (unsigned s = 1; s < MP_SRC_MAX; s++) {
+		const struct mp_heap *h = &p->heaps[s];
+		const struct {
+			const char *name;
+			const struct mp_range *r;
+		} rows[] = { { "used", &h->r_used },
+			     { "committed", &h->r_committed },
+			     { "external", &h->r_external } };
+
+		if (!h->present)
+			continue;
+		if (!any)
+			head(o, "Heap", MP_LOW_GC);
+		any = true;
+		fprintf(o->f, "  %-6s %-12s   %s   limit %s\n", mp_source_name(s), "", cols,
+			bytes(&a, h->limit));
+		for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+			fprintf(o->f, "         %-12s %7s%7s%7s%c\n", rows[i].name,
+				bytes(&a, rows[i].r->start), bytes(&b, rows[i].r->max),
+				bytes(&c, rows[i].r->end), mark(o, MP_LOW_GC));
+		for (unsigned i = 0; i < h->n_spaces && i < MP_SPACES_MAX; i++) {
+			fputs("         space ", o->f);
+			mp_text_fit(o->f, o->term, mp_str(o->fg->m, h->spaces[i].name), 20, false);
+			fprintf(o->f, " used %s, committed %s, resident %s\n",
+				bytes(&a, h->spaces[i].used), bytes(&b, h->spaces[i].committed),
+				bytes(&c, h->spaces[i].resident));
+		}
+	}
+}
+
+/* --- timeline ----------------------------------------------------------------------- */
+
+/* The column's stretch of the timeline. */
+static bool column(const struct mp_timeline *tl, unsigned i, unsigned cols, struct mp_point *pt)
+{
+	return mp_tl_merge(tl, tl->start + tl->n * i / cols * tl->width,
+			   tl->start + tl->n * (i + 1) / cols * tl->width, pt);
+}
+
+/* Fills v with a series; RSS with its peaks. Returns the highest. */
+static uint64_t sample(const struct mp_figures *fg, size_t series, uint64_t *v, unsigned cols)
+{
+	uint64_t max = 0;
+
+	for (unsigned i = 0; i < cols; i++) {
+		struct mp_point pt;
+
+		v[i] = MP_UNKNOWN;
+		if (!column(&fg->p->tl, i, cols, &pt))
+			continue;
+		v[i] = mp_series[series].get(fg, &pt);
+		if (series == 0 && v[i] != MP_UNKNOWN)
+			v[i] = (uint64_t)pt.rss_max;
+		if (v[i] != MP_UNKNOWN && v[i] > max)
+			max = v[i];
+	}
+	return max;
+}
+
+static void put_gc_lane(const struct out *o, unsigned cols)
+{
+	fprintf(o->f, "  %-12s", "collections");
+	for (unsigned i = 0; i < cols; i++) {
+		struct mp_point pt;
+		bool some = column(&o->fg->p->tl, i, cols, &pt);
+
+		fputc(some && pt.gc_major ? 'M' : some && pt.gc_minor ? 'm' : ' ', o->f);
+	}
+	fputs("  m minor, M major\n", o->f);
+}
+
+static void put_notes(const struct out *o)
+{
+	const struct mp_timeline *tl = &o->fg->p->tl;
+	size_t left = LAST_NOTES;
+	struct txt t;
+
+	for (size_t i = 0; i < tl->n; i++) {
+		if (!tl->p[i].note)
+			continue;
+		if (!left--) {
+			fputs("  ... more notes\n", o->f);
+			return;
+		}
+		fprintf(o->f, "  %10s s  ", seconds(&t, mp_fig_since(o->fg->m, tl->p[i].ts)));
+		mp_text_fit(o->f, o->term, mp_str(o->fg->m, tl->p[i].note),
+			    mp_text_width(o->term) - 16, false);
+		fputc('\n', o->f);
+	}
+}
+
+static int put_timeline(const struct out *o)
+{
+	const struct mp_timeline *tl = &o->fg->p->tl;
+	unsigned cols = mp_text_width(o->term) - 14 - 14;
+	uint64_t (*v)[400], max[MP_SERIES_N], top = 0;
+	struct txt a;
+
+	if (!tl->n)
+		return 0;
+	if (cols > tl->n)
+		cols = (unsigned)tl->n;
+	v = calloc(MP_SERIES_N, sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	for (size_t s = 0; s < MP_SERIES_N; s++) {
+		max[s] = sample(o->fg, s, v[s], cols);
+		if (s < MP_SERIES_JSON && max[s] > top)
+			top = max[s];
+	}
+	head(o, "Timeline", o->fg->low);
+	for (size_t s = 0; s < MP_SERIES_N; s++) {
+		if (!max[s])
+			continue;
+		fprintf(o->f, "  %-12s", mp_series[s].label);
+		/* bands share a scale, so that their heights compare */
+		mp_text_spark(o->f, o->term, v[s], cols, s < MP_SERIES_JSON ? top : max[s]);
+		fprintf(o->f, "  max %s%s\n", bytes(&a, max[s]),
+			s < MP_SERIES_JSON ? "" : " a column");
+	}
+	if (o->fg->p->gc_minor || o->fg->p->gc_major)
+		put_gc_lane(o, cols);
+	fprintf(o->f, "  %-12s0", "seconds");
+	fprintf(o->f, "%*s\n", (int)(cols > 8 ? cols - 1 : 8),
+		seconds(&a, mp_fig_since(o->fg->m, tl->start + tl->n * tl->width)));
+	free(v);
+	put_notes(o);
+	return 0;
+}
+
+/* --- what happened -------------------------------------------------------------------- */
+
+static void put_faults(const struct out *o)
+{
+	const struct mp_fig *fig = o->fg->faults;
+	const char *sep = "  ";
+	struct txt t;
+
+	head(o, "Page faults", MP_LOW_FAULTS);
+	for (size_t i = 0; i < MP_FFAULT_N; i++) {
+		if (!fig[i].known)
+			continue;
+		fprintf(o->f, "%s%s %s%s", sep, fig[i].label, fig_count(&t, &fig[i]),
+			mark(o, fig[i].group) == '!' ? "!" : "");
+		sep = ", ";
+	}
+	fputs(fig[0].known ? "\n" : "  not seen: no probe on faults\n", o->f);
+}
+
+static void put_call(const struct out *o, const struct mp_fig_call *fc, const char *indent)
+{
+	char m = mark(o, MP_LOW_CALLS);
+	struct txt a, b, c, d, e;
+
+	if (!fc->st.calls)
+		return;
+	fprintf(o->f, "  %s%-*s %10s%c %8s%c %8s%c %9s%c %8s%c\n", indent,
+		18 - (int)strlen(indent), fc->name, count(&a, fc->st.calls), m,
+		count(&b, fc->st.failed), m, bytes(&c, fc->st.bytes), m,
+		mp_bytes_signed(d.s, sizeof(d.s), fc->st.rss_delta), m, duration(&e, fc->st.dur), m);
+}
+
+static void put_calls(const struct out *o)
+{
+	const struct mp_figures *fg = o->fg;
+	bool any = false;
+
+	head(o, "Memory calls", MP_LOW_CALLS);
+	for (unsigned i = 0; i < fg->n_calls; i++)
+		any |= fg->calls[i].st.calls != 0;
+	if (!any) {
+		fputs(fg->calls[0].known ? "  none\n" : "  not seen: no probe on calls\n", o->f);
+		return;
+	}
+	fprintf(o->f, "  %-18s %10s  %8s  %8s  %9s  %8s\n", "", "calls", "failed", "asked",
+		"RSS moved", "time");
+	for (unsigned i = 0; i < fg->n_calls; i++) {
+		put_call(o, &fg->calls[i], "");
+		if (strcmp(fg->calls[i].name, mp_call_name(MP_CALL_MADVISE)) != 0)
+			continue;
+		for (unsigned a = 0; a < fg->n_advice; a++)
+			put_call(o, &fg->advice[a], "  ");
+	}
+}
+
+static void put_collection(const struct out *o, const struct mp_gc *g)
+{
+	bool wide = mp_text_width(o->term) >= WIDE;
+	struct txt a, b, c, d, e, f, h, i;
+
+	fprintf(o->f, "  %8s %-7s %6s -> %6s %7s", seconds(&a, mp_fig_since(o->fg->m, g->ts)),
+		mp_gc_kind_name(g->kind), bytes(&b, g->before), bytes(&c, g->after),
+		duration(&d, g->pause));
+	if (wide)
+		fprintf(o->f, " %6s", bytes(&e, g->freed));
+	fprintf(o->f, " %8s %7s %7s ", bytes(&f, g->returned), duration(&h, mp_fig_lag(g)),
+		bytes(&i, g->refaulted));
+	mp_text_fit(o->f, o->term, mp_str(o->fg->m, g->reason),
+		    mp_text_width(o->term) - (wide ? 77 : 70), false);
+	fputc('\n', o->f);
+}
+
+static void put_gcs(const struct out *o)
+{
+	const struct mp_proc *p = o->fg->p;
+	size_t first = p->n_gcs > LAST_GCS ? p->n_gcs - LAST_GCS : 0;
+	struct txt a, b, c, d, e;
+
+	head(o, "Collections", MP_LOW_GC);
+	if (!o->fg->gc_known) {
+		fputs("  not seen: no heap source\n", o->f);
+		return;
+	}
+	fprintf(o->f, "  %s minor, %s major; pauses: p50 %s, max %s, total %s\n",
+		count(&a, p->gc_minor), count(&b, p->gc_major), duration(&c, o->fg->pause_p50),
+		duration(&d, o->fg->pause_max), duration(&e, p->gc_pause));
+	if (!p->n_gcs)
+		return;
+	if (first)
+		fprintf(o->f, "  the last %d:\n", LAST_GCS);
+	fprintf(o->f, "  %8s %-7s %6s    %6s %7s%s %8s %7s %7s %s\n", "t", "kind", "before", "after",
+		"pause", mp_text_width(o->term) >= WIDE ? "  freed" : "", "returned", "lag",
+		"refault", "reason");
+	for (size_t i = first; i < p->n_gcs; i++)
+		put_collection(o, &p->gcs[i]);
+}
+
+static int by_resident(const void *a, const void *b)
+{
+	const struct mp_mapping *x = *(const struct mp_mapping *const *)a;
+	const struct mp_mapping *y = *(const struct mp_mapping *const *)b;
+
+	if (x->resident != y->resident)
+		return x->resident < y->resident ? 1 : -1;
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+static void put_mapping(const struct out *o, const struct mp_mapping *mp)
+{
+	const struct {
+		uint64_t pages;
+		bool known;
+	} cell[] = {
+		{ mp->resident, true },
+		{ (mp->end - mp->start) / MP_PAGE_SIZE, true },
+		{ mp->faults, o->fg->faults[0].known },
+		{ mp->released, o->fg->calls[0].known },
+		{ mp->refaulted, o->fg->faults[0].known && o->fg->calls[0].known },
+	};
+	char perms[5];
+	struct txt t;
+
+	mp_fig_perms(perms, mp->bits);
+	fputs("  ", o->f);
+	for (size_t i = 0; i < ARRAY_SIZE(cell); i++)
+		fprintf(o->f, "%6s%c",
+			bytes(&t, cell[i].known ? cell[i].pages * MP_PAGE_SIZE : MP_UNKNOWN),
+			cell[i].known && i != 1 ? mark(o, MP_LOW_PAGES) : ' ');
+	fprintf(o->f, "%-7s %s %14" PRIx64 " ", mp_class_name(mp->cls), perms, mp->start);
+	mp_text_fit(o->f, o->term, mp_str(o->fg->m, mp->name), mp_text_width(o->term) - 66, true);
+	fputc('\n', o->f);
+}
+
+static int put_mappings(const struct out *o)
+{
+	const struct mp_proc *p = o->fg->p;
+	struct mp_mapping **top;
+
+	head(o, "Mappings with most resident", MP_LOW_PAGES);
+	if (!o->fg->maps_known || !p->n_maps) {
+		fputs(o->fg->maps_known ? "  none\n" : "  not known: no snapshot of the mappings\n",
+		      o->f);
+		return 0;
+	}
+	top = malloc(p->n_maps * sizeof(*top));
+	if (!top)
+		return -ENOMEM;
+	memcpy(top, p->maps, p->n_maps * sizeof(*top));
+	qsort(top, p->n_maps, sizeof(*top), by_resident);
+	fprintf(o->f, "  %6s %6s %6s %6s %6s %-7s %-4s %14s %s\n", "resid.", "size", "fault.",
+		"given", "refau.", "class", "perm", "start", "name");
+	for (size_t i = 0; i < p->n_maps && i < TOP_MAPPINGS && top[i]->resident; i++)
+		put_mapping(o, top[i]);
+	free(top);
+	return 0;
+}
+
+static void put_losses(const struct out *o)
+{
+	const struct mp_model *m = o->fg->m;
+	struct txt t;
+
+	mp_text_head(o->f, o->term, "Lost events");
+	for (unsigned c = 1; c < MP_LOSS_MAX; c++)
+		if (m->lost[c])
+			fprintf(o->f, "  %12s  %s\n", count(&t, m->lost[c]), mp_loss_name(c));
+	if (!m->lost_total)
+		fputs("  none\n", o->f);
+}
+
+static void put_probes(const struct out *o)
+{
+	const struct mp_model *m = o->fg->m;
+	char why[NAME_MAX_OUT];
+	bool any = false;
+
+	mp_text_head(o->f, o->term, "Probes");
+	for (unsigned i = 1; i < MP_FEAT_MAX; i++) {
+		const struct mp_probe *pr = &m->probes[i];
+
+		if (!pr->known)
+			continue;
+		any = true;
+		fprintf(o->f, "  %-10s %s", mp_feature_name(i), mp_rung_name(pr->rung));
+		if (pr->err)
+			fprintf(o->f, ": %s", strerror(-pr->err));
+		if (pr->why)
+			fprintf(o->f, " (%s)",
+				mp_text_clean(why, sizeof(why), o->term, mp_str(m, pr->why)));
+		fputc('\n', o->f);
+	}
+	if (!any)
+		fputs("  not told\n", o->f);
+}
+
+void mp_report_summary(FILE *f, const struct mp_model *m, const struct mp_report_info *info,
+		       const struct mp_term *term)
+{
+	struct mp_figures fg;
+	const struct out o = { f, term, &fg, info };
+
+	if (mp_figures(&fg, m, info) == 0)
+		put_summary(&o);
+}
+
+int mp_report_text(FILE *f, const struct mp_model *m, const struct mp_report_info *info,
+		   const struct mp_term *term)
+{
+	struct mp_figures fg;
+	const struct out o = { f, term, &fg, info };
+	int err = mp_figures(&fg, m, info);
+
+	if (!err)
+		err = put_summary(&o);
+	if (!err && fg.p) {
+		put_account(&o);
+		put_heaps(&o);
+		err = put_timeline(&o);
+		put_faults(&o);
+		put_calls(&o);
+		put_gcs(&o);
+		if (!err)
+			err = put_mappings(&o);
+	}
+	put_losses(&o);
+	put_probes(&o);
+	return err ? err : mp_view_flush(f);
+}
