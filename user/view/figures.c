@@ -28,8 +28,7 @@ static const unsigned low_by_cause[MP_LOSS_MAX] = {
 	[MP_LOSS_DAMAGED] = MP_LOW_ALL,
 };
 
-/* False when the probe is known not to have seen anything. */
-static bool seen_by(const struct mp_model *m, enum mp_feature feat)
+bool mp_fig_seen(const struct mp_model *m, enum mp_feature feat)
 {
 	const struct mp_probe *pr = &m->probes[feat];
 
@@ -125,7 +124,7 @@ static void fill_faults(struct mp_figures *fg)
 		{ "pages_added", "pages added", 0, false, MP_LOW_FAULTS },
 	};
 	const struct mp_proc *p = fg->p;
-	bool seen = p && seen_by(fg->m, MP_FEAT_FAULTS);
+	bool seen = p && mp_fig_seen(fg->m, MP_FEAT_FAULTS);
 	/* a software perf event does not carry the error code */
 	bool kinds = seen && fg->m->probes[MP_FEAT_FAULTS].rung != MP_RUNG_PERF;
 
@@ -164,7 +163,7 @@ static void advice_key(char *out, size_t size, unsigned advice)
 static void fill_calls(struct mp_figures *fg)
 {
 	const struct mp_proc *p = fg->p;
-	bool seen = p && seen_by(fg->m, MP_FEAT_CALLS);
+	bool seen = p && mp_fig_seen(fg->m, MP_FEAT_CALLS);
 
 	for (unsigned c = 1; c < MP_CALL_MAX; c++) {
 		struct mp_fig_call *fc = &fg->calls[fg->n_calls];
@@ -195,6 +194,17 @@ static int by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+bool mp_fig_gc_known(const struct mp_model *m, const struct mp_proc *p)
+{
+	for (unsigned f = MP_FEAT_HEAP_V8; f <= MP_FEAT_HEAP_GC; f++)
+		if (p && m->probes[f].known && mp_fig_seen(m, f))
+			return true;
+	for (unsigned s = 1; p && s < MP_SRC_MAX; s++)
+		if (p->heaps[s].present)
+			return true;
+	return p && (p->n_gcs || p->gc_minor || p->gc_major);
+}
+
 static int fill_gc(struct mp_figures *fg)
 {
 	const struct mp_proc *p = fg->p;
@@ -202,12 +212,7 @@ static int fill_gc(struct mp_figures *fg)
 	size_t n = 0;
 
 	fg->pause_p50 = fg->pause_max = MP_UNKNOWN;
-	for (unsigned f = MP_FEAT_HEAP_V8; p && f <= MP_FEAT_HEAP_GC; f++)
-		fg->gc_known |= fg->m->probes[f].known && seen_by(fg->m, f);
-	for (unsigned s = 1; p && s < MP_SRC_MAX; s++)
-		fg->gc_known |= p->heaps[s].present;
-	if (p && (p->n_gcs || p->gc_minor || p->gc_major))
-		fg->gc_known = true;
+	fg->gc_known = mp_fig_gc_known(fg->m, p);
 	if (!p || !p->n_gcs)
 		return 0;
 	pauses = malloc(p->n_gcs * sizeof(*pauses));

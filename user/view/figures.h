@@ -71,6 +71,10 @@ struct mp_series {
 enum { MP_SERIES_JSON = 5, MP_SERIES_N = 7 }; /* the first are in the JSON */
 extern const struct mp_series mp_series[MP_SERIES_N];
 
+/* False when the feature is known to have had no probe. */
+bool mp_fig_seen(const struct mp_model *m, enum mp_feature feat);
+/* True when something tells of p's collections; p may be NULL. */
+bool mp_fig_gc_known(const struct mp_model *m, const struct mp_proc *p);
 /* Nanoseconds from the start of the model, not below 0. */
 uint64_t mp_fig_since(const struct mp_model *m, uint64_t ts);
 /* "rw-p" */
