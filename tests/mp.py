@@ -6,6 +6,7 @@ memprof beside it, and reads from /proc what the kernel itself says, so that a
 test compares two witnesses. Nothing waits for a fixed time: everything waits for
 an event until a deadline.
 """
+import contextlib
 import ctypes
 import json
 import mmap
@@ -272,6 +273,26 @@ class Step:
         return self.map + self.len
 
 
+@contextlib.contextmanager
+def frozen(pid):
+    """Every thread of the process stands still: for runtimes with threads of their own."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        wait_until(lambda: all(thread_state(pid, t) in "TZ" for t in os.listdir(f"/proc/{pid}/task")),
+                   what="stop")
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def thread_state(pid, tid):
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/task/{tid}/stat").read_text(errors="replace")
+    except OSError:
+        return "Z"
+    return stat[stat.rindex(")") + 2]
+
+
 # --- what the kernel says -----------------------------------------------------------
 
 
@@ -386,6 +407,62 @@ def check_mappings(rep, kernel):
             name = got[key]["name"] if key in got else "(not in the report)"
             wrong.append(f"{key[0]:#x}-{key[1]:#x} {name}: {have // PAGE} pages, kernel {want // PAGE}")
     assert not wrong, "\n".join(wrong)
+
+
+def rises_and_falls(series, *marks):
+    """True when the series passes the marks in order: n > 0 at least n, n < 0 at most -n."""
+    marks = list(marks)
+    for v in series:
+        if marks and v is not None and (v >= marks[0] if marks[0] > 0 else v <= -marks[0]):
+            marks.pop(0)
+    return not marks
+
+
+# --- a recording, folded by the test itself -------------------------------------------------
+
+
+class Replay:
+    """Resident pages of one range and notes, folded from `memprof dump` without the model."""
+
+    def __init__(self, path, start=0, end=1 << 64):
+        self.start, self.end = start, end
+        self.pages = set()
+        self.notes = []   # (text, pages resident when it came, RSS bytes by the last counters)
+        self.rss = 0
+        dump = memprof("dump", path, check=0).stdout
+        keyframe = False
+        for line in dump.splitlines():
+            kind = line.split(None, 2)[1]
+            if kind.startswith("keyframe."):
+                keyframe = kind.endswith(".begin")
+            elif not keyframe:
+                self.fold(kind, dict(re.findall(r'(\S+?)=("(?:[^"\\]|\\.)*"|\S+)', line)))
+
+    def cut(self, addr, length):
+        first = max(addr, self.start) // PAGE
+        last = min(addr + length, self.end) // PAGE
+        return range(first, max(first, last))
+
+    def fold(self, kind, f):
+        def num(key):
+            return int(re.sub(r"(B|pg|ns)$", "", f[key]), 0)
+
+        if kind == "fault":
+            bits = f["kind"].split("+")
+            # a read of fresh anonymous memory maps the zero page
+            if "write" in bits:
+                self.pages.update(self.cut(num("addr"), num("pages") * PAGE))
+        elif kind == "pages.absent":
+            self.pages.difference_update(self.cut(num("addr"), num("len")))
+        elif kind == "pages.resident":
+            self.pages.update(self.cut(num("addr"), num("len")))
+        elif kind.startswith("rss."):
+            self.rss = sum(num(k) for k in ("anon", "file", "shmem")) * PAGE
+        elif kind == "call.munmap" or kind == "call.madvise" and f["advice"].startswith("dontneed("):
+            if "failed" not in f.get("flags", ""):
+                self.pages.difference_update(self.cut(num("addr"), num("len")))
+        elif kind.startswith("note."):
+            self.notes.append((f["text"].strip('"'), len(self.pages), self.rss))
 
 
 # --- a terminal ----------------------------------------------------------------------------

@@ -346,7 +346,6 @@ def test_remote_writer(tmp_path):
             here = IoVec(ctypes.addressof(buf), len(buf))
             there = IoVec(s.map + 64 * PAGE, 256 * PAGE)
             n = libc.process_vm_writev(w.pid, ctypes.byref(here), 1, ctypes.byref(there), 1, 0)
-            # create_string_buffer has one byte more than asked for only with bytes
             assert n == 256 * PAGE, os.strerror(ctypes.get_errno())
             kernel, maps = mp.kernel_rss(w.pid), mp.kernel_mappings(w.pid)
             r.stop()
