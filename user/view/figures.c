@@ -56,13 +56,12 @@ static void fill_account(struct mp_figures *fg)
 		{ "lazy_heap", "heap committed, lazy", 0, false, MP_LOW_GC | MP_LOW_PAGES },
 	};
 	struct mp_account a = { 0 };
-	bool rss, maps = fg->maps_known, heap;
+	bool maps = fg->maps_known, heap;
 
 	memcpy(fg->account, rows, sizeof(rows));
-	if (!fg->p)
+	if (!fg->p || !fg->p->rss_known) /* without a whole there are no parts */
 		return;
 	mp_account(fg->p, &a);
-	rss = fg->p->rss_known;
 	heap = a.heap_known;
 
 	const struct {
@@ -74,10 +73,10 @@ static void fill_account(struct mp_figures *fg)
 		{ a.arenas + a.brk, told(maps, a.arenas + a.brk) },
 		{ a.stacks, told(maps, a.stacks) },
 		{ a.other_anon, told(maps, a.other_anon) },
-		{ a.file, told(rss, a.file) },
-		{ a.shmem, told(rss, a.shmem) },
-		{ a.unknown, rss },
-		{ a.rss, rss },
+		{ a.file, true },
+		{ a.shmem, true },
+		{ a.unknown, true },
+		{ a.rss, true },
 		{ a.lazy_heap, told(heap, a.lazy_heap) },
 	};
 	for (size_t i = 0; i < MP_ACC_N; i++) {
@@ -232,7 +231,9 @@ static int fill_gc(struct mp_figures *fg)
 
 static uint64_t get_rss(const struct mp_figures *fg, const struct mp_point *pt)
 {
-	return fg->p->rss_known ? (uint64_t)pt->rss : MP_UNKNOWN;
+	(void)fg;
+	/* no lowest value: no source had told the RSS by then */
+	return pt->rss_min == INT64_MAX ? MP_UNKNOWN : (uint64_t)pt->rss;
 }
 
 static uint64_t get_used(const struct mp_figures *fg, const struct mp_point *pt)

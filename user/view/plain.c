@@ -221,12 +221,13 @@ static void put_figures(struct mp_plain *pl, const struct now *n)
 
 static void look(struct mp_plain *pl, const struct mp_model *m, uint64_t ts, struct now *n)
 {
+	enum mp_heap_source src;
 	struct counters c;
 
 	*n = (struct now){ .m = m, .p = mp_model_main(m) };
 	if (n->p) {
 		mp_account(n->p, &n->acc);
-		n->heap = mp_proc_heap(n->p, NULL);
+		n->heap = mp_proc_heap(n->p, &src);
 	}
 	c = count(m, n->p);
 	if (!pl->started)
@@ -293,11 +294,12 @@ static void close_stage(struct mp_plain *pl, const struct mp_model *m)
 {
 	struct stage *st = pl->n ? &pl->stages[pl->n - 1] : NULL;
 	struct now n = { .m = m, .p = mp_model_main(m) };
+	enum mp_heap_source src;
 
 	if (!st || st->closed || !n.p)
 		return;
 	mp_account(n.p, &n.acc);
-	n.heap = mp_proc_heap(n.p, NULL);
+	n.heap = mp_proc_heap(n.p, &src);
 	st->reached[R_RSS] = cell_rss(&n);
 	st->reached[R_USED] = cell_used(&n);
 	st->reached[R_COMMITTED] = cell_committed(&n);
@@ -377,7 +379,7 @@ int mp_plain_story(FILE *f, const struct mp_model *m, const struct mp_term *term
 			continue;
 		pt = stage_end(&p->tl, i, &next);
 		st = (struct stage){ .ts = p->tl.p[i].ts, .note = p->tl.p[i].note };
-		st.reached[R_RSS] = known(p->rss_known, pt->rss);
+		st.reached[R_RSS] = known(pt->rss_min != INT64_MAX, pt->rss);
 		st.reached[R_USED] = pt->used;
 		st.reached[R_COMMITTED] = pt->committed;
 		st.reached[R_RESIDENT] = known(pt->used != MP_UNKNOWN, pt->live + pt->free_res);
