@@ -93,7 +93,8 @@ enum mp_rss_source {
 
 /*
  * MP_EV_MAP: a snapshot is BEGIN, any number of LINE in address order, END.
- * All carry the same ts. At END the fold replaces its mapping table.
+ * All carry the same ts. At END the fold replaces its mapping table. In a state
+ * dump `flags` of a LINE is the mapping's class + 1.
  */
 enum mp_map_op { MP_MAP_BEGIN = 1, MP_MAP_LINE = 2, MP_MAP_END = 3 };
 
@@ -111,7 +112,11 @@ enum mp_map_bits {
  * MP_EV_PAGES: [addr, addr+len) as a scan found it. A scan of a range is one
  * ABSENT for the range and then RESIDENT for each run inside it.
  */
-enum mp_pages_op { MP_PAGES_ABSENT = 1, MP_PAGES_RESIDENT = 2 };
+enum mp_pages_op {
+	MP_PAGES_ABSENT = 1,
+	MP_PAGES_RESIDENT = 2,
+	MP_PAGES_DROPPED = 3, /* in a state dump: dropped by a call, not touched since */
+};
 
 /* MP_EV_TASK: `sub`. */
 enum mp_task_op {
@@ -210,6 +215,18 @@ enum mp_note { MP_NOTE_PROGRAM = 1, MP_NOTE_USER = 2, MP_NOTE_MEMPROF = 3 };
 
 /* MP_EV_KEYFRAME: `sub`. */
 enum mp_keyframe { MP_KEY_BEGIN = 1, MP_KEY_END = 2 };
+
+/*
+ * MP_EV_TOTAL: accumulated state that no other event restates; only between
+ * MP_KEY_BEGIN and MP_KEY_END. `sub` says of what, x which field (explicit
+ * numbers in user/model/dump.c), flags the index of v[0] in it, in words.
+ */
+enum mp_total {
+	MP_TOTAL_PROC = 1,  /* a field of the process of event.mm      */
+	MP_TOTAL_MODEL = 2, /* a field of the whole stream             */
+	MP_TOTAL_MAP = 3,   /* v: start, faults, released, refaulted, last ts */
+	MP_TOTAL_GC = 4,    /* x = words so far of one collection's record     */
+};
 
 struct mp_event {
 	__u64 ts;    /* ns, CLOCK_MONOTONIC; when the effect was complete      */

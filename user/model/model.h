@@ -79,6 +79,7 @@ struct mp_callstat {
 	int64_t rss_delta; /* bytes the counters moved           */
 	uint64_t dropped;  /* pages the model saw leave          */
 	uint64_t dur;      /* ns                                 */
+	uint64_t no_delta; /* calls whose rss_delta no probe could read */
 };
 
 /* Start, highest and last value of a figure; MP_UNKNOWN until first seen. */
@@ -104,7 +105,8 @@ struct mp_heap {
 /*
  * One collection and what became of the memory it freed. Releases are credited
  * to the oldest collection that still has freed bytes out (first freed, first
- * returned), see pairing.c.
+ * returned), see pairing.c. Invariant: freed >= returned + reused, and the
+ * process's owed bytes are the sum of the differences.
  */
 struct mp_gc {
 	uint64_t ts;      /* end */
@@ -119,6 +121,7 @@ struct mp_gc {
 	uint64_t rss_fell;/* bytes RSS moved down in those calls        */
 	uint64_t returned_ts; /* of the last such call, 0 = none yet    */
 	uint64_t refaulted;   /* bytes of those touched again           */
+	uint64_t reused;      /* bytes of freed taken again by the heap */
 };
 
 /* Figures of a stretch of time. Bands are the last value in the stretch. */
@@ -126,7 +129,7 @@ struct mp_point {
 	uint64_t ts;  /* start of the stretch */
 	/* bands, bytes; rss is the sum of live..unknown (account invariant) */
 	int64_t rss, live, free_res, arenas, brk, stacks, other, file, shmem, unknown;
-	int64_t rss_min, rss_max;
+	int64_t rss_min, rss_max; /* min > max: no figure of RSS yet */
 	uint64_t used, committed, external; /* bytes, MP_UNKNOWN without heap  */
 	uint64_t owed;                      /* bytes freed, not returned       */
 	/* what happened in the stretch */
@@ -156,6 +159,7 @@ struct mp_timeline {
 
 #define MP_ADVICE_MAX 32 /* madvise numbers above are counted in the last slot */
 #define MP_GC_MAX 65536  /* collections kept; older ones are only counted      */
+#define MP_REL_LOG 16    /* releases remembered for the collection they are part of */
 
 struct mp_proc {
 	uint32_t mm;      /* current mm id                       */
@@ -163,8 +167,10 @@ struct mp_proc {
 	uint32_t comm;    /* string id                           */
 	uint32_t exe;     /* string id                           */
 	bool exited;
+	bool mm_gone;     /* torn down: figures stay as they were before */
 	int wait_status;  /* as wait(2) gives it, when exited    */
 	bool launched;    /* started by memprof                  */
+	bool loading;     /* a state dump is being folded in     */
 	uint64_t start_ts, exit_ts;
 	uint64_t forks, threads_started;
 
@@ -198,7 +204,9 @@ struct mp_proc {
 	size_t n_gcs, gc_dropped;
 	struct mp_gc *gcs;              /* oldest first */
 	size_t gc_unpaid;               /* first collection with freed bytes still out */
+	size_t gc_paid;                 /* the last one that was paid, + 1; 0 = none */
 	uint64_t owed, owed_max;        /* bytes */
+	uint64_t rel_log[2 * MP_REL_LOG]; /* releases no collection claimed yet: ts, bytes */
 
 	struct mp_timeline tl;
 };
@@ -226,6 +234,7 @@ struct mp_model {
 	size_t n_mm;
 	uint32_t *mm_proc;          /* index + 1, 0 = none             */
 	struct mp_snapshot *snap;   /* a mapping snapshot being built  */
+	bool in_key;                /* inside a state dump             */
 };
 
 /* Creates an empty model; NULL when memory is out. */

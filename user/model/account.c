@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * account.c - RSS split by what it is for, always summing.
+ *
+ * The total and its split into anonymous, file and shmem are the kernel's
+ * counters; the split of the anonymous part is the model's count of resident
+ * pages by mapping class. Where the two disagree the difference is `unknown`,
+ * shown and never spread over the rest.
+ */
+#include <string.h>
+
+#include "user/model/internal.h"
+
+uint64_t mp_proc_rss(const struct mp_proc *p)
+{
+	return (p->rss.anon + p->rss.file + p->rss.shmem) * MP_PAGE_SIZE;
+}
+
+static int64_t cls_bytes(const struct mp_proc *p, enum mp_class c)
+{
+	return (int64_t)(p->cls_pages[c] * MP_PAGE_SIZE);
+}
+
+static void split_heap(const struct mp_proc *p, struct mp_account *a)
+{
+	const struct mp_heap *h = mp_proc_heap(p, NULL);
+	int64_t resident = cls_bytes(p, MP_CLS_HEAP);
+	uint64_t used = h ? h->used : MP_UNKNOWN;
+
+	a->heap_known = used != MP_UNKNOWN;
+	a->live_heap = resident;
+	if (!a->heap_known)
+		return;
+	if ((uint64_t)resident > used) {
+		a->live_heap = (int64_t)used;
+		a->free_heap_resident = resident - (int64_t)used;
+	}
+	if (h->committed != MP_UNKNOWN && h->committed > (uint64_t)resident)
+		a->lazy_heap = (int64_t)h->committed - resident;
+}
+
+void mp_account(const struct mp_proc *p, struct mp_account *a)
+{
+	int64_t file_cow;
+
+	memset(a, 0, sizeof(*a));
+	if (!p->rss_known)
+		return;
+	a->rss = (int64_t)mp_proc_rss(p);
+	a->file = (int64_t)(p->rss.file * MP_PAGE_SIZE);
+	a->shmem = (int64_t)(p->rss.shmem * MP_PAGE_SIZE);
+	a->swap = (int64_t)(p->rss.swap * MP_PAGE_SIZE);
+	split_heap(p, a);
+	a->arenas = cls_bytes(p, MP_CLS_ARENA);
+	a->brk = cls_bytes(p, MP_CLS_BRK);
+	a->stacks = cls_bytes(p, MP_CLS_STACK);
+	/* Pages of private file mappings that were written are anonymous now. */
+	file_cow = cls_bytes(p, MP_CLS_FILE) + cls_bytes(p, MP_CLS_SPECIAL) - a->file;
+	a->other_anon = cls_bytes(p, MP_CLS_ANON) + (file_cow > 0 ? file_cow : 0);
+	a->unknown = a->rss - (a->live_heap + a->free_heap_resident + a->arenas + a->brk + a->stacks +
+			       a->other_anon + a->file + a->shmem);
+}
+
+bool mp_account_check(const struct mp_account *a)
+{
+	return a->rss == a->live_heap + a->free_heap_resident + a->arenas + a->brk + a->stacks +
+				 a->other_anon + a->file + a->shmem + a->unknown &&
+	       a->live_heap >= 0 && a->free_heap_resident >= 0 && a->lazy_heap >= 0;
+}

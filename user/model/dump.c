@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * dump.c - the state as events, and the digest over the same state.
+ *
+ * What other events can restate is restated by them (strings, mappings,
+ * resident runs, counters of the kernel and of heaps). What is accumulated goes
+ * as MP_EV_TOTAL: the tables below name each field once, with the number it has
+ * on the wire; dump, fold and digest all walk them. Numbers are append-only.
+ */
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "user/model/internal.h"
+
+#define GCS_KEPT 1024 /* collections that a dump carries; older ones are counted only */
+
+/* A field made of at most 256 64-bit words (their index travels in mp_event.flags). */
+struct field {
+	uint32_t id; /* on the wire */
+	size_t off;
+	size_t words;
+};
+
+#define F(id, type, member)                                                                        \
+	{                                                                                          \
+		id, offsetof(type, member), sizeof(((type *)0)->member) / (sizeof(uint64_t))       \
+	}
+
+static const struct field proc_fields[] = {
+	F(1, struct mp_proc, start_ts),	   F(2, struct mp_proc, exit_ts),
+	F(3, struct mp_proc, forks),	   F(4, struct mp_proc, threads_started),
+	F(5, struct mp_proc, r_rss),	   F(6, struct mp_proc, faults),
+	F(7, struct mp_proc, faults_user), F(8, struct mp_proc, faults_kernel),
+	F(9, struct mp_proc, faults_write), F(10, struct mp_proc, faults_present),
+	F(11, struct mp_proc, pages_added), F(12, struct mp_proc, calls),
+	F(13, struct mp_proc, advice),	   F(14, struct mp_proc, gc_minor),
+	F(15, struct mp_proc, gc_major),   F(16, struct mp_proc, gc_pause),
+	F(17, struct mp_proc, owed),	   F(18, struct mp_proc, owed_max),
+	F(19, struct mp_proc, rel_log),	   F(20, struct mp_proc, vma_calls),
+	F(21, struct mp_proc, maps_ts),
+#define HEAP_FIELDS(base, src)                                                                     \
+	F(base, struct mp_proc, heaps[src].ts), F(base + 1, struct mp_proc, heaps[src].r_used),    \
+		F(base + 2, struct mp_proc, heaps[src].r_committed),                               \
+		F(base + 3, struct mp_proc, heaps[src].r_external)
+	HEAP_FIELDS(40, MP_SRC_GC),	   HEAP_FIELDS(44, MP_SRC_V8),
+	HEAP_FIELDS(48, MP_SRC_GO),	   HEAP_FIELDS(52, MP_SRC_JVM),
+};
+
+static const struct field model_fields[] = {
+	F(1, struct mp_model, now),
+	F(2, struct mp_model, start),
+	F(3, struct mp_model, events),
+	F(4, struct mp_model, lost),
+	F(5, struct mp_model, lost_total),
+};
+
+#define N(a) (sizeof(a) / sizeof((a)[0]))
+#define GC_WORDS (sizeof(struct mp_gc) / sizeof(uint64_t))
+
+static const struct field *field_by_id(const struct field *t, size_t n, uint32_t id)
+{
+	for (size_t i = 0; i < n; i++)
+		if (t[i].id == id)
+			return &t[i];
+	return NULL;
+}
+
+/* --- reading a dump ------------------------------------------------------------------- */
+
+static void put_words(void *base, const struct field *f, const struct mp_event *e)
+{
+	size_t at = e->flags, n;
+
+	if (!f || at >= f->words)
+		return;
+	n = f->words - at < 7 ? f->words - at : 7;
+	memcpy((char *)base + f->off + at * sizeof(uint64_t), e->v, n * sizeof(uint64_t));
+}
+
+static void put_map(struct mp_proc *p, const struct mp_event *e)
+{
+	struct mp_mapping *v = mp_proc_find(p, e->v[0]);
+
+	if (!v)
+		return;
+	v->faults = e->v[1];
+	v->released = e->v[2];
+	v->refaulted = e->v[3];
+	v->last_ts = e->v[4];
+}
+
+/* The words of a collection's record arrive in order; the first makes room. */
+static int put_gc(struct mp_proc *p, const struct mp_event *e)
+{
+	size_t at = e->x, n = GC_WORDS - at < 7 ? GC_WORDS - at : 7;
+
+	if (at >= GC_WORDS || (at && !p->n_gcs))
+		return 0;
+	if (at == 0) {
+		size_t cap = 1;
+
+		while (cap < p->n_gcs + 1)
+			cap *= 2;
+		void *t = realloc(p->gcs, cap * sizeof(*p->gcs));
+
+		if (!t)
+			return -ENOMEM;
+		p->gcs = t;
+		memset(&p->gcs[p->n_gcs++], 0, sizeof(*p->gcs));
+		if (e->flags & 1) /* it and all after it are still out */
+			p->gc_unpaid = p->n_gcs - 1;
+		if (e->flags & 2)
+			p->gc_paid = p->n_gcs;
+	}
+	memcpy((uint64_t *)&p->gcs[p->n_gcs - 1] + at, e->v, n * sizeof(uint64_t));
+	return 0;
+}
+
+int fold_total(struct mp_model *m, const struct mp_event *e)
+{
+	struct mp_proc *p = mp_model_proc(m, e->mm);
+
+	if (!m->in_key) /* damage: never overwrite counters in mid-stream */
+		return 0;
+	if (e->sub == MP_TOTAL_MODEL)
+		put_words(m, field_by_id(model_fields, N(model_fields), e->x), e);
+	else if (!p)
+		return 0;
+	else if (e->sub == MP_TOTAL_PROC)
+		put_words(p, field_by_id(proc_fields, N(proc_fields), e->x), e);
+	else if (e->sub == MP_TOTAL_MAP)
+		put_map(p, e);
+	else if (e->sub == MP_TOTAL_GC)
+		return put_gc(p, e);
+	return 0;
+}
+
+/* --- writing one ------------------------------------------------------------------------ */
+
+struct out {
+	int (*emit)(void *ctx, const struct mp_event *e);
+	void *ctx;
+	const struct mp_model *m;
+	const struct mp_proc *p;
+	uint8_t pages_op;
+	int err;
+};
+
+static struct mp_event blank(const struct out *o, uint16_t type, uint8_t sub)
+{
+	return (struct mp_event){
+		.ts = o->m->now, .type = type, .sub = sub, .mm = o->p ? o->p->mm : 0
+	};
+}
+
+static void out(struct out *o, const struct mp_event *e)
+{
+	if (!o->err)
+		o->err = o->emit(o->ctx, e);
+}
+
+static void out_words(struct out *o, uint8_t sub, const struct field *f, const void *base)
+{
+	const uint64_t *w = (const uint64_t *)((const char *)base + f->off);
+
+	for (size_t at = 0; at < f->words; at += 7) {
+		struct mp_event e = blank(o, MP_EV_TOTAL, sub);
+		size_t n = f->words - at < 7 ? f->words - at : 7, zero = 0;
+
+		for (size_t i = 0; i < n; i++)
+			zero += w[at + i] == 0;
+		/* The big tables are mostly zero, as in a fresh process. */
+		if (zero == n && f->words > 7)
+			continue;
+		e.x = f->id;
+		e.flags = (uint8_t)at;
+		memcpy(e.v, w + at, n * sizeof(uint64_t));
+		out(o, &e);
+	}
+}
+
+static void out_str(struct out *o, uint32_t id)
+{
+	const char *s = o->m->strs[id];
+	size_t len = strlen(s), pos = 0;
+
+	do {
+		struct mp_event e = { .ts = o->m->now, .type = MP_EV_STR, .x = (uint32_t)len };
+		size_t n = len - pos < MP_STR_CHUNK ? len - pos : MP_STR_CHUNK;
+
+		e.str.id = id;
+		e.str.pos = (uint32_t)pos;
+		memcpy(e.str.text, s + pos, n);
+		out(o, &e);
+		pos += n;
+	} while (pos < len);
+}
+
+static void out_stream(struct out *o)
+{
+	for (uint32_t i = 1; i < o->m->n_strs; i++)
+		if (o->m->strs[i])
+			out_str(o, i);
+	for (uint8_t i = 0; i < MP_META_MAX; i++) {
+		struct mp_event e = blank(o, MP_EV_META, i);
+
+		e.meta.num = o->m->meta[i];
+		e.meta.isstr = i == MP_META_COMM || i == MP_META_EXE || i == MP_META_KERNEL ||
+			       i == MP_META_VERSION;
+		if (e.meta.num != MP_UNKNOWN)
+			out(o, &e);
+	}
+	for (uint8_t i = 0; i < MP_FEAT_MAX; i++) {
+		struct mp_event e = blank(o, MP_EV_PROBE, i);
+
+		e.x = o->m->probes[i].rung;
+		e.v[0] = (uint64_t)(int64_t)o->m->probes[i].err;
+		e.v[1] = o->m->probes[i].why;
+		if (o->m->probes[i].known)
+			out(o, &e);
+	}
+	for (size_t i = 0; i < N(model_fields); i++)
+		out_words(o, MP_TOTAL_MODEL, &model_fields[i], o->m);
+}
+
+static int out_pages(void *ctx, uint64_t addr, uint64_t len)
+{
+	struct out *o = ctx;
+	struct mp_event e = blank(o, MP_EV_PAGES, o->pages_op);
+
+	e.pages.addr = addr;
+	e.pages.len = len;
+	out(o, &e);
+	return o->err;
+}
+
+static void out_maps(struct out *o)
+{
+	struct mp_event e = blank(o, MP_EV_MAP, MP_MAP_BEGIN);
+
+	/* A table made of calls alone is dumped too: without it pages have no place. */
+	out(o, &e);
+	for (size_t i = 0; i < o->p->n_maps; i++) {
+		const struct mp_mapping *v = o->p->maps[i];
+
+		e = blank(o, MP_EV_MAP, MP_MAP_LINE);
+		e.x = v->bits;
+		e.flags = (uint8_t)(v->cls + 1);
+		e.map.start = v->start;
+		e.map.end = v->end;
+		e.map.off = v->off;
+		e.map.ino = v->ino;
+		e.map.dev = v->dev;
+		e.map.name = v->name;
+		out(o, &e);
+	}
+	e = blank(o, MP_EV_MAP, MP_MAP_END);
+	e.ts = o->p->maps_ts;
+	out(o, &e);
+}
+
+/* After the pages: restoring those moves the same counters. */
+static void out_map_counters(struct out *o)
+{
+	for (size_t i = 0; i < o->p->n_maps; i++) {
+		const struct mp_mapping *v = o->p->maps[i];
+		struct mp_event e = blank(o, MP_EV_TOTAL, MP_TOTAL_MAP);
+
+		e.v[0] = v->start;
+		e.v[1] = v->faults;
+		e.v[2] = v->released;
+		e.v[3] = v->refaulted;
+		e.v[4] = v->last_ts;
+		out(o, &e);
+	}
+}
+
+static void out_heap(struct out *o, uint8_t src)
+{
+	const struct mp_heap *h = &o->p->heaps[src];
+	struct mp_event e = blank(o, MP_EV_HEAP, src);
+
+	if (!h->present)
+		return;
+	e.heap.used = h->used;
+	e.heap.committed = h->committed;
+	e.heap.external = h->external;
+	e.heap.arrays = h->arrays;
+	e.heap.limit = h->limit;
+	e.heap.goal = h->goal;
+	e.heap.live = h->live;
+	out(o, &e);
+	for (unsigned i = 0; i < h->n_spaces; i++) {
+		e = blank(o, MP_EV_SPACE, src);
+		e.space.name = h->spaces[i].name;
+		e.space.used = h->spaces[i].used;
+		e.space.committed = h->spaces[i].committed;
+		e.space.resident = h->spaces[i].resident;
+		out(o, &e);
+	}
+}
+
+static void out_ranges(struct out *o)
+{
+	for (size_t i = 0; i < o->p->n_ranges; i++) {
+		struct mp_event e = blank(o, MP_EV_HEAP_RANGE, MP_HEAP_RESERVE);
+
+		e.range.addr = o->p->ranges[i].start;
+		e.range.len = o->p->ranges[i].end - o->p->ranges[i].start;
+		e.range.source = o->p->ranges[i].source;
+		out(o, &e);
+	}
+}
+
+static size_t gcs_first(const struct mp_proc *p)
+{
+	return p->n_gcs > GCS_KEPT ? p->n_gcs - GCS_KEPT : 0;
+}
+
+static void out_gcs(struct out *o)
+{
+	const struct mp_proc *p = o->p;
+	size_t unpaid = p->gc_unpaid;
+
+	while (unpaid < p->n_gcs && p->gcs[unpaid].freed ==
+					    p->gcs[unpaid].returned + p->gcs[unpaid].reused)
+		unpaid++;
+	for (size_t i = gcs_first(p); i < p->n_gcs; i++) {
+		for (size_t at = 0; at < GC_WORDS; at += 7) {
+			struct mp_event e = blank(o, MP_EV_TOTAL, MP_TOTAL_GC);
+			size_t n = GC_WORDS - at < 7 ? GC_WORDS - at : 7;
+
+			e.x = (uint32_t)at;
+			e.flags = (uint8_t)((i == unpaid) | (i + 1 == p->gc_paid) << 1);
+			memcpy(e.v, (const uint64_t *)&p->gcs[i] + at, n * sizeof(uint64_t));
+			out(o, &e);
+		}
+	}
+}
+
+static void out_proc(struct out *o)
+{
+	const struct mp_proc *p = o->p;
+	struct mp_event e = blank(o, MP_EV_TASK, MP_TASK_TARGET);
+
+	e.task.a = p->tgid;
+	e.task.b = p->exe;
+	e.task.comm = p->comm;
+	e.x = p->launched ? MP_TASK_F_LAUNCHED : 0;
+	out(o, &e);
+	out_maps(o);
+	o->pages_op = MP_PAGES_DROPPED;
+	mp_pageset_runs(p->pages, 0, 1ULL << 63, 1, out_pages, o);
+	o->pages_op = MP_PAGES_RESIDENT;
+	mp_pageset_runs(p->pages, 0, 1ULL << 63, 0, out_pages, o);
+	out_map_counters(o);
+	out_ranges(o);
+	for (uint8_t s = 1; s < MP_SRC_MAX; s++)
+		out_heap(o, s);
+	out_gcs(o);
+	if (p->rss_known) {
+		e = blank(o, MP_EV_RSS, MP_RSS_KERNEL);
+		e.ts = p->rss.ts;
+		e.rss.anon = p->rss.anon;
+		e.rss.file = p->rss.file;
+		e.rss.shmem = p->rss.shmem;
+		e.rss.swap = p->rss.swap;
+		e.rss.lazyfree = p->rss.lazyfree;
+		e.rss.hugetlb = MP_UNKNOWN;
+		out(o, &e);
+	}
+	if (p->exited) {
+		e = blank(o, MP_EV_TASK, MP_TASK_EXIT);
+		e.task.a = (uint64_t)p->wait_status;
+		out(o, &e);
+	}
+	if (p->mm_gone) {
+		e = blank(o, MP_EV_TASK, MP_TASK_MM_EXIT);
+		out(o, &e);
+	}
+	/* Last: what the events above moved is overwritten by what it was. */
+	for (size_t i = 0; i < N(proc_fields); i++)
+		out_words(o, MP_TOTAL_PROC, &proc_fields[i], p);
+}
+
+int mp_model_dump(const struct mp_model *m, int (*emit)(void *ctx, const struct mp_event *e),
+		  void *ctx)
+{
+	struct out o = { .emit = emit, .ctx = ctx, .m = m };
+	struct mp_event e = blank(&o, MP_EV_KEYFRAME, MP_KEY_BEGIN);
+
+	out(&o, &e);
+	out_stream(&o);
+	for (size_t i = 0; i < m->n_procs; i++) {
+		o.p = m->procs[i];
+		out_proc(&o);
+	}
+	o.p = NULL;
+	e = blank(&o, MP_EV_KEYFRAME, MP_KEY_END);
+	out(&o, &e);
+	return o.err;
+}
+
+/* FNV-1a over the dump: equal state, equal dump, equal digest. */
+static int digest_event(void *ctx, const struct mp_event *e)
+{
+	uint64_t *h = ctx;
+	const unsigned char *b = (const unsigned char *)e;
+
+	for (size_t i = 0; i < sizeof(*e); i++)
+		*h = (*h ^ b[i]) * 0x100000001b3ULL;
+	return 0;
+}
+
+uint64_t mp_model_digest(const struct mp_model *m)
+{
+	uint64_t h = 0xcbf29ce484222325ULL;
+
+	mp_model_dump(m, digest_event, &h);
+	return h;
+}

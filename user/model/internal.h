@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * internal.h - what the parts of the fold share. Not for views.
+ */
+#ifndef MEMPROF_MODEL_INTERNAL_H
+#define MEMPROF_MODEL_INTERNAL_H
+
+#include "user/model/model.h"
+#include "user/model/pageset.h"
+
+/* A snapshot of mappings that has begun and not ended. */
+struct mp_snapshot {
+	uint32_t mm;
+	size_t n, cap;
+	struct mp_mapping **v;
+};
+
+/* maps.c: the mapping table. All keep it sorted, classes and counts right. */
+int maps_insert(struct mp_proc *p, uint64_t start, uint64_t end, uint32_t bits, uint32_t name);
+void maps_remove(struct mp_proc *p, uint64_t start, uint64_t end);
+int maps_protect(struct mp_proc *p, uint64_t start, uint64_t end, uint32_t rwx);
+int maps_replace(struct mp_proc *p, struct mp_snapshot *s, const struct mp_model *m);
+void maps_classify_all(struct mp_proc *p, const struct mp_model *m);
+void maps_clear(struct mp_proc *p);
+/* Index of the first mapping that ends above addr. */
+size_t maps_index(const struct mp_proc *p, uint64_t addr);
+/* The stack mapping that grew down to addr, extended to it, or NULL. */
+struct mp_mapping *maps_grow_stack(struct mp_proc *p, uint64_t addr, const struct mp_model *m);
+
+/* Residency by ranges; class and mapping counts follow. */
+struct range_effect {
+	uint64_t pages;      /* that changed state      */
+	uint64_t refaulted;  /* set: had been dropped   */
+	uint64_t heap;       /* of `pages`, in class HEAP */
+	uint64_t heap_refaulted;
+};
+int pages_set(struct mp_proc *p, uint64_t addr, uint64_t len, struct range_effect *eff);
+void pages_clear(struct mp_proc *p, uint64_t addr, uint64_t len, int drop, struct range_effect *eff);
+
+/* mem.c */
+int fold_fault(struct mp_model *m, struct mp_proc *p, const struct mp_event *e);
+int fold_call(struct mp_model *m, struct mp_proc *p, const struct mp_event *e);
+int fold_rss(struct mp_proc *p, const struct mp_event *e);
+int fold_pages(struct mp_proc *p, const struct mp_event *e);
+
+/* heap.c */
+int fold_heap(struct mp_model *m, struct mp_proc *p, const struct mp_event *e);
+int fold_space(struct mp_proc *p, const struct mp_event *e);
+int fold_gc(struct mp_model *m, struct mp_proc *p, const struct mp_event *e);
+int fold_range(struct mp_model *m, struct mp_proc *p, const struct mp_event *e);
+
+/* pairing.c: who pays back what collections freed */
+void pair_release(struct mp_proc *p, uint64_t ts, uint64_t bytes, uint64_t rss_fell);
+void pair_collection(struct mp_proc *p, struct mp_gc *g);
+void pair_refault(struct mp_proc *p, uint64_t bytes);
+void pair_settle(struct mp_proc *p, const struct mp_account *a);
+
+/* dump.c */
+int fold_total(struct mp_model *m, const struct mp_event *e);
+
+/* timeline.c */
+int tl_advance(struct mp_proc *p, uint64_t ts);   /* opens the point of ts */
+struct mp_point *tl_now(struct mp_proc *p);       /* the open point, or NULL */
+void tl_refresh(struct mp_proc *p);               /* bands of the open point */
+
+/* model.c */
+void range_note(struct mp_range *r, uint64_t v);
+struct mp_proc *proc_get(struct mp_model *m, uint32_t mm, bool make);
+void proc_reset_mm(struct mp_proc *p);
+
+#endif /* MEMPROF_MODEL_INTERNAL_H */

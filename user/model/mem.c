@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * mem.c - the fold of kernel events: faults, calls, counters, scans.
+ *
+ * What an event says about residency follows the kernel's rules; where it does
+ * not say (huge pages, fault-around, populate, reclaim) nothing is guessed: a
+ * scan corrects the set with MP_EV_PAGES.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "user/model/internal.h"
+#include "user/util/util.h"
+
+/* Newer than Debian 12's headers; include/uapi/asm-generic/mman-common.h */
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24
+#endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+#define MADV_GUARD_INSTALL_ 102 /* 6.13 */
+
+static uint64_t page_up(uint64_t v)
+{
+	return (v + MP_PAGE_SIZE - 1) & ~(MP_PAGE_SIZE - 1);
+}
+
+/*
+ * Does a fault of this kind leave the page resident? A read of private
+ * anonymous memory maps the zero page: a fault, but not in RSS
+ * (do_anonymous_page). Reads of files and shmem bring the page in.
+ */
+static bool fault_makes_resident(const struct mp_mapping *v, uint8_t kind)
+{
+	if (kind & (MP_FAULT_WRITE | MP_FAULT_NOKIND))
+		return true;
+	if (kind & MP_FAULT_PRESENT) /* a protection fault that was no write */
+		return false;
+	return v && (v->bits & (MP_MAP_FILE | MP_MAP_SHMEM | MP_MAP_SHARED));
+}
+
+static void count_faults(struct mp_proc *p, const struct mp_event *e)
+{
+	struct mp_point *pt = tl_now(p);
+
+	p->faults += e->x;
+	if (e->sub & MP_FAULT_KERNEL)
+		p->faults_kernel += e->x;
+	else
+		p->faults_user += e->x;
+	if (e->sub & MP_FAULT_WRITE)
+		p->faults_write += e->x;
+	if (e->sub & MP_FAULT_PRESENT)
+		p->faults_present += e->x;
+	if (pt)
+		pt->faults += e->x;
+}
+
+int fold_fault(struct mp_model *m, struct mp_proc *p, const struct mp_event *e)
+{
+	uint64_t addr = e->fault.addr, end = addr + (uint64_t)e->x * MP_PAGE_SIZE;
+	struct range_effect eff = { 0 };
+	size_t i;
+
+	if (end < addr)
+		return -EINVAL;
+	count_faults(p, e);
+	i = maps_index(p, addr);
+	while (addr < end) {
+		struct mp_mapping *v = i < p->n_maps ? p->maps[i] : NULL;
+		uint64_t stop = end;
+
+		if (v && v->start > addr && !mp_proc_find(p, addr))
+			v = maps_grow_stack(p, addr, m);
+		if (v && v->start > addr)
+			v = NULL;
+		if (v) {
+			stop = v->end < end ? v->end : end;
+			v->faults += (stop - addr) / MP_PAGE_SIZE;
+			v->last_ts = e->ts;
+			i++;
+		} else if (i < p->n_maps && p->maps[i]->start < end) {
+			stop = p->maps[i]->start;
+		}
+		if (fault_makes_resident(v, e->sub)) {
+			int err = pages_set(p, addr, stop - addr, &eff);
+
+			if (err)
+				return err;
+		}
+		addr = stop;
+	}
+	p->pages_added += eff.pages;
+	if (eff.heap_refaulted)
+		pair_refault(p, eff.heap_refaulted * MP_PAGE_SIZE);
+	return 0;
+}
+
+/* --- calls ------------------------------------------------------------------------ */
+
+struct call_effect {
+	uint64_t dropped; /* pages the model saw leave */
+	uint64_t heap;    /* ... of heap mappings      */
+};
+
+static void drop_range(struct mp_proc *p, uint64_t addr, uint64_t len, int remember,
+		       struct call_effect *ce)
+{
+	struct range_effect eff = { 0 };
+
+	pages_clear(p, addr, len, remember, &eff);
+	ce->dropped += eff.pages;
+	ce->heap += eff.heap;
+}
+
+static int call_mmap(struct mp_proc *p, const struct mp_event *e, struct call_effect *ce)
+{
+	uint32_t flags = MP_MMAP_FLAGS(e->x), prot = MP_MMAP_PROT(e->x), bits = 0;
+	uint64_t start = (uint64_t)e->call.ret, len = page_up(e->call.len);
+
+	bits |= prot & PROT_READ ? MP_MAP_R : 0;
+	bits |= prot & PROT_WRITE ? MP_MAP_W : 0;
+	bits |= prot & PROT_EXEC ? MP_MAP_X : 0;
+	bits |= flags & MAP_SHARED ? MP_MAP_SHARED : 0;
+	if (!(flags & MAP_ANONYMOUS))
+		bits |= MP_MAP_FILE;
+	else if (flags & MAP_SHARED)
+		bits |= MP_MAP_FILE | MP_MAP_SHMEM; /* lives in a nameless shmem file */
+	drop_range(p, start, len, 0, ce); /* MAP_FIXED over something */
+	p->vma_calls++;
+	return maps_insert(p, start, start + len, bits, 0);
+}
+
+static int call_munmap(struct mp_proc *p, const struct mp_event *e, struct call_effect *ce)
+{
+	uint64_t len = page_up(e->call.len);
+
+	drop_range(p, e->call.addr, len, 0, ce);
+	maps_remove(p, e->call.addr, e->call.addr + len);
+	p->vma_calls++;
+	return 0;
+}
+
+static int call_mremap(struct mp_proc *p, const struct mp_event *e, struct call_effect *ce)
+{
+	uint64_t from = e->call.addr, to = (uint64_t)e->call.ret;
+	uint64_t old = page_up(e->call.len), len = page_up(e->call.len2);
+	struct mp_mapping *v = mp_proc_find(p, from), keep = { 0 };
+	bool dontunmap = e->x & 4; /* MREMAP_DONTUNMAP (5.7) */
+	int err;
+
+	p->vma_calls++;
+	if (v)
+		keep = *v;
+	if (len < old)
+		drop_range(p, from + len, old - len, 0, ce);
+	if (from == to) {
+		if (len < old)
+			maps_remove(p, from + len, from + old);
+		else if (len > old && v)
+			return maps_insert(p, from + old, from + len, keep.bits, keep.name);
+		return 0;
+	}
+	drop_range(p, to, len, 0, ce);
+	err = mp_pageset_move(p->pages, from, to, old < len ? old : len);
+	if (err)
+		return err;
+	if (!dontunmap)
+		maps_remove(p, from, from + old);
+	else if (v) /* counts its pages again: none */
+		err = maps_insert(p, from, from + old, keep.bits, keep.name);
+	return err ? err : maps_insert(p, to, to + len, keep.bits ? keep.bits : MP_MAP_R | MP_MAP_W,
+				       keep.name);
+}
+
+static int call_brk(struct mp_proc *p, const struct mp_event *e, struct call_effect *ce)
+{
+	uint64_t old = page_up(e->call.len2), now = page_up((uint64_t)e->call.ret);
+	struct mp_mapping *v;
+	int err = 0;
+
+	if (!e->call.addr || old == now) /* sbrk(0) and the like */
+		return 0;
+	p->vma_calls++;
+	if (now < old) {
+		drop_range(p, now, old - now, 0, ce);
+		maps_remove(p, now, old);
+		return 0;
+	}
+	v = mp_proc_find(p, old - 1);
+	err = maps_insert(p, old, now, MP_MAP_R | MP_MAP_W, v && v->cls == MP_CLS_BRK ? v->name : 0);
+	if (err)
+		return err;
+	v = mp_proc_find(p, now - 1);
+	if (v && v->cls != MP_CLS_BRK) { /* no neighbour lent its class */
+		p->cls_pages[v->cls] -= v->resident;
+		v->cls = MP_CLS_BRK;
+		p->cls_pages[v->cls] += v->resident;
+	}
+	return 0;
+}
+
+/* The advice that takes pages away at once. FREE does not: its pages stay in
+ * RSS until reclaim wants them. */
+static bool advice_drops(unsigned advice)
+{
+	return advice == MADV_DONTNEED || advice == MADV_DONTNEED_LOCKED || advice == MADV_REMOVE ||
+	       advice == MADV_GUARD_INSTALL_;
+}
+
+static int call_madvise(struct mp_proc *p, const struct mp_event *e, struct call_effect *ce)
+{
+	uint64_t len = page_up(e->call.len);
+	struct range_effect eff = { 0 };
+
+	if (advice_drops(e->x)) {
+		struct mp_mapping *v = mp_proc_find(p, e->call.addr);
+
+		drop_range(p, e->call.addr, len, 1, ce);
+		if (v)
+			v->last_ts = e->ts;
+	} else if (e->x == MADV_POPULATE_WRITE) {
+		return pages_set(p, e->call.addr, len, &eff);
+	}
+	return 0;
+}
+
+static int call_mprotect(struct mp_proc *p, const struct mp_event *e)
+{
+	uint32_t rwx = (e->x & PROT_READ ? MP_MAP_R : 0) | (e->x & PROT_WRITE ? MP_MAP_W : 0) |
+		       (e->x & PROT_EXEC ? MP_MAP_X : 0);
+
+	if (!e->call.len)
+		return 0;
+	p->vma_calls++;
+	return maps_protect(p, e->call.addr, e->call.addr + page_up(e->call.len), rwx);
+}
+
+static int call_apply(struct mp_proc *p, const struct mp_event *e, struct call_effect *ce)
+{
+	/* Partial success: the mapped parts of the range were dropped (mm/madvise.c). */
+	bool partial = e->sub == MP_CALL_MADVISE && (e->flags & MP_CALL_FAILED) &&
+		       e->call.ret == -ENOMEM;
+
+	if ((e->flags & MP_CALL_FAILED) && !partial)
+		return 0;
+	switch (e->sub) {
+	case MP_CALL_MMAP:
+		return call_mmap(p, e, ce);
+	case MP_CALL_MUNMAP:
+		return call_munmap(p, e, ce);
+	case MP_CALL_MREMAP:
+		return call_mremap(p, e, ce);
+	case MP_CALL_BRK:
+		return call_brk(p, e, ce);
+	case MP_CALL_MADVISE:
+	case MP_CALL_PROCESS_MADVISE:
+		return call_madvise(p, e, ce);
+	case MP_CALL_MPROTECT:
+		return call_mprotect(p, e);
+	default:
+		return 0;
+	}
+}
+
+static uint64_t bytes_asked(const struct mp_event *e)
+{
+	int64_t d;
+
+	switch (e->sub) {
+	case MP_CALL_BRK:
+		d = e->call.addr ? e->call.ret - (int64_t)e->call.len2 : 0;
+		return (uint64_t)(d < 0 ? -d : d);
+	case MP_CALL_MREMAP:
+		return e->call.len2;
+	default:
+		return e->call.len;
+	}
+}
+
+static void count_call(struct mp_callstat *s, const struct mp_event *e, int64_t delta,
+		       const struct call_effect *ce)
+{
+	s->calls++;
+	s->dur += e->call.dur;
+	if (e->flags & MP_CALL_FAILED)
+		s->failed++;
+	else
+		s->bytes += bytes_asked(e);
+	if (e->flags & MP_CALL_NO_DELTA)
+		s->no_delta++;
+	s->rss_delta += delta;
+	s->dropped += ce->dropped;
+}
+
+static void count_point(struct mp_proc *p, const struct mp_event *e, const struct call_effect *ce)
+{
+	struct mp_point *pt = tl_now(p);
+
+	if (!pt)
+		return;
+	switch (e->sub) {
+	case MP_CALL_MMAP:
+		pt->mmap++;
+		pt->mmap_bytes += e->flags & MP_CALL_FAILED ? 0 : e->call.len;
+		break;
+	case MP_CALL_MUNMAP:
+	case MP_CALL_MREMAP:
+		pt->munmap++;
+		pt->munmap_pages += ce->dropped;
+		break;
+	case MP_CALL_BRK:
+		pt->brk_calls++;
+		pt->munmap_pages += ce->dropped;
+		break;
+	case MP_CALL_MADVISE:
+	case MP_CALL_PROCESS_MADVISE:
+		pt->madvise++;
+		pt->madvise_pages += ce->dropped;
+		break;
+	default:
+		break;
+	}
+}
+
+int fold_call(struct mp_model *m, struct mp_proc *p, const struct mp_event *e)
+{
+	struct call_effect ce = { 0 };
+	int64_t delta;
+	int err;
+
+	(void)m;
+	if (!e->sub || e->sub >= MP_CALL_MAX)
+		return 0; /* a call from a newer version */
+	err = call_apply(p, e, &ce);
+	if (err)
+		return err;
+	delta = ((int64_t)e->call.d_anon + e->call.d_file + e->call.d_shmem) * (int64_t)MP_PAGE_SIZE;
+	count_call(&p->calls[e->sub], e, delta, &ce);
+	if (e->sub == MP_CALL_MADVISE || e->sub == MP_CALL_PROCESS_MADVISE)
+		count_call(&p->advice[e->x < MP_ADVICE_MAX ? e->x : MP_ADVICE_MAX - 1], e, delta, &ce);
+	count_point(p, e, &ce);
+	if (ce.heap)
+		pair_release(p, e->ts, ce.heap * MP_PAGE_SIZE, delta < 0 ? (uint64_t)-delta : 0);
+	return 0;
+}
+
+/* --- counters and scans ------------------------------------------------------------ */
+
+int fold_rss(struct mp_proc *p, const struct mp_event *e)
+{
+	struct mp_point *pt;
+	int64_t rss;
+
+	if (p->mm_gone) /* the teardown counts down to nothing: not a figure of the process */
+		return 0;
+	p->rss.anon = e->rss.anon;
+	p->rss.file = e->rss.file;
+	p->rss.shmem = e->rss.shmem;
+	p->rss.swap = e->rss.swap;
+	p->rss.lazyfree = e->rss.lazyfree;
+	p->rss.ts = e->ts;
+	p->rss_known = true;
+	rss = (int64_t)mp_proc_rss(p);
+	range_note(&p->r_rss, (uint64_t)rss);
+	pt = tl_now(p);
+	if (pt) {
+		if (rss < pt->rss_min)
+			pt->rss_min = rss;
+		if (rss > pt->rss_max)
+			pt->rss_max = rss;
+		tl_refresh(p);
+	}
+	return 0;
+}
+
+int fold_pages(struct mp_proc *p, const struct mp_event *e)
+{
+	struct range_effect eff = { 0 };
+	int err = 0;
+
+	switch (e->sub) {
+	case MP_PAGES_ABSENT:
+		pages_clear(p, e->pages.addr, e->pages.len, 0, &eff);
+		break;
+	case MP_PAGES_RESIDENT:
+		err = pages_set(p, e->pages.addr, e->pages.len, &eff);
+		break;
+	case MP_PAGES_DROPPED:
+		err = pages_set(p, e->pages.addr, e->pages.len, &eff);
+		if (!err) {
+			eff = (struct range_effect){ 0 };
+			pages_clear(p, e->pages.addr, e->pages.len, 1, &eff);
+		}
+		break;
+	default:
+		break;
+	}
+	return err;
+}

@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * model.c - the fold's dispatch: strings, processes, the stream's own facts.
+ *
+ * What an event does to a process is in mem.c and heap.c. Nothing here or there
+ * reads a clock or a file: time is what events say it is.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "user/model/internal.h"
+#include "user/util/util.h"
+
+#define PROCS_MAX 4096
+#define MM_MAX (1u << 20)
+#define STRS_MAX (1u << 20)
+
+void range_note(struct mp_range *r, uint64_t v)
+{
+	if (v == MP_UNKNOWN)
+		return;
+	if (r->start == MP_UNKNOWN) {
+		r->start = v;
+		r->max = v;
+	}
+	if (v > r->max)
+		r->max = v;
+	r->end = v;
+}
+
+static void range_unknown(struct mp_range *r)
+{
+	r->start = r->max = r->end = MP_UNKNOWN;
+}
+
+struct mp_model *mp_model_new(void)
+{
+	struct mp_model *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return NULL;
+	for (unsigned i = 0; i < MP_META_MAX; i++)
+		m->meta[i] = MP_UNKNOWN;
+	return m;
+}
+
+static void snapshot_free(struct mp_snapshot *s)
+{
+	if (!s)
+		return;
+	for (size_t i = 0; i < s->n; i++)
+		free(s->v[i]);
+	free(s->v);
+	free(s);
+}
+
+static void proc_free(struct mp_proc *p)
+{
+	if (!p)
+		return;
+	for (size_t i = 0; i < p->n_maps; i++)
+		free(p->maps[i]);
+	free(p->maps);
+	mp_pageset_free(p->pages);
+	free(p->ranges);
+	free(p->gcs);
+	free(p->tl.p);
+	free(p);
+}
+
+void mp_model_free(struct mp_model *m)
+{
+	if (!m)
+		return;
+	for (size_t i = 0; i < m->n_procs; i++)
+		proc_free(m->procs[i]);
+	for (size_t i = 0; i < m->n_strs; i++)
+		free(m->strs[i]);
+	snapshot_free(m->snap);
+	free(m->procs);
+	free(m->strs);
+	free(m->mm_proc);
+	free(m);
+}
+
+/* --- strings -------------------------------------------------------------------- */
+
+const char *mp_str(const struct mp_model *m, uint32_t id)
+{
+	if (!id)
+		return "";
+	return id < m->n_strs && m->strs[id] ? m->strs[id] : "?";
+}
+
+static int fold_str(struct mp_model *m, const struct mp_event *e)
+{
+	uint32_t id = e->str.id, total = e->x, pos = e->str.pos;
+	size_t n = total - pos < MP_STR_CHUNK ? total - pos : MP_STR_CHUNK;
+
+	if (!id || id >= STRS_MAX || total > MP_STR_MAX || pos > total)
+		return -EINVAL;
+	if (id >= m->n_strs) {
+		size_t cap = m->n_strs * 2 > id ? m->n_strs * 2 : id + 64;
+		char **t = realloc(m->strs, cap * sizeof(*t));
+
+		if (!t)
+			return -ENOMEM;
+		memset(t + m->n_strs, 0, (cap - m->n_strs) * sizeof(*t));
+		m->strs = t;
+		m->n_strs = cap;
+	}
+	if (pos == 0) {
+		free(m->strs[id]);
+		m->strs[id] = calloc(1, total + 1);
+		if (!m->strs[id])
+			return -ENOMEM;
+	}
+	/* A piece without its beginning (a damaged file) is left out. */
+	if (m->strs[id] && (pos == 0 || strlen(m->strs[id]) == pos))
+		memcpy(m->strs[id] + pos, e->str.text, n);
+	return 0;
+}
+
+/* --- processes -------------------------------------------------------------------- */
+
+struct mp_proc *mp_model_proc(const struct mp_model *m, uint32_t mm)
+{
+	if (mm >= m->n_mm || !m->mm_proc[mm])
+		return NULL;
+	return m->procs[m->mm_proc[mm] - 1];
+}
+
+const struct mp_proc *mp_model_main(const struct mp_model *m)
+{
+	return m->n_procs ? m->procs[0] : NULL;
+}
+
+static int mm_bind(struct mp_model *m, uint32_t mm, uint32_t index)
+{
+	if (mm >= m->n_mm) {
+		size_t cap = m->n_mm * 2 > mm ? m->n_mm * 2 : (size_t)mm + 16;
+		uint32_t *t = realloc(m->mm_proc, cap * sizeof(*t));
+
+		if (!t)
+			return -ENOMEM;
+		memset(t + m->n_mm, 0, (cap - m->n_mm) * sizeof(*t));
+		m->mm_proc = t;
+		m->n_mm = cap;
+	}
+	m->mm_proc[mm] = index + 1;
+	return 0;
+}
+
+static struct mp_proc *proc_new(uint32_t mm)
+{
+	struct mp_proc *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->mm = mm;
+	p->pages = mp_pageset_new();
+	if (!p->pages) {
+		free(p);
+		return NULL;
+	}
+	range_unknown(&p->r_rss);
+	p->rss.lazyfree = MP_UNKNOWN;
+	for (unsigned s = 0; s < MP_SRC_MAX; s++) {
+		struct mp_heap *h = &p->heaps[s];
+
+		h->used = h->committed = h->external = h->arrays = MP_UNKNOWN;
+		h->limit = h->goal = h->live = MP_UNKNOWN;
+		range_unknown(&h->r_used);
+		range_unknown(&h->r_committed);
+		range_unknown(&h->r_external);
+	}
+	return p;
+}
+
+struct mp_proc *proc_get(struct mp_model *m, uint32_t mm, bool make)
+{
+	struct mp_proc *p = mp_model_proc(m, mm), **t;
+
+	if (p || !make || !mm || mm >= MM_MAX || m->n_procs == PROCS_MAX)
+		return p;
+	t = realloc(m->procs, (m->n_procs + 1) * sizeof(*t));
+	if (!t)
+		return NULL;
+	m->procs = t;
+	p = proc_new(mm);
+	if (!p)
+		return NULL;
+	if (mm_bind(m, mm, (uint32_t)m->n_procs)) {
+		proc_free(p);
+		return NULL;
+	}
+	p->loading = m->in_key;
+	m->procs[m->n_procs++] = p;
+	return p;
+}
+
+/* exec: the address space begins anew; what was counted stays. */
+void proc_reset_mm(struct mp_proc *p)
+{
+	maps_clear(p);
+	mp_pageset_reset(p->pages);
+	p->orphan_pages = 0;
+	p->maps_known = false;
+	p->mm_gone = false;
+	p->n_ranges = 0;
+	memset(&p->rss, 0, sizeof(p->rss));
+	p->rss.lazyfree = MP_UNKNOWN;
+	p->rss_known = false;
+	for (unsigned s = 0; s < MP_SRC_MAX; s++)
+		p->heaps[s].present = false;
+	p->gc_unpaid = p->n_gcs;
+	p->gc_paid = 0;
+	p->owed = 0;
+}
+
+static int fold_exec(struct mp_model *m, const struct mp_event *e)
+{
+	struct mp_proc *p = e->task.a ? mp_model_proc(m, (uint32_t)e->task.a) : NULL;
+
+	if (!p) {
+		p = proc_get(m, e->mm, true);
+		if (!p)
+			return -ENOMEM;
+	} else {
+		uint32_t i = m->mm_proc[e->task.a] - 1;
+
+		if (e->mm >= MM_MAX || mm_bind(m, e->mm, i))
+			return -ENOMEM;
+		p->mm = e->mm;
+		proc_reset_mm(p);
+	}
+	if (e->task.b)
+		p->tgid = (uint32_t)e->task.b;
+	if (e->task.comm)
+		p->comm = (uint32_t)e->task.comm;
+	return 0;
+}
+
+static int fold_task(struct mp_model *m, const struct mp_event *e)
+{
+	struct mp_proc *p;
+
+	if (e->sub == MP_TASK_EXEC)
+		return fold_exec(m, e);
+	p = proc_get(m, e->mm, e->sub == MP_TASK_TARGET);
+	if (!p)
+		return e->sub == MP_TASK_TARGET ? -ENOMEM : 0;
+	switch (e->sub) {
+	case MP_TASK_TARGET:
+		p->tgid = (uint32_t)e->task.a;
+		if (e->task.comm)
+			p->comm = (uint32_t)e->task.comm;
+		if (e->task.b)
+			p->exe = (uint32_t)e->task.b;
+		p->launched = e->x & MP_TASK_F_LAUNCHED;
+		if (!p->start_ts)
+			p->start_ts = e->ts;
+		break;
+	case MP_TASK_FORK:
+		p->forks++;
+		if (tl_now(p))
+			tl_now(p)->forks++;
+		break;
+	case MP_TASK_THREAD:
+		p->threads_started++;
+		break;
+	case MP_TASK_EXIT:
+		p->exited = true;
+		p->wait_status = (int)e->task.a;
+		p->exit_ts = e->ts;
+		break;
+	case MP_TASK_MM_EXIT:
+		p->mm_gone = e->mm == p->mm;
+		break;
+	default:
+		break;
+	}
+	return 0;
+}
+
+/* --- mapping snapshots -------------------------------------------------------------- */
+
+static int snap_line(struct mp_snapshot *s, const struct mp_event *e)
+{
+	struct mp_mapping *v;
+
+	/* Lines out of order would break every search: not a snapshot. */
+	if (e->map.start >= e->map.end || (s->n && e->map.start < s->v[s->n - 1]->end))
+		return -EINVAL;
+	if (mp_grow(&s->v, &s->cap, s->n + 1, sizeof(*s->v)))
+		return -ENOMEM;
+	v = calloc(1, sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	v->start = e->map.start;
+	v->end = e->map.end;
+	v->off = e->map.off;
+	v->ino = e->map.ino;
+	v->dev = e->map.dev;
+	v->bits = e->x;
+	v->name = (uint32_t)e->map.name;
+	/* In a state dump the class is told: what it was derived from may be gone. */
+	v->cls = e->flags && e->flags <= MP_CLS_MAX ? (enum mp_class)(e->flags - 1) : MP_CLS_ANON;
+	s->v[s->n++] = v;
+	return 0;
+}
+
+static int fold_map(struct mp_model *m, const struct mp_event *e)
+{
+	struct mp_proc *p = proc_get(m, e->mm, false);
+	int err = 0;
+
+	if (e->sub == MP_MAP_BEGIN) {
+		snapshot_free(m->snap);
+		m->snap = calloc(1, sizeof(*m->snap));
+		if (!m->snap)
+			return -ENOMEM;
+		m->snap->mm = e->mm;
+		return 0;
+	}
+	if (!m->snap || m->snap->mm != e->mm) /* the beginning was lost */
+		return 0;
+	if (e->sub == MP_MAP_LINE)
+		return snap_line(m->snap, e);
+	if (e->sub != MP_MAP_END)
+		return 0;
+	if (p) {
+		err = maps_replace(p, m->snap, m);
+		p->maps_known = true;
+		p->maps_ts = e->ts;
+	}
+	snapshot_free(m->snap);
+	m->snap = NULL;
+	return err;
+}
+
+/* --- the stream's own facts ------------------------------------------------------------ */
+
+static int fold_loss(struct mp_model *m, struct mp_proc *p, const struct mp_event *e)
+{
+	if (e->sub < MP_LOSS_MAX)
+		m->lost[e->sub] += e->x;
+	m->lost_total += e->x;
+	if (!p && m->n_procs)
+		p = m->procs[0];
+	if (p && tl_now(p))
+		tl_now(p)->lost += e->x;
+	return 0;
+}
+
+static int fold_probe(struct mp_model *m, const struct mp_event *e)
+{
+	struct mp_probe *pr;
+
+	if (e->sub >= MP_FEAT_MAX)
+		return 0;
+	pr = &m->probes[e->sub];
+	pr->known = true;
+	pr->rung = e->x < MP_RUNG_MAX ? (uint8_t)e->x : MP_RUNG_ABSENT;
+	pr->err = (int)(int64_t)e->v[0];
+	pr->why = (uint32_t)e->v[1];
+	return 0;
+}
+
+static void fold_note(struct mp_model *m, struct mp_proc *p, const struct mp_event *e)
+{
+	if (!p && m->n_procs)
+		p = m->procs[0];
+	if (p && tl_now(p))
+		tl_now(p)->note = (uint32_t)e->v[0];
+}
+
+/* A state dump replaces the state; the timelines' past is not in it and stays. */
+static int fold_keyframe(struct mp_model *m, const struct mp_event *e)
+{
+	if (e->sub == MP_KEY_END) {
+		m->in_key = false;
+		for (size_t i = 0; i < m->n_procs; i++)
+			m->procs[i]->loading = false;
+		return 0;
+	}
+	m->in_key = true;
+	for (size_t i = 0; i < m->n_procs; i++) {
+		struct mp_proc *p = m->procs[i], *fresh = proc_new(p->mm);
+
+		if (!fresh)
+			return -ENOMEM;
+		fresh->tl = p->tl;
+		fresh->loading = true;
+		p->tl = (struct mp_timeline){ 0 };
+		m->procs[i] = fresh;
+		proc_free(p);
+	}
+	memset(m->lost, 0, sizeof(m->lost));
+	m->lost_total = 0;
+	return 0;
+}
+
+static int fold_stream(struct mp_model *m, struct mp_proc *p, const struct mp_event *e)
+{
+	switch (e->type) {
+	case MP_EV_STR:
+		return fold_str(m, e);
+	case MP_EV_LOSS:
+		return fold_loss(m, p, e);
+	case MP_EV_PROBE:
+		return fold_probe(m, e);
+	case MP_EV_META:
+		if (e->sub < MP_META_MAX)
+			m->meta[e->sub] = e->meta.num;
+		return 0;
+	case MP_EV_NOTE:
+		fold_note(m, p, e);
+		return 0;
+	case MP_EV_KEYFRAME:
+		return fold_keyframe(m, e);
+	case MP_EV_TOTAL:
+		return fold_total(m, e);
+	case MP_EV_TASK:
+		return fold_task(m, e);
+	case MP_EV_MAP:
+		return fold_map(m, e);
+	default:
+		return 0; /* TICK, or a type from a newer version */
+	}
+}
+
+static int fold_proc(struct mp_model *m, struct mp_proc *p, const struct mp_event *e)
+{
+	switch (e->type) {
+	case MP_EV_FAULT:
+		return fold_fault(m, p, e);
+	case MP_EV_CALL:
+		return fold_call(m, p, e);
+	case MP_EV_RSS:
+		return fold_rss(p, e);
+	case MP_EV_PAGES:
+		return fold_pages(p, e);
+	case MP_EV_HEAP:
+		return fold_heap(m, p, e);
+	case MP_EV_SPACE:
+		return fold_space(p, e);
+	case MP_EV_GC:
+		return fold_gc(m, p, e);
+	case MP_EV_HEAP_RANGE:
+		return fold_range(m, p, e);
+	default:
+		return fold_stream(m, p, e);
+	}
+}
+
+/* Time goes on for every process, or for the one the event is about. */
+static int advance(struct mp_model *m, struct mp_proc *p, const struct mp_event *e)
+{
+	int err = 0;
+
+	if (m->in_key || e->type == MP_EV_STR || e->type == MP_EV_META || e->type == MP_EV_PROBE)
+		return 0;
+	if (p && !p->exited)
+		return tl_advance(p, e->ts);
+	if (e->type != MP_EV_TICK)
+		return 0;
+	for (size_t i = 0; i < m->n_procs && !err; i++)
+		if (!m->procs[i]->exited)
+			err = tl_advance(m->procs[i], e->ts);
+	return err;
+}
+
+int mp_model_fold(struct mp_model *m, const struct mp_event *e)
+{
+	struct mp_proc *p = e->mm ? mp_model_proc(m, e->mm) : NULL;
+	int err;
+
+	if (!m->in_key && e->type != MP_EV_KEYFRAME) {
+		m->events++;
+		if (!m->start)
+			m->start = e->ts;
+		if (e->ts > m->now)
+			m->now = e->ts;
+	}
+	err = advance(m, p, e);
+	if (err)
+		return err;
+	return p ? fold_proc(m, p, e) : fold_stream(m, NULL, e);
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * timeline.c - figures over time in points of equal width, bounded: when there
+ * are MP_TL_MAX of them, neighbours are merged and the width doubles.
+ *
+ * Bands (levels) of a point are those at its end; counts are sums over it. Time
+ * in which nothing happened repeats the bands and counts nothing.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "user/model/internal.h"
+
+/* b follows a: what the two are as one point. */
+static void point_join(struct mp_point *a, const struct mp_point *b)
+{
+	struct mp_point j = *b;
+
+	j.ts = a->ts;
+	j.rss_min = a->rss_min < b->rss_min ? a->rss_min : b->rss_min;
+	j.rss_max = a->rss_max > b->rss_max ? a->rss_max : b->rss_max;
+	j.faults += a->faults;
+	j.gc_minor += a->gc_minor;
+	j.gc_major += a->gc_major;
+	j.gc_pause += a->gc_pause;
+	j.madvise += a->madvise;
+	j.mmap += a->mmap;
+	j.munmap += a->munmap;
+	j.brk_calls += a->brk_calls;
+	j.madvise_pages += a->madvise_pages;
+	j.munmap_pages += a->munmap_pages;
+	j.mmap_bytes += a->mmap_bytes;
+	j.forks += a->forks;
+	j.lost += a->lost;
+	if (!j.note)
+		j.note = a->note;
+	*a = j;
+}
+
+static void halve(struct mp_timeline *tl)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < tl->n; i += 2, n++) {
+		if (n != i)
+			tl->p[n] = tl->p[i];
+		if (i + 1 < tl->n)
+			point_join(&tl->p[n], &tl->p[i + 1]);
+	}
+	tl->n = n;
+	tl->width *= 2;
+}
+
+struct mp_point *tl_now(struct mp_proc *p)
+{
+	return p->tl.n && !p->loading ? &p->tl.p[p->tl.n - 1] : NULL;
+}
+
+void tl_refresh(struct mp_proc *p)
+{
+	struct mp_point *pt = tl_now(p);
+	const struct mp_heap *h = mp_proc_heap(p, NULL);
+	struct mp_account a;
+
+	if (p->loading)
+		return;
+	mp_account(p, &a);
+	assert(mp_account_check(&a));
+	pair_settle(p, &a);
+	if (!pt)
+		return;
+	pt->rss = a.rss;
+	pt->live = a.live_heap;
+	pt->free_res = a.free_heap_resident;
+	pt->arenas = a.arenas;
+	pt->brk = a.brk;
+	pt->stacks = a.stacks;
+	pt->other = a.other_anon;
+	pt->file = a.file;
+	pt->shmem = a.shmem;
+	pt->unknown = a.unknown;
+	pt->used = h ? h->used : MP_UNKNOWN;
+	pt->committed = h ? h->committed : MP_UNKNOWN;
+	pt->external = h ? h->external : MP_UNKNOWN;
+	pt->owed = p->owed;
+	if (p->rss_known && pt->rss_max < a.rss)
+		pt->rss_max = a.rss;
+	if (p->rss_known && pt->rss_min > a.rss)
+		pt->rss_min = a.rss;
+}
+
+static int first_point(struct mp_proc *p, uint64_t ts)
+{
+	struct mp_timeline *tl = &p->tl;
+
+	tl->p = calloc(MP_TL_MAX, sizeof(*tl->p));
+	if (!tl->p)
+		return -ENOMEM;
+	tl->start = ts;
+	tl->width = MP_TL_WIDTH0;
+	tl->n = 1;
+	tl->p[0].ts = ts;
+	tl->p[0].used = tl->p[0].committed = tl->p[0].external = MP_UNKNOWN;
+	tl->p[0].rss_min = INT64_MAX;
+	return 0;
+}
+
+/* Opens the next point: the bands go on, the counts begin anew. */
+static void next_point(struct mp_timeline *tl)
+{
+	const struct mp_point *last = &tl->p[tl->n - 1];
+	struct mp_point *pt = &tl->p[tl->n];
+
+	*pt = (struct mp_point){
+		.ts = tl->start + tl->n * tl->width,
+		.rss = last->rss,
+		.live = last->live,
+		.free_res = last->free_res,
+		.arenas = last->arenas,
+		.brk = last->brk,
+		.stacks = last->stacks,
+		.other = last->other,
+		.file = last->file,
+		.shmem = last->shmem,
+		.unknown = last->unknown,
+		.rss_min = last->rss_min == INT64_MAX ? INT64_MAX : last->rss,
+		.rss_max = last->rss,
+		.used = last->used,
+		.committed = last->committed,
+		.external = last->external,
+		.owed = last->owed,
+	};
+	tl->n++;
+}
+
+int tl_advance(struct mp_proc *p, uint64_t ts)
+{
+	struct mp_timeline *tl = &p->tl;
+	uint64_t last;
+
+	if (!tl->n)
+		return first_point(p, ts);
+	last = tl->p[tl->n - 1].ts;
+	if (ts < last + tl->width) /* also what comes late: it counts as now */
+		return 0;
+	tl_refresh(p);
+	/* A jump of days must not cost a point every 10 ms of it. */
+	while ((ts - tl->start) / tl->width >= MP_TL_MAX)
+		halve(tl);
+	while (tl->p[tl->n - 1].ts + tl->width <= ts)
+		next_point(tl);
+	return 0;
+}
+
+const struct mp_point *mp_tl_at(const struct mp_timeline *tl, uint64_t ts)
+{
+	size_t i;
+
+	if (!tl->n)
+		return NULL;
+	i = ts <= tl->start ? 0 : (size_t)((ts - tl->start) / tl->width);
+	return &tl->p[i < tl->n ? i : tl->n - 1];
+}
+
+bool mp_tl_merge(const struct mp_timeline *tl, uint64_t t0, uint64_t t1, struct mp_point *out)
+{
+	uint64_t end;
+	size_t i, last;
+
+	if (!tl->n || t1 <= t0 || t1 <= tl->start)
+		return false;
+	end = tl->p[tl->n - 1].ts + tl->width;
+	if (t0 >= end)
+		return false;
+	i = t0 <= tl->start ? 0 : (size_t)((t0 - tl->start) / tl->width);
+	last = (size_t)((t1 - 1 - tl->start) / tl->width);
+	if (last >= tl->n)
+		last = tl->n - 1;
+	*out = tl->p[i];
+	for (i++; i <= last; i++)
+		point_join(out, &tl->p[i]);
+	return true;
+}
