@@ -26,12 +26,6 @@ def lazy(tmp_path_factory):
     return mp.report(path), path, p
 
 
-def array_mapping(rep):
-    """Where the 600 MB array was: the range with most pages ever faulted."""
-    m = max(rep["mappings"], key=lambda m: m["faults"])
-    return int(m["start"], 16), int(m["end"], 16), m
-
-
 def test_demo_tells_the_stages(tmp_path):
     mp.need_bpf()
     p = mp.memprof("demo", "lazy", "--plain", check=0, cwd=tmp_path)
@@ -73,31 +67,28 @@ def test_stages_of_the_mapping(lazy):
 
 def stages(path):
     """Notes with the array's resident pages as they were at the end of each stage."""
-    first = mp.Replay(path)
-    # the array is the densest stretch: pages within the heap's largest reach
-    lo, hi = densest(path)
-    r = mp.Replay(path, lo, hi)
-    return r.notes + [("end", len(r.pages), r.rss)] if first.notes else []
+    r = mp.Replay(path, *longest(path))
+    return r.notes + [("end", len(r.pages), r.rss)]
 
 
-def densest(path):
-    """The range that faults of the 600 MB array cover, from the raw events."""
+def longest(path):
+    """The longest stretch without a hole that faults ever covered: the 600 MB array."""
     runs = []
     for line in mp.memprof("dump", path, check=0).stdout.splitlines():
         m = re.search(r" fault .* pages=(\d+) .*addr=(0x[0-9a-f]+)", line)
         if m:
             runs.append((int(m[2], 16), int(m[1]) * PAGE))
     runs.sort()
-    best, lo, hi = (0, 0, 0), None, None
-    total = 0
+    best = lo = hi = 0
+    found = (0, 0)
     for addr, size in runs:
-        if hi is None or addr > hi + 2 * MB:
-            lo, total = addr, 0
-        total += size
-        hi = max(hi or 0, addr + size) if lo != addr else addr + size
-        best = max(best, (hi - lo, lo, hi))
-    assert best[0] >= BIG, f"no run of faults over 600 MB: {best}"
-    return best[1], best[2]
+        if addr > hi:
+            lo = addr
+        hi = max(hi, addr + size) if addr > lo else addr + size
+        if hi - lo > best:
+            best, found = hi - lo, (lo, hi)
+    assert best >= BIG, f"no stretch of faults over 600 MB, the longest has {best} bytes"
+    return found
 
 
 def in_order(values, tests):

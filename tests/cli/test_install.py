@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """make install: everything in its place, and a program can be built against it."""
 import os
-import pathlib
 import re
 import subprocess
 
@@ -63,14 +62,47 @@ def test_installed_program_runs(dest):
 
 PROGRAM = r"""
 #include <gc.h>
+#include <gc_segment.h>
 #include <stdio.h>
-#include <stdlib.h>
+
+struct node {
+	struct node *next;
+	long value;
+};
 
 int main(void)
 {
-	/* every public header of the library stands by itself */
-	puts("built and run");
-	return EXIT_SUCCESS;
+	struct gc_options opts = GC_OPTIONS_INIT;
+	struct gc_type_desc desc = GC_TYPE_INIT(.name = "node", .kind = GC_BITMAP64,
+						.size = sizeof(struct node), .bitmap = 1);
+	const struct gc_type *type;
+	struct gc_mutator *m;
+	struct gc_heap *heap;
+	long sum = 0;
+
+	if (gc_heap_create(&opts, &heap) || gc_mutator_attach(heap, &m) ||
+	    gc_type_register(heap, &desc, &type))
+		return 1;
+	{
+		struct node *list = NULL, *n = NULL;
+		GC_FRAME(m, list, n);
+
+		for (long i = 0; i < 100000; i++) {
+			n = gc_alloc(m, type);
+			n->value = i;
+			n->next = list; /* just allocated: a plain store */
+			list = n;
+		}
+		if (gc_collect(m, GC_FULL, 0))
+			return 2;
+		for (n = list; n; n = n->next)
+			sum += n->value;
+	}
+	gc_mutator_detach(m);
+	if (gc_heap_destroy(heap))
+		return 3;
+	printf("%ld\n", sum);
+	return 0;
 }
 """
 
@@ -91,15 +123,10 @@ def test_pkg_config(dest):
     assert "/usr/include/mpgc" in run("pkg-config", "--cflags", "--keep-system-cflags", "mpgc", env=env)
 
 
-def program():
-    """A small program against the installed header: the example of the header if there is one."""
-    return PROGRAM
-
-
 @pytest.mark.parametrize("how", ["shared", "static"])
 def test_build_against_it(dest, tmp_path, how):
     src = tmp_path / "use.c"
-    src.write_text(program())
+    src.write_text(PROGRAM)
     cflags = flags(dest, ["--cflags", "--keep-system-cflags"])
     args = ["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", *cflags, src, "-o", tmp_path / "use"]
     if how == "shared":
@@ -108,7 +135,7 @@ def test_build_against_it(dest, tmp_path, how):
         args += [dest / "usr/lib/libmpgc.a", "-pthread", "-lm"]
     run(*args)
     env = dict(os.environ, LD_LIBRARY_PATH=str(dest / "usr/lib"))
-    assert run(tmp_path / "use", env=env) == "built and run\n"
+    assert run(tmp_path / "use", env=env) == "4999950000\n"
 
 
 def test_header_in_cxx(dest, tmp_path):
@@ -117,7 +144,7 @@ def test_header_in_cxx(dest, tmp_path):
     if not cxx:
         pytest.skip("no C++ compiler")
     src = tmp_path / "use.cc"
-    src.write_text(PROGRAM)
+    src.write_text("#include <gc.h>\n#include <gc_segment.h>\n")
     run(cxx, "-Wall", "-Wextra", "-Werror", *flags(dest, ["--cflags", "--keep-system-cflags"]),
         "-c", src, "-o", tmp_path / "use.o")
 
@@ -136,11 +163,3 @@ def test_library_is_self_contained(dest):
     out = run("readelf", "-d", (dest / "usr/lib/libmpgc.so").resolve())
     needed = re.findall(r"NEEDED.*\[(.*?)\]", out)
     assert all(re.match(r"lib(c|m|pthread)\.so|ld-linux", n) for n in needed), needed
-
-
-def test_uninstalled_tree_stays_clean(dest):
-    """Installing writes nothing but below DESTDIR."""
-    assert pathlib.Path(dest).exists()
-    p = subprocess.run(["git", "status", "--porcelain", "--ignored=no"], cwd=mp.ROOT,
-                       capture_output=True, text=True, check=False)
-    assert "build/" not in p.stdout
