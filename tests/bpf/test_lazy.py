@@ -83,8 +83,8 @@ def longest(path):
     found = (0, 0)
     for addr, size in runs:
         if addr > hi:
-            lo = addr
-        hi = max(hi, addr + size) if addr > lo else addr + size
+            lo, hi = addr, addr
+        hi = max(hi, addr + size)
         if hi - lo > best:
             best, found = hi - lo, (lo, hi)
     assert best >= BIG, f"no stretch of faults over 600 MB, the longest has {best} bytes"
