@@ -277,7 +277,7 @@ static inline int gc_seg_rings_ok_(const struct gc_seg_header *h)
  */
 static inline int gc_seg_attach_check(struct gc_seg *seg, const void *map, size_t len)
 {
-	static const char none[8];
+	static const char none[8] = { 0 };
 	struct gc_seg_header *h = &seg->hdr;
 
 	if (!map || len < sizeof(*h))

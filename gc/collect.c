@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * collect.c - when to collect, what kind, and what is said about it; limits.
+ *
+ * Owns pacing. The goal of the next major is live + live * gogc / 100 over old,
+ * large and external bytes, at least 4 MiB (the rule of Go's pacer without its
+ * stacks and globals: go.dev/doc/gc-guide).
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "gc/internal.h"
+
+static size_t tenured(const struct gc_heap *h)
+{
+	return h->old_used + h->large_used;
+}
+
+static size_t external(const struct gc_heap *h)
+{
+	int64_t e = __atomic_load_n(&h->external_total, __ATOMIC_RELAXED);
+
+	return e > 0 ? (size_t)e : 0;
+}
+
+void pace(struct gc_heap *h)
+{
+	size_t live = h->live + external(h), grow;
+
+	if (h->gogc < 0) {
+		h->goal = SIZE_MAX;
+		return;
+	}
+	if (__builtin_mul_overflow(live / 100, (size_t)h->gogc, &grow) ||
+	    __builtin_add_overflow(live, grow, &h->goal))
+		h->goal = SIZE_MAX;
+	if (h->goal < GOAL_MIN)
+		h->goal = GOAL_MIN;
+}
+
+/* Why a major is due if `extra` bytes are added, or 0. */
+static unsigned major_due(const struct gc_heap *h, size_t extra, unsigned reason)
+{
+	size_t held = (h->pages_inuse + h->pages_dirty) << PAGE_SHIFT;
+
+	if (tenured(h) + external(h) + extra >= h->goal)
+		return reason;
+	/* Under pressure as well, but for no more than half of the time. */
+	if (h->soft_limit != GC_NO_LIMIT && held + external(h) + extra >= h->soft_limit &&
+	    now_ns() - h->major_end >= h->major_ns)
+		return GC_REASON_SOFT_LIMIT;
+	return GC_REASON_NONE;
+}
+
+static void remember_line(struct gc_heap *h, const struct gc_record_line *l)
+{
+	h->lines[h->nlines++ % NLINES] = *l;
+}
+
+static void finish_major(struct gc_heap *h, uint64_t pause)
+{
+	h->live = tenured(h);
+	h->heap_live = heap_used(h);
+	h->major_count++;
+	h->major_ns_total += pause;
+	h->major_ns = pause;
+	h->major_end = now_ns();
+	pace(h);
+	resident_look(h, h->major_end);
+}
+
+static void say_end(struct gc_heap *h, const struct gc_record_line *l)
+{
+	uint64_t v[7];
+
+	v[0] = l->pause;
+	v[1] = l->cbefore;
+	v[2] = l->cafter;
+	v[3] = l->ts;
+	v[4] = l->reason;
+	v[5] = h->goal;
+	v[6] = l->kind == GC_SEG_MAJOR ? h->live : GC_SEG_UNKNOWN;
+	event(h, GC_EV_GC_END, GC_SPACE_NONE, l->kind, l->before, l->after, v, 7);
+}
+
+/* One collection with everything that is counted and said about it. */
+static void collect_one(struct gc_heap *h, unsigned kind, unsigned reason)
+{
+	struct gc_record_line l = { .kind = kind, .reason = reason };
+	char why[256];
+
+	tlab_retire(h);
+	l.before = heap_used(h);
+	l.cbefore = heap_committed(h);
+	h->allocated += h->young_top - half_addr(h, h->active) - h->young_after;
+	event(h, GC_EV_GC_BEGIN, GC_SPACE_NONE, kind, reason, l.before, NULL, 0);
+	l.ts = now_ns();
+	if (kind == GC_SEG_MINOR)
+		minor_run(h);
+	else
+		major_run(h, l.ts);
+	l.pause = now_ns() - l.ts;
+	h->young_after = h->young_top - half_addr(h, h->active);
+	l.after = heap_used(h);
+	l.cafter = heap_committed(h);
+	if (l.pause > h->max_pause)
+		h->max_pause = l.pause;
+	if (kind == GC_SEG_MAJOR) {
+		finish_major(h, l.pause);
+	} else {
+		h->minor_count++;
+		h->minor_ns += l.pause;
+	}
+	remember_line(h, &l);
+	say_end(h, &l);
+	if (h->verify && check_heap(h, why, sizeof(why)))
+		gc_fatal("after a %s collection: %s", kind == GC_SEG_MINOR ? "minor" : "major", why);
+}
+
+void collect_locked(struct gc_heap *h, enum gc_collect_kind kind, unsigned reason)
+{
+	if (h->collecting)
+		gc_fatal("a callback of the collector started a collection");
+	h->collecting = true;
+	if (kind != GC_MINOR)
+		collect_one(h, GC_SEG_MAJOR, reason);
+	if (kind != GC_MAJOR)
+		collect_one(h, GC_SEG_MINOR, reason);
+	if (kind == GC_FULL)
+		h->heap_live = heap_used(h);
+	h->collecting = false;
+	release_poll(h, now_ns());
+	segment_counters(h);
+}
+
+int gc_collect(struct gc_mutator *m, enum gc_collect_kind kind, unsigned reason)
+{
+	struct gc_heap *h = ((struct mutator *)m)->h;
+
+	if (kind == GC_COMPACT)
+		return -ENOTSUP;
+	if (kind != GC_MINOR && kind != GC_MAJOR && kind != GC_FULL)
+		return -EINVAL;
+	pthread_mutex_lock(&h->lock);
+	collect_locked(h, kind, reason);
+	pthread_mutex_unlock(&h->lock);
+	return 0;
+}
+
+/* A major if one is due. */
+void collect_paced(struct gc_heap *h, unsigned reason)
+{
+	unsigned due;
+
+	pthread_mutex_lock(&h->lock);
+	due = major_due(h, 0, reason);
+	if (due)
+		collect_locked(h, GC_MAJOR, due);
+	pthread_mutex_unlock(&h->lock);
+}
+
+/* --- limits ------------------------------------------------------------------------ */
+
+static void print_line(const struct gc_heap *h, const struct gc_record_line *l)
+{
+	fprintf(stderr, "[%d:%p] %8.0f ms: %s %.1f (%.1f) -> %.1f (%.1f) MB, %.2f / 0.00 ms %s\n",
+		(int)getpid(), (const void *)h, (double)(l->ts - h->start_ns) / 1e6,
+		l->kind == GC_SEG_MINOR ? "Scavenge" : "Mark-Sweep", (double)l->before / 1048576.0,
+		(double)l->cbefore / 1048576.0, (double)l->after / 1048576.0,
+		(double)l->cafter / 1048576.0, (double)l->pause / 1e6, gc_seg_reason_name(l->reason));
+}
+
+static _Noreturn void oom_default(struct gc_heap *h, size_t wanted)
+{
+	unsigned i = h->nlines > NLINES ? h->nlines - NLINES : 0;
+
+	fputs("\n<--- Last few GCs --->\n\n", stderr);
+	for (; i < h->nlines; i++)
+		print_line(h, &h->lines[i % NLINES]);
+	gc_fatal("out of memory: %zu bytes wanted, %zu used by old and large objects, limit %zu",
+		 wanted, tenured(h), h->old_limit);
+}
+
+/* Called without the lock. Returns only if the program's handler does. */
+void out_of_memory(struct gc_heap *h, size_t wanted)
+{
+	event(h, GC_EV_LIMIT, GC_SPACE_NONE, 2, wanted, h->old_limit, NULL, 0);
+	if (!h->oom_fn)
+		oom_default(h, wanted);
+	h->oom_fn(h, wanted, h->oom_arg);
+}
+
+static bool fits(const struct gc_heap *h, size_t wanted)
+{
+	return tenured(h) <= h->old_limit && wanted <= h->old_limit - tenured(h);
+}
+
+/* Asks the program for a higher limit. True: it gave one. */
+static bool ask_limit(struct gc_heap *h, size_t wanted)
+{
+	size_t limit;
+
+	event(h, GC_EV_LIMIT, GC_SPACE_NONE, 1, wanted, h->old_limit, NULL, 0);
+	if (!h->near_fn)
+		return false;
+	limit = h->near_fn(h, h->old_limit, h->initial_limit, wanted, h->near_arg);
+	if (limit <= h->old_limit)
+		return false;
+	h->old_limit = limit;
+	event(h, GC_EV_LIMIT, GC_SPACE_NONE, 3, wanted, limit, NULL, 0);
+	return true;
+}
+
+/* Over the limit: a last collection, then the program is asked, then it is told. */
+static bool make_room(struct gc_heap *h, size_t wanted)
+{
+	if (fits(h, wanted))
+		return true;
+	pthread_mutex_lock(&h->lock);
+	collect_locked(h, GC_FULL, GC_REASON_LAST_DITCH);
+	pthread_mutex_unlock(&h->lock);
+	while (!fits(h, wanted)) {
+		if (ask_limit(h, wanted))
+			continue;
+		out_of_memory(h, wanted);
+		return fits(h, wanted);
+	}
+	return true;
+}
+
+/* The young space is full. False: the hard limit is reached. */
+bool collect_for_young(struct mutator *m)
+{
+	struct gc_heap *h = m->h;
+	unsigned due;
+
+	pthread_mutex_lock(&h->lock);
+	collect_locked(h, GC_MINOR, GC_REASON_YOUNG_FULL);
+	due = major_due(h, 0, GC_REASON_GOAL);
+	if (due)
+		collect_locked(h, GC_MAJOR, due);
+	pthread_mutex_unlock(&h->lock);
+	return make_room(h, 0);
+}
+
+/* A large object of cell bytes is about to be made. False: the limit is reached. */
+bool collect_for_large(struct mutator *m, size_t cell)
+{
+	struct gc_heap *h = m->h;
+	unsigned due;
+
+	pthread_mutex_lock(&h->lock);
+	due = major_due(h, cell, GC_REASON_LARGE);
+	if (due)
+		collect_locked(h, GC_MAJOR, due);
+	pthread_mutex_unlock(&h->lock);
+	return make_room(h, cell);
+}

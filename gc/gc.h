@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * gc.h - libmpgc, a precise, moving, generational collector for C programs.
+ *
+ * The public face: heaps, mutators, types, allocation, roots, the write barrier,
+ * collection, limits, release of memory, statistics. docs/libmpgc.3 says how they
+ * are used together. This file owns the names and the few inline fast paths; it
+ * must not show how the heap is built.
+ *
+ * A heap has any number of mutators by design and one in this version: a mutator
+ * is what a thread allocates with. Functions that take a mutator are called by its
+ * thread only; functions that take a heap may be called by any thread.
+ *
+ * Objects move at every collection, and every function marked COLLECTS may
+ * collect. A C variable that holds a reference across such a call must be in a
+ * frame (GC_FRAME), a handle, or a place a root provider visits.
+ *
+ * Errors are negative errno values; failed allocation is NULL. Sizes are bytes,
+ * times are nanoseconds of CLOCK_MONOTONIC unless a name says otherwise.
+ */
+#ifndef MPGC_GC_H
+#define MPGC_GC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define GC_API __attribute__((visibility("default")))
+
+struct gc_heap;
+struct gc_visitor;
+struct gc_global;
+
+/* A reference field or variable, whatever its static type. */
+typedef void *gc_slot __attribute__((may_alias));
+
+#define GC_NO_LIMIT SIZE_MAX
+
+/* --- heaps ------------------------------------------------------------------------- */
+
+/* What happens to pages that are free and were written. */
+enum gc_advice {
+	GC_ADVICE_DONTNEED = 4, /* RSS falls at once; the next touch costs a fault      */
+	GC_ADVICE_FREE = 8,     /* the kernel takes them when it must: RSS stays, as
+				 * LazyFree; the next touch is cheap                    */
+};
+
+/* Set with GC_OPTIONS_INIT; a field that is 0 there means "default". */
+struct gc_options {
+	size_t struct_size;     /* sizeof(struct gc_options), the version               */
+	const char *name;       /* of the heap, for people; copied, cut to 31 bytes     */
+	size_t reserve;         /* addresses to reserve; halved until it fits (64 GiB)  */
+	size_t young_min;       /* bytes of one semispace at the start (1 MiB)          */
+	size_t young_max;       /* ... at most (8 MiB; 64 MiB is the most)              */
+	size_t old_limit;       /* hard limit of old and large objects (none)           */
+	size_t soft_limit;      /* of resident and external; collects harder (none)     */
+	int gogc;               /* percent of growth before a major; < 0: never (100)   */
+	unsigned release_delay_ms; /* age at which free pages go back (1000)            */
+	int release_advice;     /* enum gc_advice (GC_ADVICE_DONTNEED)                  */
+	int no_release_thread;  /* 1: free pages go back only at gc_tick() and at the
+				 * end of collections                                   */
+	int no_events;          /* 1: no counters segment and no event ring             */
+	unsigned ring_slots;    /* of 32 bytes, a power of two (8192)                   */
+	int verify;             /* 1: gc_verify() after each collection, abort if bad   */
+};
+#define GC_OPTIONS_INIT { .struct_size = sizeof(struct gc_options) }
+
+/*
+ * Creates a heap; opts may be NULL. On success *heap is owned by the caller until
+ * gc_heap_destroy(). -EINVAL: an option is out of range or struct_size is not that
+ * of a known version; -ENOMEM: no address range could be reserved.
+ */
+GC_API int gc_heap_create(const struct gc_options *opts, struct gc_heap **heap);
+
+/* Frees the heap and everything in it. Its mutator must be detached: -EBUSY. */
+GC_API int gc_heap_destroy(struct gc_heap *heap);
+
+/* --- mutators ---------------------------------------------------------------------- */
+
+struct gc_frame {
+	struct gc_frame *prev;
+	struct gc_mutator *m;
+	size_t n;
+	void *const *slots; /* n addresses of reference variables */
+};
+
+/* The part of a mutator that the inline functions use. */
+struct gc_mutator {
+	uintptr_t cur; /* next free byte of the allocation buffer               */
+	uintptr_t end; /* its end; 0: the next allocation enters the collector  */
+	struct gc_frame *frames;
+};
+
+/*
+ * Makes the calling thread a mutator of the heap. -ENOTSUP: the heap has one
+ * already (this version allows one); -ENOMEM.
+ */
+GC_API int gc_mutator_attach(struct gc_heap *heap, struct gc_mutator **m);
+/* Drops the mutator, its frames and its handle scopes. Objects stay. */
+GC_API void gc_mutator_detach(struct gc_mutator *m);
+GC_API struct gc_heap *gc_mutator_heap(const struct gc_mutator *m);
+
+/* --- types ------------------------------------------------------------------------- */
+
+enum gc_kind {
+	GC_DATA = 0,      /* no references                                          */
+	GC_BITMAP64 = 1,  /* bit i of `bitmap`: word i of the object is a reference */
+	GC_REF_ARRAY = 2, /* struct gc_refs: every element is a reference           */
+	GC_CUSTOM = 3,    /* `trace` visits the references                          */
+};
+
+struct gc_field {
+	const char *name;
+	uint32_t offset; /* bytes from the start of the object */
+};
+
+/* Calls gc_visit() once for each reference slot of obj. It must not call anything
+ * else of this file and must not depend on other objects: they may be moving. */
+typedef void (*gc_trace_fn)(void *obj, size_t size, struct gc_visitor *v);
+
+struct gc_type_desc {
+	size_t struct_size;   /* sizeof(struct gc_type_desc), the version           */
+	const char *name;     /* copied                                             */
+	enum gc_kind kind;
+	uint32_t size;        /* bytes of an object; arrays: 0                      */
+	uint32_t elem;        /* arrays: bytes of an element; else 0                */
+	uint64_t bitmap;      /* GC_BITMAP64                                        */
+	gc_trace_fn trace;    /* GC_CUSTOM                                          */
+	const struct gc_field *fields; /* names for people, copied; may be NULL     */
+	uint32_t nfields;
+};
+#define GC_TYPE_INIT(...) { .struct_size = sizeof(struct gc_type_desc), __VA_ARGS__ }
+
+/* A type of a heap. Its fields serve the inline functions. */
+struct gc_type {
+	uint64_t header; /* first word of a new object                              */
+	uint32_t cell;   /* bytes of an object with its header; arrays: too many   */
+	uint32_t elem;
+};
+
+/*
+ * Registers a type. *type lives as long as the heap. References are always whole
+ * 8-byte words at multiples of 8. -EINVAL: kind, size, bitmap and trace do not fit
+ * together; -ENOSPC: 2^20 types; -ENOMEM.
+ */
+GC_API int gc_type_register(struct gc_heap *heap, const struct gc_type_desc *desc,
+			    const struct gc_type **type);
+
+/* Arrays begin with their length, in elements. */
+struct gc_bytes {
+	size_t len;
+	unsigned char data[];
+};
+struct gc_refs {
+	size_t len;
+	void *ref[];
+};
+GC_API const struct gc_type *gc_type_bytes(struct gc_heap *heap); /* GC_DATA, elem 1      */
+GC_API const struct gc_type *gc_type_refs(struct gc_heap *heap);  /* GC_REF_ARRAY         */
+GC_API const char *gc_type_name(const struct gc_heap *heap, const struct gc_type *type);
+GC_API const struct gc_type *gc_type_of(const struct gc_heap *heap, const void *obj);
+
+/* --- allocation -------------------------------------------------------------------- */
+
+#define GC_HEADER_UNLOGGED 8ULL /* bit of the word before an object: old, and no store yet */
+
+GC_API void *gc_alloc_slow(struct gc_mutator *m, const struct gc_type *type);
+
+/*
+ * COLLECTS. A new object of a type of fixed size, all zero, 8-byte aligned. NULL
+ * when the hard limit is reached and neither the near-limit callback nor the
+ * out-of-memory handler helped.
+ */
+static inline void *gc_alloc(struct gc_mutator *m, const struct gc_type *type)
+{
+	uintptr_t p = m->cur;
+
+	if (__builtin_expect(p + type->cell > __atomic_load_n(&m->end, __ATOMIC_RELAXED), 0))
+		return gc_alloc_slow(m, type);
+	m->cur = p + type->cell;
+	*(uint64_t *)p = type->header;
+	return (void *)(p + 8);
+}
+
+/*
+ * COLLECTS. A new array of n elements, all zero; struct gc_bytes or struct gc_refs,
+ * or the same shape with elements of type->elem bytes. Arrays over 32 KiB never
+ * move, and no page of one is touched by the collector but the first until the
+ * program touches it (reference arrays are read by collections). NULL as
+ * gc_alloc(), or when n elements cannot be addressed.
+ */
+GC_API void *gc_alloc_array(struct gc_mutator *m, const struct gc_type *type, size_t n);
+
+/* Bytes of an object without its header, rounded up to 8. */
+static inline size_t gc_object_size(const void *obj)
+{
+	return (size_t)(((const uint64_t *)obj)[-1] >> 32) * 8 - 8;
+}
+
+/* --- roots ------------------------------------------------------------------------- */
+
+/* Used by GC_FRAME. */
+static inline void gc_frame_push_(struct gc_mutator *m, struct gc_frame *f)
+{
+	f->prev = m->frames;
+	m->frames = f;
+}
+static inline void gc_frame_pop_(struct gc_frame *f)
+{
+	f->m->frames = f->prev;
+}
+
+#define GC_CAT2_(a, b) a##b
+#define GC_CAT_(a, b)  GC_CAT2_(a, b)
+#define GC_NARG_(a, b, c, d, e, f, g, h, i, j, k, l, n, ...) n
+#define GC_NARG(...) GC_NARG_(__VA_ARGS__, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
+#define GC_ADDR_1(a)	    (void *)&(a)
+#define GC_ADDR_2(a, ...)  (void *)&(a), GC_ADDR_1(__VA_ARGS__)
+#define GC_ADDR_3(a, ...)  (void *)&(a), GC_ADDR_2(__VA_ARGS__)
+#define GC_ADDR_4(a, ...)  (void *)&(a), GC_ADDR_3(__VA_ARGS__)
+#define GC_ADDR_5(a, ...)  (void *)&(a), GC_ADDR_4(__VA_ARGS__)
+#define GC_ADDR_6(a, ...)  (void *)&(a), GC_ADDR_5(__VA_ARGS__)
+#define GC_ADDR_7(a, ...)  (void *)&(a), GC_ADDR_6(__VA_ARGS__)
+#define GC_ADDR_8(a, ...)  (void *)&(a), GC_ADDR_7(__VA_ARGS__)
+#define GC_ADDR_9(a, ...)  (void *)&(a), GC_ADDR_8(__VA_ARGS__)
+#define GC_ADDR_10(a, ...) (void *)&(a), GC_ADDR_9(__VA_ARGS__)
+#define GC_ADDR_11(a, ...) (void *)&(a), GC_ADDR_10(__VA_ARGS__)
+#define GC_ADDR_12(a, ...) (void *)&(a), GC_ADDR_11(__VA_ARGS__)
+
+/*
+ * GC_FRAME(m, a, b, ...): from here to the end of the enclosing C block the 1 to 12
+ * pointer variables are roots: collections keep what they refer to and update
+ * them. Each must be initialised (NULL will do). The frame ends by itself, also at
+ * return; after a longjmp over frames call gc_frames_restore().
+ */
+#define GC_FRAME_(m, id, ...)                                                                  \
+	void *const GC_CAT_(gc_slots_, id)[] = { GC_CAT_(GC_ADDR_, GC_NARG(__VA_ARGS__))(      \
+		__VA_ARGS__) };                                                                \
+	struct gc_frame GC_CAT_(gc_frame_, id) __attribute__((cleanup(gc_frame_pop_))) = {     \
+		NULL, (m), GC_NARG(__VA_ARGS__), GC_CAT_(gc_slots_, id)                        \
+	};                                                                                     \
+	gc_frame_push_((m), &GC_CAT_(gc_frame_, id))
+#define GC_FRAME(m, ...) GC_FRAME_(m, __COUNTER__, __VA_ARGS__)
+
+static inline struct gc_frame *gc_frames_save(const struct gc_mutator *m)
+{
+	return m->frames;
+}
+static inline void gc_frames_restore(struct gc_mutator *m, struct gc_frame *saved)
+{
+	m->frames = saved;
+}
+
+/* A handle is a root slot owned by the mutator; *handle is the current reference. */
+typedef gc_slot *gc_handle;
+
+struct gc_scope {
+	size_t mark;
+};
+/* Handles made after open live until the matching close; scopes nest. */
+GC_API void gc_scope_open(struct gc_mutator *m, struct gc_scope *scope);
+GC_API void gc_scope_close(struct gc_mutator *m, struct gc_scope *scope);
+/* A handle for obj (may be NULL) in the innermost scope. NULL: no memory. */
+GC_API gc_handle gc_handle_new(struct gc_mutator *m, void *obj);
+
+/* Global handles live until freed. Set only through gc_global_set(). */
+GC_API struct gc_global *gc_global_new(struct gc_mutator *m, void *obj);
+GC_API void gc_global_free(struct gc_mutator *m, struct gc_global *g);
+GC_API void *gc_global_get(const struct gc_global *g);
+GC_API void gc_global_set(struct gc_mutator *m, struct gc_global *g, void *obj);
+
+/* Visits roots kept by the program: calls gc_visit() for each slot. Rules as for
+ * gc_trace_fn. */
+typedef void (*gc_roots_fn)(struct gc_visitor *v, void *arg);
+/* Returns an id >= 0 for gc_remove_root_provider(), -ENOSPC, -EINVAL. */
+GC_API int gc_add_root_provider(struct gc_heap *heap, gc_roots_fn fn, void *arg);
+GC_API int gc_remove_root_provider(struct gc_heap *heap, int id);
+
+/* slot: the address of a reference variable or field, which may be NULL. */
+GC_API void gc_visit(struct gc_visitor *v, void *slot);
+
+/* --- write barrier ----------------------------------------------------------------- */
+
+GC_API void gc_log(struct gc_mutator *m, void *obj, void *slot);
+
+/*
+ * The only way to store a reference in an object: *slot, a field of obj, becomes
+ * val. (A store of NULL, or into an object just allocated with no allocation
+ * since, may be a plain one.)
+ */
+static inline void gc_write(struct gc_mutator *m, void *obj, void *slot, void *val)
+{
+	*(gc_slot *)slot = val;
+	if (__builtin_expect(((const uint64_t *)obj)[-1] & GC_HEADER_UNLOGGED, 0))
+		gc_log(m, obj, slot);
+}
+
+/* --- collection -------------------------------------------------------------------- */
+
+enum gc_collect_kind {
+	GC_MINOR = 1,   /* the young space                                          */
+	GC_MAJOR = 2,   /* everything is marked, old and large are swept            */
+	GC_COMPACT = 3, /* ... and old objects move together: -ENOTSUP until the old
+			 * space can move                                           */
+	GC_FULL = 4,    /* GC_MAJOR, then GC_MINOR: all that is dead is free        */
+};
+
+/* COLLECTS. reason: enum gc_seg_reason of gc_segment.h, or a program's own. */
+GC_API int gc_collect(struct gc_mutator *m, enum gc_collect_kind kind, unsigned reason);
+
+/* COLLECTS. Does what is pending: call it in loops that do not allocate. */
+GC_API void gc_safepoint(struct gc_mutator *m);
+
+/* COLLECTS nothing. For idle loops: gives back pages that are due, brings the
+ * counters up to date. */
+GC_API void gc_tick(struct gc_mutator *m);
+
+/* Gives every free page back now, whatever its age. Returns the bytes. */
+GC_API size_t gc_release_all(struct gc_heap *heap);
+
+/* --- memory outside the heap ------------------------------------------------------- */
+
+#define GC_CLASS_ARRAY_BUFFERS 0
+
+/* A new class of external memory. Returns its id, -ENOSPC after 16. Name is copied. */
+GC_API int gc_external_class(struct gc_heap *heap, const char *name);
+/* Bytes held outside for objects of the heap grew by delta. Counts for the goal.
+ * -EINVAL: no such class. */
+GC_API int gc_external_adjust(struct gc_heap *heap, int cls, int64_t delta);
+/* Names a range the program mapped itself (code, buffers). Id >= 0, -ENOSPC, -EINVAL. */
+GC_API int gc_region_register(struct gc_heap *heap, const char *name, void *addr, size_t len);
+GC_API int gc_region_unregister(struct gc_heap *heap, int id);
+
+/* --- limits ------------------------------------------------------------------------ */
+
+/*
+ * Called when a full collection left less than `wanted` bytes under the hard limit;
+ * returns the new limit (current to refuse). May free, adjust, drop references; must
+ * not allocate from the heap.
+ */
+typedef size_t (*gc_near_limit_fn)(struct gc_heap *heap, size_t current, size_t initial,
+				   size_t wanted, void *arg);
+/* Called after that. If it returns, the allocation returns NULL. */
+typedef void (*gc_oom_fn)(struct gc_heap *heap, size_t wanted, void *arg);
+
+GC_API void gc_set_near_limit(struct gc_heap *heap, gc_near_limit_fn fn, void *arg);
+/* NULL: the default, which prints the last collections to stderr and aborts. */
+GC_API void gc_set_oom(struct gc_heap *heap, gc_oom_fn fn, void *arg);
+GC_API void gc_set_old_limit(struct gc_heap *heap, size_t bytes);
+GC_API void gc_set_soft_limit(struct gc_heap *heap, size_t bytes);
+GC_API void gc_set_gogc(struct gc_heap *heap, int percent);
+
+/* --- statistics -------------------------------------------------------------------- */
+
+enum gc_space_id { GC_YOUNG = 1, GC_OLD = 2, GC_LARGE = 3, GC_NSPACES = 4 };
+
+struct gc_space_stats {
+	size_t used;      /* bytes of objects, with headers and rounding            */
+	size_t committed; /* bytes the space may fill without asking                */
+	size_t resident;  /* bytes in memory, asked from the kernel                 */
+};
+
+struct gc_stats {
+	/* what process.memoryUsage() of Node.js reports */
+	size_t rss;              /* of the process                                  */
+	size_t heap_total;       /* spaces' committed, plus owed                    */
+	size_t heap_used;
+	size_t external;
+	size_t array_buffers;
+	struct gc_space_stats space[GC_NSPACES]; /* by enum gc_space_id             */
+	size_t reserved, mapped; /* addresses; of which readable and writable       */
+	size_t owed;             /* free, once written, not given back yet          */
+	size_t released_total;
+	size_t goal;             /* used + external that start the next major       */
+	size_t live;             /* after the last major, or 0                      */
+	size_t old_limit, soft_limit;
+	uint64_t minor_count, major_count;
+	uint64_t minor_pause_ns, major_pause_ns, max_pause_ns;
+	uint64_t allocated_total, promoted_total;
+	size_t objects_large;
+	int events_error;        /* 0, or why there is no counters segment          */
+	int events_fd;           /* its memfd, or -1; owned by the heap             */
+};
+
+GC_API void gc_stats_sized(struct gc_heap *heap, struct gc_stats *st, size_t size);
+
+/* Asks the kernel which pages are resident: 4 ns a page of the heap. New fields are
+ * added at the end; a program built with fewer gets those it knows. */
+static inline void gc_stats(struct gc_heap *heap, struct gc_stats *st)
+{
+	gc_stats_sized(heap, st, sizeof(*st));
+}
+
+/* --- for people and tests ---------------------------------------------------------- */
+
+/* Writes a short text (at most 360 bytes of it) into the event ring. */
+GC_API void gc_note(struct gc_heap *heap, const char *text);
+
+/*
+ * Checks every invariant of the heap (docs/libmpgc.3 lists them). 0, or -EFAULT and
+ * a sentence in why. Walks the whole heap. Only from the mutator's thread.
+ */
+GC_API int gc_verify(struct gc_mutator *m, char *why, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* MPGC_GC_H */

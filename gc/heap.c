@@ -1,0 +1,676 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * heap.c - life of a heap and of its mutator, types, external memory, statistics.
+ *
+ * Owns the list of all heaps, which fork() needs. Must not allocate objects.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "gc/internal.h"
+
+#define TYPES_BYTES (HDR_TYPE_MAX * sizeof(struct type_info))
+#define CELL_ARRAY  0x7fffffffu /* does not fit in any buffer: gc_alloc() goes the slow way */
+#define OBJECT_MAX  (CELL_ARRAY - 4096)
+
+static pthread_mutex_t heaps_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t heaps_once = PTHREAD_ONCE_INIT;
+static struct gc_heap *heaps;
+static uint32_t heaps_made;
+
+/* --- fork: the child gets segments of its own, the parent's rings stay its own -------- */
+
+static void fork_prepare(void)
+{
+	struct gc_heap *h;
+
+	pthread_mutex_lock(&heaps_lock);
+	for (h = heaps; h; h = h->next) {
+		pthread_mutex_lock(&h->lock);
+		pthread_mutex_lock(&h->ev_lock);
+	}
+}
+
+static void fork_parent(void)
+{
+	struct gc_heap *h;
+
+	for (h = heaps; h; h = h->next) {
+		pthread_mutex_unlock(&h->ev_lock);
+		pthread_mutex_unlock(&h->lock);
+	}
+	pthread_mutex_unlock(&heaps_lock);
+}
+
+static void locks_init(struct gc_heap *h)
+{
+	pthread_condattr_t attr;
+
+	pthread_mutex_init(&h->lock, NULL);
+	pthread_mutex_init(&h->ev_lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&h->cond, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+static void say_hello(struct gc_heap *h);
+
+static void fork_child(void)
+{
+	struct gc_heap *h;
+
+	pthread_mutex_init(&heaps_lock, NULL);
+	for (h = heaps; h; h = h->next) {
+		locks_init(h);
+		/* The release thread is not in the child: the next page freed starts one. */
+		h->thread_on = false;
+		h->release_at = 0;
+		if (!h->seg)
+			continue;
+		segment_forget(h);
+		if (!segment_open(h))
+			say_hello(h);
+	}
+}
+
+static void heaps_init(void)
+{
+	pthread_atfork(fork_prepare, fork_parent, fork_child);
+}
+
+/* --- creation ---------------------------------------------------------------------- */
+
+static bool power_of_two(size_t n)
+{
+	return n && !(n & (n - 1));
+}
+
+static int options_check(struct gc_options *o, const struct gc_options *given)
+{
+	memset(o, 0, sizeof(*o));
+	if (given) {
+		if (given->struct_size != sizeof(*o))
+			return -EINVAL;
+		*o = *given;
+	}
+	o->reserve = o->reserve ? o->reserve : (size_t)64 << 30;
+	o->young_max = o->young_max ? o->young_max : MIB(8);
+	o->young_min = o->young_min ? o->young_min : (o->young_max < MIB(1) ? o->young_max : MIB(1));
+	o->old_limit = o->old_limit ? o->old_limit : GC_NO_LIMIT;
+	o->soft_limit = o->soft_limit ? o->soft_limit : GC_NO_LIMIT;
+	o->gogc = o->gogc ? o->gogc : 100;
+	o->release_delay_ms = o->release_delay_ms ? o->release_delay_ms : 1000;
+	o->release_advice = o->release_advice ? o->release_advice : GC_ADVICE_DONTNEED;
+	o->ring_slots = o->ring_slots ? o->ring_slots : 8192;
+	if (!power_of_two(o->young_min) || !power_of_two(o->young_max) || o->young_min < KIB(128) ||
+	    o->young_max > YOUNG_LIMIT || o->young_min > o->young_max)
+		return -EINVAL;
+	if (o->release_advice != GC_ADVICE_DONTNEED && o->release_advice != GC_ADVICE_FREE)
+		return -EINVAL;
+	if (!power_of_two(o->ring_slots) || o->ring_slots < 64 || o->ring_slots > GC_SEG_SLOTS_MAX)
+		return -EINVAL;
+	return 0;
+}
+
+static void options_apply(struct gc_heap *h, const struct gc_options *o)
+{
+	h->young_max = o->young_max;
+	h->semi = o->young_min;
+	h->old_limit = h->initial_limit = o->old_limit;
+	h->soft_limit = o->soft_limit;
+	h->gogc = o->gogc;
+	h->delay_ms = o->release_delay_ms;
+	h->advice = o->release_advice;
+	h->thread_wanted = !o->no_release_thread;
+	h->ring_slots = o->ring_slots;
+	h->verify = o->verify;
+	h->nclasses_ext = 1;
+	h->seg_fd = -1;
+	h->seg_err = o->no_events ? -ENODATA : 0;
+	if (o->name)
+		memcpy(h->name, o->name, strnlen(o->name, sizeof(h->name) - 1));
+}
+
+static void young_init(struct gc_heap *h)
+{
+	size_t b;
+
+	for (b = 0; b < block_of(h, h->dyn); b++)
+		block_set_kind(h, b, GC_SPACE_YOUNG);
+	pages_commit_half(h, 0, h->semi);
+	pages_commit_half(h, 1, h->semi);
+	h->young_top = half_addr(h, 0);
+}
+
+/* The names and first events of a segment, new or in a forked child. */
+static void say_hello(struct gc_heap *h)
+{
+	uint64_t v[2] = { h->old_limit, h->soft_limit };
+	unsigned i;
+
+	segment_name(h, GC_NAME_SPACE, GC_SPACE_YOUNG, "young");
+	segment_name(h, GC_NAME_SPACE, GC_SPACE_OLD, "old");
+	segment_name(h, GC_NAME_SPACE, GC_SPACE_LARGE, "large");
+	segment_name(h, GC_NAME_CLASS, GC_CLASS_ARRAY_BUFFERS, "arrayBuffers");
+	for (i = 1; i < (unsigned)h->nclasses_ext; i++)
+		segment_name(h, GC_NAME_CLASS, i, h->class_names[i]);
+	event(h, GC_EV_HEAP_INIT, GC_SPACE_NONE, 0, h->base, h->reserved, v, 2);
+	event(h, GC_EV_RESERVE, GC_SPACE_NONE, 0, h->base, h->reserved, NULL, 0);
+	segment_counters(h);
+}
+
+static bool types_init(struct gc_heap *h)
+{
+	struct gc_type_desc bytes = GC_TYPE_INIT(.name = "bytes", .kind = GC_DATA, .elem = 1);
+	struct gc_type_desc refs = GC_TYPE_INIT(.name = "refs", .kind = GC_REF_ARRAY, .elem = 8);
+	const struct gc_type *t;
+	void *p;
+
+	p = mmap(NULL, TYPES_BYTES, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED)
+		return false;
+	h->types = p;
+	h->ntypes = 1; /* TYPE_FILLER */
+	return !gc_type_register(h, &bytes, &t) && !gc_type_register(h, &refs, &t);
+}
+
+static void enlist(struct gc_heap *h)
+{
+	pthread_once(&heaps_once, heaps_init);
+	pthread_mutex_lock(&heaps_lock);
+	h->id = ++heaps_made;
+	h->next = heaps;
+	heaps = h;
+	pthread_mutex_unlock(&heaps_lock);
+}
+
+static void delist(struct gc_heap *h)
+{
+	struct gc_heap **p;
+
+	pthread_mutex_lock(&heaps_lock);
+	for (p = &heaps; *p; p = &(*p)->next) {
+		if (*p == h) {
+			*p = h->next;
+			break;
+		}
+	}
+	pthread_mutex_unlock(&heaps_lock);
+}
+
+static void types_free(struct gc_heap *h)
+{
+	uint32_t i, f;
+
+	for (i = 1; i < h->ntypes; i++) {
+		for (f = 0; f < h->types[i].nfields; f++)
+			free((char *)(uintptr_t)h->types[i].fields[f].name);
+		free(h->types[i].fields);
+		free(h->types[i].name);
+	}
+	if (h->types)
+		munmap(h->types, TYPES_BYTES);
+}
+
+int gc_heap_create(const struct gc_options *opts, struct gc_heap **out)
+{
+	struct gc_options o;
+	struct gc_heap *h;
+	int rc;
+
+	rc = options_check(&o, opts);
+	if (rc)
+		return rc;
+	h = calloc(1, sizeof(*h));
+	if (!h)
+		return -ENOMEM;
+	locks_init(h);
+	options_apply(h, &o);
+	h->start_ns = now_ns();
+	rc = pages_init(h, o.reserve);
+	if (rc)
+		goto fail_heap;
+	if (!types_init(h)) {
+		rc = -ENOMEM;
+		goto fail_types;
+	}
+	old_init(h);
+	enlist(h);
+	if (!o.no_events && segment_open(h) == 0)
+		say_hello(h);
+	young_init(h);
+	pace(h);
+	segment_counters(h);
+	*out = h;
+	return 0;
+fail_types:
+	types_free(h);
+	pages_free(h);
+fail_heap:
+	free(h);
+	return rc;
+}
+
+int gc_heap_destroy(struct gc_heap *h)
+{
+	if (!h)
+		return 0;
+	if (h->mut)
+		return -EBUSY;
+	release_stop(h);
+	delist(h);
+	segment_close(h);
+	while (h->globals) {
+		struct gc_global *g = h->globals;
+
+		h->globals = g->next;
+		free(g);
+	}
+	vec_free(&h->young_globals);
+	vec_free(&h->log);
+	vec_free(&h->card_log);
+	vec_free(&h->stack);
+	free(h->large);
+	types_free(h);
+	pages_free(h);
+	pthread_cond_destroy(&h->cond);
+	pthread_mutex_destroy(&h->lock);
+	pthread_mutex_destroy(&h->ev_lock);
+	free(h);
+	return 0;
+}
+
+int gc_mutator_attach(struct gc_heap *h, struct gc_mutator **out)
+{
+	struct mutator *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return -ENOMEM;
+	m->h = h;
+	pthread_mutex_lock(&h->lock);
+	if (h->mut) {
+		pthread_mutex_unlock(&h->lock);
+		free(m);
+		return -ENOTSUP;
+	}
+	h->mut = m;
+	pthread_mutex_unlock(&h->lock);
+	*out = &m->pub;
+	return 0;
+}
+
+void gc_mutator_detach(struct gc_mutator *pub)
+{
+	struct mutator *m = (struct mutator *)pub;
+	struct gc_heap *h = m->h;
+	size_t i;
+
+	pthread_mutex_lock(&h->lock);
+	tlab_retire(h);
+	h->mut = NULL;
+	segment_counters(h);
+	pthread_mutex_unlock(&h->lock);
+	for (i = 0; i < m->handles.n; i++)
+		free((void *)m->handles.v[i]);
+	vec_free(&m->handles);
+	free(m);
+}
+
+struct gc_heap *gc_mutator_heap(const struct gc_mutator *m)
+{
+	return ((const struct mutator *)m)->h;
+}
+
+/* --- types ------------------------------------------------------------------------- */
+
+static bool desc_ok(const struct gc_type_desc *d)
+{
+	uint32_t words = (d->size + 7) / 8;
+
+	if (d->struct_size != sizeof(*d) || !d->name)
+		return false;
+	if (d->elem ? d->size != 0 || d->elem > OBJECT_MAX : d->size > OBJECT_MAX)
+		return false;
+	switch (d->kind) {
+	case GC_DATA:
+		return !d->bitmap && !d->trace;
+	case GC_BITMAP64:
+		return !d->elem && !d->trace && (words >= 64 || !(d->bitmap >> words));
+	case GC_REF_ARRAY:
+		return d->elem == sizeof(void *) && !d->bitmap && !d->trace;
+	case GC_CUSTOM:
+		return d->trace && !d->bitmap;
+	}
+	return false;
+}
+
+static bool copy_fields(struct type_info *t, const struct gc_type_desc *d)
+{
+	if (!d->nfields)
+		return true;
+	t->fields = calloc(d->nfields, sizeof(*t->fields));
+	if (!t->fields)
+		return false;
+	for (; t->nfields < d->nfields; t->nfields++) {
+		t->fields[t->nfields].offset = d->fields[t->nfields].offset;
+		t->fields[t->nfields].name = strdup(d->fields[t->nfields].name);
+		if (!t->fields[t->nfields].name)
+			return false;
+	}
+	return true;
+}
+
+/* Smallest cell: the header and one word, which the forwarding word needs not but
+ * the size classes do. */
+static void fill_public(struct type_info *t, const struct gc_type_desc *d)
+{
+	uint32_t cell = ((d->size + 7) & ~7u) + 8;
+
+	if (cell < 16)
+		cell = 16;
+	t->pub.header = (uint64_t)t->id << HDR_TYPE_SHIFT;
+	t->pub.elem = d->elem;
+	t->pub.cell = d->elem ? CELL_ARRAY : cell;
+	if (!d->elem)
+		t->pub.header |= (uint64_t)(cell / 8) << 32;
+}
+
+static int register_locked(struct gc_heap *h, const struct gc_type_desc *d, struct type_info *t)
+{
+	*t = (struct type_info){ .kind = d->kind, .id = h->ntypes, .bitmap = d->bitmap,
+				 .trace = d->trace, .size = d->size };
+	t->name = strdup(d->name);
+	if (!t->name || !copy_fields(t, d)) {
+		while (t->nfields)
+			free((char *)(uintptr_t)t->fields[--t->nfields].name);
+		free(t->fields);
+		free(t->name);
+		return -ENOMEM;
+	}
+	fill_public(t, d);
+	h->ntypes++;
+	return 0;
+}
+
+int gc_type_register(struct gc_heap *h, const struct gc_type_desc *d, const struct gc_type **type)
+{
+	int rc = -ENOSPC;
+
+	if (!d || !desc_ok(d))
+		return -EINVAL;
+	pthread_mutex_lock(&h->lock);
+	if (h->ntypes < HDR_TYPE_MAX) {
+		rc = register_locked(h, d, &h->types[h->ntypes]);
+		if (!rc)
+			*type = &h->types[h->ntypes - 1].pub;
+	}
+	pthread_mutex_unlock(&h->lock);
+	return rc;
+}
+
+const struct gc_type *gc_type_bytes(struct gc_heap *h)
+{
+	return &h->types[1].pub;
+}
+
+const struct gc_type *gc_type_refs(struct gc_heap *h)
+{
+	return &h->types[2].pub;
+}
+
+const char *gc_type_name(const struct gc_heap *h, const struct gc_type *type)
+{
+	return h->types[hdr_type(type->header)].name;
+}
+
+const struct gc_type *gc_type_of(const struct gc_heap *h, const void *obj)
+{
+	return &h->types[hdr_type(*hdr_of(obj))].pub;
+}
+
+/* --- external memory --------------------------------------------------------------- */
+
+int gc_external_class(struct gc_heap *h, const char *name)
+{
+	int id = -ENOSPC;
+
+	pthread_mutex_lock(&h->lock);
+	if (h->nclasses_ext < GC_SEG_CLASSES) {
+		id = h->nclasses_ext++;
+		memcpy(h->class_names[id], name, strnlen(name, sizeof(h->class_names[id]) - 1));
+		segment_name(h, GC_NAME_CLASS, (unsigned)id, h->class_names[id]);
+	}
+	pthread_mutex_unlock(&h->lock);
+	return id;
+}
+
+/* Small changes add up before they are said: 64 KiB. */
+static void external_say(struct gc_heap *h, int cls)
+{
+	int64_t d = h->external[cls] - h->external_said[cls];
+
+	if (d < (int64_t)KIB(64) && d > -(int64_t)KIB(64))
+		return;
+	h->external_said[cls] = h->external[cls];
+	event(h, GC_EV_EXTERNAL, GC_SPACE_NONE, (unsigned)cls, (uint64_t)h->external[cls],
+	      (uint64_t)h->external_total, NULL, 0);
+	segment_counters(h);
+}
+
+int gc_external_adjust(struct gc_heap *h, int cls, int64_t delta)
+{
+	size_t total;
+
+	pthread_mutex_lock(&h->lock);
+	if (cls < 0 || cls >= h->nclasses_ext) {
+		pthread_mutex_unlock(&h->lock);
+		return -EINVAL;
+	}
+	h->external[cls] += delta;
+	h->external_total += delta;
+	external_say(h, cls);
+	total = h->old_used + h->large_used + (h->external_total > 0 ? (size_t)h->external_total : 0);
+	if (delta > 0 && total >= h->goal) {
+		__atomic_store_n(&h->want, WANT_MAJOR, __ATOMIC_RELEASE);
+		if (h->mut)
+			__atomic_store_n(&h->mut->pub.end, 0, __ATOMIC_RELAXED);
+	}
+	pthread_mutex_unlock(&h->lock);
+	return 0;
+}
+
+int gc_region_register(struct gc_heap *h, const char *name, void *addr, size_t len)
+{
+	uint64_t v;
+	int i, id = -ENOSPC;
+
+	if (!name || !len)
+		return -EINVAL;
+	pthread_mutex_lock(&h->lock);
+	for (i = 0; i < NREGIONS && id < 0; i++) {
+		if (h->regions[i].len)
+			continue;
+		id = i;
+		h->regions[i] = (struct region){ (uintptr_t)addr, len, h->nregion_names };
+		v = segment_name(h, GC_NAME_REGION, h->nregion_names++, name);
+		event(h, GC_EV_REGION, GC_SPACE_REGION, 1, (uintptr_t)addr, len, &v, 1);
+	}
+	pthread_mutex_unlock(&h->lock);
+	return id;
+}
+
+int gc_region_unregister(struct gc_heap *h, int id)
+{
+	uint64_t v;
+
+	if (id < 0 || id >= NREGIONS || !h->regions[id].len)
+		return -EINVAL;
+	pthread_mutex_lock(&h->lock);
+	v = h->regions[id].name;
+	event(h, GC_EV_REGION, GC_SPACE_REGION, 0, h->regions[id].addr, h->regions[id].len, &v, 1);
+	h->regions[id].len = 0;
+	pthread_mutex_unlock(&h->lock);
+	return 0;
+}
+
+/* --- limits and release ------------------------------------------------------------- */
+
+void gc_set_near_limit(struct gc_heap *h, gc_near_limit_fn fn, void *arg)
+{
+	h->near_fn = fn;
+	h->near_arg = arg;
+}
+
+void gc_set_oom(struct gc_heap *h, gc_oom_fn fn, void *arg)
+{
+	h->oom_fn = fn;
+	h->oom_arg = arg;
+}
+
+void gc_set_old_limit(struct gc_heap *h, size_t bytes)
+{
+	pthread_mutex_lock(&h->lock);
+	h->old_limit = h->initial_limit = bytes;
+	segment_counters(h);
+	pthread_mutex_unlock(&h->lock);
+}
+
+void gc_set_soft_limit(struct gc_heap *h, size_t bytes)
+{
+	pthread_mutex_lock(&h->lock);
+	h->soft_limit = bytes;
+	segment_counters(h);
+	pthread_mutex_unlock(&h->lock);
+}
+
+void gc_set_gogc(struct gc_heap *h, int percent)
+{
+	pthread_mutex_lock(&h->lock);
+	h->gogc = percent;
+	pace(h);
+	segment_counters(h);
+	pthread_mutex_unlock(&h->lock);
+}
+
+void gc_tick(struct gc_mutator *m)
+{
+	struct gc_heap *h = ((struct mutator *)m)->h;
+	uint64_t now = now_ns();
+
+	pthread_mutex_lock(&h->lock);
+	release_poll(h, now);
+	resident_look(h, now);
+	counters_event(h);
+	pthread_mutex_unlock(&h->lock);
+}
+
+size_t gc_release_all(struct gc_heap *h)
+{
+	uintptr_t cursor;
+	size_t bytes;
+
+	pthread_mutex_lock(&h->lock);
+	cursor = h->commit_top;
+	bytes = release_due(h, now_ns(), true, SIZE_MAX, &cursor);
+	counters_event(h);
+	pthread_mutex_unlock(&h->lock);
+	return bytes;
+}
+
+void gc_note(struct gc_heap *h, const char *text)
+{
+	event_text(h, GC_EV_NOTE, text);
+}
+
+/* --- statistics -------------------------------------------------------------------- */
+
+static size_t process_rss(void)
+{
+	FILE *f = fopen("/proc/self/statm", "re");
+	unsigned long size, rss = 0;
+
+	if (f) {
+		if (fscanf(f, "%lu %lu", &size, &rss) != 2)
+			rss = 0;
+		fclose(f);
+	}
+	return rss * PAGE_SIZE;
+}
+
+static size_t space_resident(const struct gc_heap *h, unsigned kind)
+{
+	size_t b, end, total = 0, last = block_of(h, h->commit_top);
+
+	for (b = 0; b < last; b = end) {
+		end = b + 1;
+		if (h->blocks[b].kind != kind)
+			continue;
+		while (end < last && h->blocks[end].kind == kind)
+			end++;
+		total += pages_resident(block_addr(h, b), block_addr(h, end));
+	}
+	return total;
+}
+
+static void stats_spaces(const struct gc_heap *h, struct gc_stats *st)
+{
+	unsigned s;
+
+	st->space[GC_YOUNG].used = h->young_top - half_addr(h, h->active);
+	st->space[GC_YOUNG].committed = 2 * h->semi;
+	st->space[GC_OLD].used = h->old_used;
+	st->space[GC_OLD].committed = h->old_blocks << BLOCK_SHIFT;
+	st->space[GC_LARGE].used = h->large_used;
+	st->space[GC_LARGE].committed = h->large_pages << PAGE_SHIFT;
+	for (s = GC_YOUNG; s < GC_NSPACES; s++)
+		st->space[s].resident = space_resident(h, s);
+}
+
+static void stats_counts(const struct gc_heap *h, struct gc_stats *st)
+{
+	st->minor_count = h->minor_count;
+	st->major_count = h->major_count;
+	st->minor_pause_ns = h->minor_ns;
+	st->major_pause_ns = h->major_ns_total;
+	st->max_pause_ns = h->max_pause;
+	st->promoted_total = h->promoted_total;
+	st->allocated_total =
+		h->allocated + (h->young_top - half_addr(h, h->active) - h->young_after);
+	st->objects_large = h->nlarge;
+}
+
+static void stats_fill(const struct gc_heap *h, struct gc_stats *st)
+{
+	stats_spaces(h, st);
+	stats_counts(h, st);
+	st->heap_total = heap_committed(h);
+	st->heap_used = heap_used(h);
+	st->external = (size_t)h->external_total;
+	st->array_buffers = (size_t)h->external[GC_CLASS_ARRAY_BUFFERS];
+	st->reserved = h->reserved;
+	st->mapped = h->mapped;
+	st->owed = h->pages_dirty << PAGE_SHIFT;
+	st->released_total = h->released_total;
+	st->goal = h->goal;
+	st->live = h->live;
+	st->old_limit = h->old_limit;
+	st->soft_limit = h->soft_limit;
+	st->events_error = h->seg_err;
+	st->events_fd = h->seg_fd;
+}
+
+void gc_stats_sized(struct gc_heap *h, struct gc_stats *st, size_t size)
+{
+	struct gc_stats all = { .rss = process_rss() };
+
+	pthread_mutex_lock(&h->lock);
+	stats_fill(h, &all);
+	pthread_mutex_unlock(&h->lock);
+	memset(st, 0, size);
+	memcpy(st, &all, size < sizeof(all) ? size : sizeof(all));
+}

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * internal.h - the heap's structure, shared by the files of gc/ and by nobody else.
+ *
+ * Owns the object header, the block and page tables and the locking rule:
+ *
+ *   heap->lock     page and block tables, spaces, types, the mutator list. Held
+ *                  during a whole collection. The release thread takes it for one
+ *                  batch at a time.
+ *   heap->ev_lock  everything in the segment. Taken last, never around lock.
+ *
+ * Callbacks that trace run under heap->lock; limit callbacks run without.
+ */
+#ifndef MPGC_INTERNAL_H
+#define MPGC_INTERNAL_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <string.h>
+#include <time.h>
+
+#include "gc/gc.h"
+#include "gc/gc_segment.h"
+
+#define KIB(n) ((size_t)(n) << 10)
+#define MIB(n) ((size_t)(n) << 20)
+
+#define PAGE_SHIFT   12
+#define PAGE_SIZE    ((size_t)1 << PAGE_SHIFT)
+#define BLOCK_SHIFT  18
+#define BLOCK_SIZE   ((size_t)1 << BLOCK_SHIFT)
+#define BLOCK_PAGES  (BLOCK_SIZE / PAGE_SIZE)
+#define CHUNK_SHIFT  22 /* step of commits; a chunk with an old block has no large object */
+#define CHUNK_SIZE   ((size_t)1 << CHUNK_SHIFT)
+#define CHUNK_BLOCKS (CHUNK_SIZE / BLOCK_SIZE)
+
+#define TLAB_SIZE   KIB(32)
+#define CELL_MAX    KIB(32) /* larger cells are large objects */
+#define RUN_MAX     KIB(32) /* the most that is taken from an old block at once */
+#define GOAL_MIN    MIB(4)
+#define YOUNG_LIMIT MIB(64)
+
+/*
+ * The word before an object: bit 0 forwarded (the word is then the new address
+ * plus 1), 1-2 age, 3 UNLOGGED, 4-7 reserved, 8-27 type id, 28-31 reserved, 32-63
+ * size of the cell, header included, in 8-byte words.
+ */
+#define HDR_FORWARDED 1ULL
+#define HDR_AGE	      (3ULL << 1)
+#define HDR_AGE_ONE   (1ULL << 1)
+#define HDR_UNLOGGED  GC_HEADER_UNLOGGED
+#define HDR_FLAGS     0xffULL
+#define HDR_TYPE_SHIFT 8
+#define HDR_TYPE_MAX  (1u << 20)
+
+/* Type 0 is no object: the unused rest of an allocation buffer. */
+#define TYPE_FILLER 0
+
+static inline uint64_t *hdr_of(const void *obj)
+{
+	return (uint64_t *)(uintptr_t)obj - 1;
+}
+static inline size_t hdr_cell(uint64_t h)
+{
+	return (size_t)(h >> 32) * 8;
+}
+static inline uint32_t hdr_type(uint64_t h)
+{
+	return (uint32_t)(h >> HDR_TYPE_SHIFT) & (HDR_TYPE_MAX - 1);
+}
+
+/*
+ * Page states. ABSENT: not resident, reads as zero. INUSE: belongs to an object or
+ * to a run handed to an allocator; may be resident or not. DIRTY: free, written
+ * since it was last absent. LAZY: free, given back with MADV_FREE: the kernel may
+ * still hold it, so it is neither known absent nor known zero.
+ */
+enum page_state { PAGE_ABSENT = 0, PAGE_INUSE = 1, PAGE_DIRTY = 2, PAGE_LAZY = 3 };
+
+/* Size classes of the old space. */
+#define NCLASSES 48
+
+struct block {
+	uint8_t kind;     /* enum gc_seg_space */
+	uint8_t cls;      /* old: size class */
+	uint8_t inuse;    /* pages INUSE */
+	uint8_t dirty;    /* pages DIRTY */
+	uint32_t next;    /* old: next block with free cells, or BLOCK_NONE */
+	uint32_t scan;    /* old: offset from which free cells are looked for */
+};
+#define BLOCK_NONE UINT32_MAX
+
+/* A run of free cells of one class: [cur, end). [start, cur) has no alloc bits yet. */
+struct run {
+	uintptr_t start, cur, end;
+	uint32_t block;      /* where the run is, or BLOCK_NONE */
+	uint32_t partial;    /* first block with free cells */
+};
+
+struct type_info {
+	struct gc_type pub;
+	enum gc_kind kind;
+	uint32_t id;
+	uint64_t bitmap;
+	gc_trace_fn trace;
+	char *name;
+	struct gc_field *fields;
+	uint32_t nfields;
+	uint32_t size;
+};
+
+struct large {
+	uintptr_t addr;  /* of the page run; the header is its first word */
+	size_t pages;
+};
+
+/* A growing array of words, outside the heap. */
+struct vec {
+	uintptr_t *v;
+	size_t n, cap;
+};
+
+struct gc_global {
+	void *obj;
+	struct gc_global *next, **prev;
+	bool young; /* is in heap->young_globals */
+};
+
+struct provider {
+	gc_roots_fn fn;
+	void *arg;
+};
+#define NPROVIDERS 32
+
+struct region {
+	uintptr_t addr;
+	size_t len; /* 0: free entry */
+	uint16_t name;
+};
+#define NREGIONS 64
+
+enum { VISIT_EVACUATE, VISIT_MARK, VISIT_CHECK };
+struct check;
+struct gc_visitor {
+	struct gc_heap *h;
+	int op;
+	bool young;      /* EVACUATE: a slot refers to a young object now */
+	void *holder;    /* CHECK: the object whose slots are visited, or NULL */
+	struct check *check;
+};
+
+struct gc_record_line { /* of the last collections, for the out-of-memory report */
+	uint64_t ts, pause;
+	size_t before, after, cbefore, cafter;
+	unsigned kind, reason;
+};
+#define NLINES 8
+
+struct mutator {
+	struct gc_mutator pub; /* must be first */
+	struct gc_heap *h;
+	uintptr_t tlab_end; /* true end of the buffer; pub.end is this or 0 */
+	struct vec handles; /* of chunk addresses */
+	size_t nhandles;
+};
+
+struct gc_heap {
+	/* the reservation */
+	uintptr_t base;
+	size_t reserved;
+	void *raw;             /* as mapped, before alignment */
+	size_t raw_len;
+	uintptr_t dyn;         /* first address after the young space */
+	uintptr_t commit_top;  /* [dyn, commit_top) is readable and writable */
+	size_t mapped;
+
+	/* tables, one entry per block, page, 8 bytes, 512 bytes of the reservation */
+	void *meta;
+	size_t meta_len;
+	struct block *blocks;
+	uint16_t *chunk_old;   /* old blocks per chunk */
+	uint8_t *page_state;
+	uint32_t *page_ms;     /* DIRTY: when it became so, ms since start */
+	uint64_t *alloc_bits;  /* bit of an object's address: an object starts here */
+	uint64_t *mark_bits;
+	uint8_t *cards;        /* of large reference arrays: logged */
+	size_t pages_inuse, pages_dirty, pages_loose;
+
+	/* young space: two halves of young_max bytes at base, semi bytes of each in use */
+	size_t young_max, semi;
+	size_t half_mapped[2];
+	int active;            /* half that objects are allocated in */
+	uintptr_t young_top;   /* end of the part handed out */
+	size_t survivors;      /* since the last resize */
+
+	/* old space */
+	struct run runs[NCLASSES];
+	size_t old_used;       /* of runs: up to run.start */
+	size_t old_blocks;
+	uintptr_t old_hint;    /* no free block in an old chunk below */
+
+	/* large space */
+	struct large *large;
+	size_t nlarge, large_cap;
+	size_t large_used;     /* bytes of cells */
+	size_t large_pages;
+
+	/* types, roots */
+	struct type_info *types;
+	uint32_t ntypes;
+	struct mutator *mut;
+	struct gc_global *globals;
+	struct vec young_globals;
+	struct provider providers[NPROVIDERS];
+
+	/* remembered set: objects whose UNLOGGED bit is clear, and logged cards */
+	struct vec log;
+	struct vec card_log;   /* pairs: object, card index */
+
+	/* collection */
+	struct vec stack;      /* promoted and not scanned, or marked and not scanned */
+	uintptr_t from, from_end, to, to_free;
+	size_t promoted;       /* bytes, in this collection */
+	bool collecting;
+
+	/* pacing and limits */
+	int gogc;
+	size_t live, goal, heap_live;
+	size_t old_limit, initial_limit, soft_limit;
+	uint64_t major_end, major_ns; /* of the last one */
+	gc_near_limit_fn near_fn;
+	void *near_arg;
+	gc_oom_fn oom_fn;
+	void *oom_arg;
+	int64_t external[GC_SEG_CLASSES];
+	int64_t external_total;
+	int64_t external_said[GC_SEG_CLASSES]; /* in the last event */
+	int nclasses_ext;
+	char class_names[GC_SEG_CLASSES][28];
+	uint32_t want;         /* WANT_ bits: to do at the next safepoint */
+
+	/* release */
+	unsigned delay_ms;
+	int advice;
+	size_t released_total;
+	uint64_t release_at;   /* ns; when the next page may be due, 0: none */
+	pthread_t thread;
+	pthread_cond_t cond;
+	bool thread_on, thread_wanted, thread_stop;
+
+	/* statistics */
+	uint64_t start_ns;
+	uint64_t minor_count, major_count, minor_ns, major_ns_total, max_pause;
+	uint64_t allocated, promoted_total;
+	size_t young_after;    /* young bytes right after the last collection */
+	struct gc_record_line lines[NLINES];
+	unsigned nlines;
+	size_t resident;       /* the last look */
+	uint64_t resident_at, resident_cost;
+	unsigned refills;
+	uint64_t counters_at;
+
+	/* segment */
+	struct gc_seg_header *seg;
+	struct gc_seg_counters *ctr;
+	struct gc_seg_names *names;
+	uint8_t *kinds;
+	struct gc_seg_ring *ring;
+	uint32_t ring_slots, ring_seq;
+	int seg_fd, seg_err;
+	size_t seg_len;
+	uint32_t id;
+	char name[32];
+	struct region regions[NREGIONS];
+	uint16_t nregion_names;
+
+	bool verify;
+	pthread_mutex_t lock, ev_lock;
+	struct gc_heap *next;  /* of all heaps, for fork */
+};
+
+#define WANT_MAJOR 1u
+
+/* pages.c */
+int pages_init(struct gc_heap *h, size_t reserve);
+void pages_free(struct gc_heap *h);
+void pages_commit_half(struct gc_heap *h, int half, size_t len);
+bool pages_commit_to(struct gc_heap *h, uintptr_t end);
+void page_set(struct gc_heap *h, size_t page, enum page_state state);
+void pages_use(struct gc_heap *h, uintptr_t addr, uintptr_t end);
+void pages_use_zeroed(struct gc_heap *h, uintptr_t addr, uintptr_t end);
+void pages_unuse(struct gc_heap *h, uintptr_t addr, uintptr_t end, uint64_t now);
+void pages_zero_run(struct gc_heap *h, uintptr_t addr, uintptr_t end);
+void block_set_kind(struct gc_heap *h, size_t b, unsigned kind);
+uint32_t block_take_old(struct gc_heap *h);
+uintptr_t large_take(struct gc_heap *h, size_t pages);
+void large_give(struct gc_heap *h, uintptr_t addr, size_t pages, uint64_t now);
+size_t pages_resident(uintptr_t addr, uintptr_t end);
+size_t heap_committed(const struct gc_heap *h);
+
+/* release.c */
+size_t release_due(struct gc_heap *h, uint64_t now, bool all, size_t budget, uintptr_t *cursor);
+void release_poll(struct gc_heap *h, uint64_t now);
+void release_start(struct gc_heap *h);
+void release_stop(struct gc_heap *h);
+
+/* old.c */
+void old_init(struct gc_heap *h);
+void *old_alloc(struct gc_heap *h, size_t cell);
+void old_sync(struct gc_heap *h);
+void old_sweep(struct gc_heap *h, uint64_t now);
+size_t old_class_size(unsigned cls);
+unsigned old_class_of(size_t cell);
+
+/* alloc.c */
+void tlab_retire(struct gc_heap *h);
+size_t heap_used(const struct gc_heap *h);
+
+/* minor.c, major.c, collect.c, roots.c */
+void minor_run(struct gc_heap *h);
+void major_run(struct gc_heap *h, uint64_t now);
+void minor_visit(struct gc_visitor *v, gc_slot *slot);
+void major_visit(struct gc_visitor *v, gc_slot *slot);
+void check_visit(struct gc_visitor *v, gc_slot *slot);
+void collect_locked(struct gc_heap *h, enum gc_collect_kind kind, unsigned reason);
+void collect_paced(struct gc_heap *h, unsigned reason);
+bool collect_for_young(struct mutator *m);
+bool collect_for_large(struct mutator *m, size_t cell);
+void out_of_memory(struct gc_heap *h, size_t wanted);
+void pace(struct gc_heap *h);
+void roots_visit(struct gc_heap *h, struct gc_visitor *v);
+void globals_visit(struct gc_heap *h, struct gc_visitor *v, bool young_only);
+
+/* verify.c */
+int check_heap(struct gc_heap *h, char *why, size_t size);
+
+/* segment.c */
+int segment_open(struct gc_heap *h);
+void segment_forget(struct gc_heap *h);
+void segment_close(struct gc_heap *h);
+void segment_counters(struct gc_heap *h);
+void segment_used(struct gc_heap *h, size_t used);
+uint16_t segment_name(struct gc_heap *h, unsigned kind, unsigned id, const char *name);
+void event(struct gc_heap *h, unsigned type, unsigned space, unsigned flags, uint64_t a, uint64_t b,
+	   const uint64_t *v, unsigned nv);
+void event_text(struct gc_heap *h, unsigned type, const char *text);
+void counters_event(struct gc_heap *h);
+void resident_look(struct gc_heap *h, uint64_t now);
+
+/* util.c */
+uint64_t now_ns(void);
+void vec_push(struct vec *v, uintptr_t x);
+void vec_free(struct vec *v);
+_Noreturn void gc_fatal(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+static inline bool in_young(const struct gc_heap *h, const void *p)
+{
+	return (uintptr_t)p - h->base < h->dyn - h->base;
+}
+
+static inline size_t bit_index(const struct gc_heap *h, const void *p)
+{
+	return ((uintptr_t)p - h->base) >> 3;
+}
+static inline bool bit_get(const uint64_t *bits, size_t i)
+{
+	return bits[i >> 6] >> (i & 63) & 1;
+}
+static inline void bit_set(uint64_t *bits, size_t i)
+{
+	bits[i >> 6] |= 1ULL << (i & 63);
+}
+static inline void bit_clear(uint64_t *bits, size_t i)
+{
+	bits[i >> 6] &= ~(1ULL << (i & 63));
+}
+
+static inline size_t block_of(const struct gc_heap *h, uintptr_t addr)
+{
+	return (addr - h->base) >> BLOCK_SHIFT;
+}
+static inline uintptr_t block_addr(const struct gc_heap *h, size_t b)
+{
+	return h->base + (b << BLOCK_SHIFT);
+}
+static inline uintptr_t half_addr(const struct gc_heap *h, int half)
+{
+	return h->base + (half ? h->young_max : 0);
+}
+static inline uintptr_t page_down(uintptr_t a)
+{
+	return a & ~(PAGE_SIZE - 1);
+}
+static inline uintptr_t page_up(uintptr_t a)
+{
+	return (a + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+}
+static inline size_t page_of(const struct gc_heap *h, uintptr_t addr)
+{
+	return (addr - h->base) >> PAGE_SHIFT;
+}
+
+#endif /* MPGC_INTERNAL_H */

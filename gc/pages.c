@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * pages.c - the address range of a heap: reservation, commits, blocks, page states.
+ *
+ * Owns the page and block tables; nobody else writes them. Never gives pages back
+ * (release.c decides that). All functions are called with the heap's lock held.
+ *
+ * Invariants:
+ *   - a page in state ABSENT is not resident (checked against mincore(),
+ *     check_pages() of verify.c);
+ *   - block.inuse and block.dirty, pages_inuse and pages_dirty count the states, and
+ *     pages_loose those DIRTY pages that lie in free and large blocks;
+ *   - a chunk with an old block, and the first chunk, holds no large object, so
+ *     that a large run freed is found whole again by the next one.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "gc/internal.h"
+
+#define ZERO_BY_KERNEL MIB(4) /* above this, dropping dirty pages beats writing zeros */
+
+static void *reserve(size_t len)
+{
+	void *p = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+struct meta_layout {
+	size_t blocks, chunk_old, page_state, page_ms, alloc_bits, mark_bits, cards, total;
+};
+
+static size_t lay(size_t *at, size_t len)
+{
+	size_t off = *at;
+
+	*at = page_up(off + len);
+	return off;
+}
+
+static void meta_layout(struct meta_layout *l, size_t reserved)
+{
+	size_t at = 0;
+
+	l->blocks = lay(&at, (reserved >> BLOCK_SHIFT) * sizeof(struct block));
+	l->chunk_old = lay(&at, (reserved >> CHUNK_SHIFT) * sizeof(uint16_t));
+	l->page_state = lay(&at, reserved >> PAGE_SHIFT);
+	l->page_ms = lay(&at, (reserved >> PAGE_SHIFT) * sizeof(uint32_t));
+	l->alloc_bits = lay(&at, reserved >> 6);
+	l->mark_bits = lay(&at, reserved >> 6);
+	l->cards = lay(&at, reserved >> 9);
+	l->total = at;
+}
+
+static bool meta_map(struct gc_heap *h)
+{
+	struct meta_layout l;
+	uint8_t *p;
+
+	meta_layout(&l, h->reserved);
+	p = mmap(NULL, l.total, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED)
+		return false;
+	madvise(p, l.total, MADV_NOHUGEPAGE);
+	h->meta = p;
+	h->meta_len = l.total;
+	h->blocks = (struct block *)(p + l.blocks);
+	h->chunk_old = (uint16_t *)(p + l.chunk_old);
+	h->page_state = p + l.page_state;
+	h->page_ms = (uint32_t *)(p + l.page_ms);
+	h->alloc_bits = (uint64_t *)(p + l.alloc_bits);
+	h->mark_bits = (uint64_t *)(p + l.mark_bits);
+	h->cards = p + l.cards;
+	return true;
+}
+
+/*
+ * Reserves `want` bytes and their tables, or half of it, and so on down to the young
+ * space and one chunk. Address space limits (RLIMIT_AS, overcommit) end it there.
+ */
+int pages_init(struct gc_heap *h, size_t want)
+{
+	size_t young = (2 * h->young_max + CHUNK_SIZE - 1) & ~(CHUNK_SIZE - 1);
+	size_t least = young + 4 * CHUNK_SIZE;
+
+	want &= ~(CHUNK_SIZE - 1);
+	if (want < least)
+		want = least;
+	for (;; want = (want / 2) & ~(CHUNK_SIZE - 1)) {
+		if (want < least)
+			return -ENOMEM;
+		h->raw_len = want + CHUNK_SIZE;
+		h->raw = reserve(h->raw_len);
+		if (!h->raw)
+			continue;
+		h->reserved = want;
+		h->base = ((uintptr_t)h->raw + CHUNK_SIZE - 1) & ~(CHUNK_SIZE - 1);
+		if (meta_map(h))
+			break;
+		munmap(h->raw, h->raw_len);
+	}
+	madvise((void *)h->base, h->reserved, MADV_NOHUGEPAGE);
+	h->dyn = h->base + young;
+	h->commit_top = h->dyn;
+	h->old_hint = h->dyn;
+	return 0;
+}
+
+void pages_free(struct gc_heap *h)
+{
+	munmap(h->meta, h->meta_len);
+	munmap(h->raw, h->raw_len);
+}
+
+static bool commit(struct gc_heap *h, uintptr_t addr, size_t len, unsigned space)
+{
+	if (mprotect((void *)addr, len, PROT_READ | PROT_WRITE))
+		return false;
+	h->mapped += len;
+	event(h, GC_EV_PAGE_COMMIT, space, 0, addr, len, NULL, 0);
+	return true;
+}
+
+/* Makes the first len bytes of a half usable, in whole chunks where it is that large. */
+void pages_commit_half(struct gc_heap *h, int half, size_t len)
+{
+	size_t have = h->half_mapped[half];
+
+	len = (len + CHUNK_SIZE - 1) & ~(CHUNK_SIZE - 1);
+	if (len > h->young_max)
+		len = h->young_max;
+	if (len <= have)
+		return;
+	if (!commit(h, half_addr(h, half) + have, len - have, GC_SPACE_YOUNG))
+		gc_fatal("mprotect of %zu bytes of the young space: %s", len - have,
+			 strerror(errno));
+	h->half_mapped[half] = len;
+}
+
+/* Makes [dyn, end) usable. False: the reservation ends before, or the kernel refused. */
+bool pages_commit_to(struct gc_heap *h, uintptr_t end)
+{
+	size_t len;
+
+	if (end <= h->commit_top)
+		return true;
+	if (end > h->base + h->reserved)
+		return false;
+	len = (end - h->commit_top + CHUNK_SIZE - 1) & ~(CHUNK_SIZE - 1);
+	if (!commit(h, h->commit_top, len, GC_SPACE_NONE))
+		return false;
+	h->commit_top += len;
+	return true;
+}
+
+/* --- page states ------------------------------------------------------------------- */
+
+static bool kind_is_loose(unsigned kind)
+{
+	return kind == GC_SPACE_NONE || kind == GC_SPACE_LARGE;
+}
+
+static void count_state(struct gc_heap *h, struct block *b, unsigned state, int by)
+{
+	if (state == PAGE_INUSE) {
+		b->inuse = (uint8_t)(b->inuse + by);
+		h->pages_inuse += (size_t)by;
+	} else if (state == PAGE_DIRTY) {
+		b->dirty = (uint8_t)(b->dirty + by);
+		h->pages_dirty += (size_t)by;
+		if (kind_is_loose(b->kind))
+			h->pages_loose += (size_t)by;
+	}
+}
+
+void page_set(struct gc_heap *h, size_t page, enum page_state state)
+{
+	struct block *b = &h->blocks[page / BLOCK_PAGES];
+
+	count_state(h, b, h->page_state[page], -1);
+	count_state(h, b, state, 1);
+	h->page_state[page] = (uint8_t)state;
+}
+
+/* The pages that [addr, end) overlaps now belong to objects. */
+void pages_use(struct gc_heap *h, uintptr_t addr, uintptr_t end)
+{
+	size_t i, last = page_of(h, page_up(end));
+
+	for (i = page_of(h, addr); i < last; i++)
+		if (h->page_state[i] != PAGE_INUSE)
+			page_set(h, i, PAGE_INUSE);
+}
+
+/* The same, and every byte of [addr, end) reads as zero. */
+void pages_use_zeroed(struct gc_heap *h, uintptr_t addr, uintptr_t end)
+{
+	uintptr_t zero = addr, page, next; /* [zero, page) may hold old data */
+
+	for (page = page_down(addr); page < end; page = next) {
+		next = page + PAGE_SIZE;
+		if (h->page_state[page_of(h, page)] != PAGE_ABSENT)
+			continue;
+		if (page > zero)
+			memset((void *)zero, 0, page - zero);
+		zero = next;
+	}
+	if (end > zero)
+		memset((void *)zero, 0, end - zero);
+	pages_use(h, addr, end);
+}
+
+/* The pages wholly inside [addr, end) are free and may hold data. */
+void pages_unuse(struct gc_heap *h, uintptr_t addr, uintptr_t end, uint64_t now)
+{
+	uint32_t ms = (uint32_t)((now - h->start_ns) / 1000000u);
+	size_t i, last = page_of(h, page_down(end));
+
+	for (i = page_of(h, page_up(addr)); i < last; i++) {
+		if (h->page_state[i] != PAGE_INUSE)
+			continue;
+		page_set(h, i, PAGE_DIRTY);
+		h->page_ms[i] = ms;
+	}
+}
+
+/* Zeroes what may be dirty of a free page run, by the cheaper means, and uses it. */
+void pages_zero_run(struct gc_heap *h, uintptr_t addr, uintptr_t end)
+{
+	uintptr_t a = addr, b;
+	uint64_t t, v[3];
+	size_t i;
+
+	for (; a < end; a = b) {
+		b = a + PAGE_SIZE;
+		if (h->page_state[page_of(h, a)] == PAGE_ABSENT)
+			continue;
+		while (b < end && h->page_state[page_of(h, b)] != PAGE_ABSENT)
+			b += PAGE_SIZE;
+		if (b - a < ZERO_BY_KERNEL) {
+			memset((void *)a, 0, b - a);
+			continue;
+		}
+		t = now_ns();
+		if (madvise((void *)a, b - a, MADV_DONTNEED)) {
+			memset((void *)a, 0, b - a);
+			continue;
+		}
+		for (i = page_of(h, a); i < page_of(h, b); i++)
+			page_set(h, i, PAGE_ABSENT);
+		h->released_total += b - a;
+		v[0] = now_ns() - t;
+		v[1] = 0;
+		v[2] = h->pages_dirty << PAGE_SHIFT;
+		event(h, GC_EV_PAGE_RELEASE, GC_SPACE_LARGE, MADV_DONTNEED, a, b - a, v, 3);
+	}
+	pages_use(h, addr, end);
+}
+
+/* Bytes of [addr, end) in memory. Swapped pages do not count. */
+size_t pages_resident(uintptr_t addr, uintptr_t end)
+{
+	unsigned char vec[4096];
+	size_t n, i, count = 0;
+
+	for (; addr < end; addr += n << PAGE_SHIFT) {
+		n = (end - addr) >> PAGE_SHIFT;
+		if (n > sizeof(vec))
+			n = sizeof(vec);
+		if (mincore((void *)addr, n << PAGE_SHIFT, vec))
+			continue;
+		for (i = 0; i < n; i++)
+			count += vec[i] & 1;
+	}
+	return count << PAGE_SHIFT;
+}
+
+/* --- blocks ------------------------------------------------------------------------ */
+
+void block_set_kind(struct gc_heap *h, size_t b, unsigned kind)
+{
+	unsigned was = h->blocks[b].kind;
+	size_t chunk = b / CHUNK_BLOCKS;
+
+	if (was == kind)
+		return;
+	if (was == GC_SPACE_OLD) {
+		h->chunk_old[chunk]--;
+		h->old_blocks--;
+	}
+	if (kind == GC_SPACE_OLD) {
+		h->chunk_old[chunk]++;
+		h->old_blocks++;
+	}
+	if (kind_is_loose(was) != kind_is_loose(kind)) {
+		if (kind_is_loose(kind))
+			h->pages_loose += h->blocks[b].dirty;
+		else
+			h->pages_loose -= h->blocks[b].dirty;
+	}
+	h->blocks[b].kind = (uint8_t)kind;
+	if (h->kinds)
+		__atomic_store_n(&h->kinds[b], (uint8_t)kind, __ATOMIC_RELAXED);
+}
+
+static bool chunk_is_old(const struct gc_heap *h, size_t chunk)
+{
+	return h->chunk_old[chunk] || chunk == (h->dyn - h->base) >> CHUNK_SHIFT;
+}
+
+static bool chunk_is_free(const struct gc_heap *h, size_t chunk)
+{
+	size_t b;
+
+	for (b = chunk * CHUNK_BLOCKS; b < (chunk + 1) * CHUNK_BLOCKS; b++)
+		if (h->blocks[b].kind != GC_SPACE_NONE)
+			return false;
+	return true;
+}
+
+static uint32_t take_in_chunk(struct gc_heap *h, size_t chunk)
+{
+	size_t b;
+
+	if (!pages_commit_to(h, h->base + ((chunk + 1) << CHUNK_SHIFT)))
+		return BLOCK_NONE;
+	for (b = chunk * CHUNK_BLOCKS; b < (chunk + 1) * CHUNK_BLOCKS; b++) {
+		if (h->blocks[b].kind != GC_SPACE_NONE)
+			continue;
+		block_set_kind(h, b, GC_SPACE_OLD);
+		h->old_hint = block_addr(h, b);
+		return (uint32_t)b;
+	}
+	return BLOCK_NONE;
+}
+
+/* The lowest free block of a chunk that has old ones, else of the lowest free chunk. */
+uint32_t block_take_old(struct gc_heap *h)
+{
+	size_t c, last = h->reserved >> CHUNK_SHIFT;
+	uint32_t b;
+
+	for (c = (h->old_hint - h->base) >> CHUNK_SHIFT; c < (h->commit_top - h->base) >> CHUNK_SHIFT ||
+	     c == (h->dyn - h->base) >> CHUNK_SHIFT; c++) {
+		if (!chunk_is_old(h, c) || h->chunk_old[c] == CHUNK_BLOCKS)
+			continue;
+		b = take_in_chunk(h, c);
+		if (b != BLOCK_NONE)
+			return b;
+	}
+	for (c = (h->dyn - h->base) >> CHUNK_SHIFT; c < last; c++)
+		if (!h->chunk_old[c] && chunk_is_free(h, c))
+			return take_in_chunk(h, c);
+	return BLOCK_NONE;
+}
+
+/* --- large page runs --------------------------------------------------------------- */
+
+/*
+ * First fit at the lowest address. A page is free for a large object when its
+ * chunk has no old blocks and its state is not INUSE.
+ */
+static uintptr_t large_find(const struct gc_heap *h, size_t pages)
+{
+	size_t chunk_pages = CHUNK_SIZE / PAGE_SIZE, run = 0, p, end = h->reserved >> PAGE_SHIFT;
+	const struct block *b;
+
+	for (p = page_of(h, h->dyn); p < end;) {
+		if (p % chunk_pages == 0 && chunk_is_old(h, p / chunk_pages)) {
+			run = 0;
+			p += chunk_pages;
+			continue;
+		}
+		b = &h->blocks[p / BLOCK_PAGES];
+		if (p % BLOCK_PAGES == 0 && (b->inuse == 0 || b->inuse == BLOCK_PAGES)) {
+			run = b->inuse ? 0 : run + BLOCK_PAGES;
+			p += BLOCK_PAGES;
+		} else {
+			run = h->page_state[p] == PAGE_INUSE ? 0 : run + 1;
+			p++;
+		}
+		if (run >= pages)
+			return h->base + ((p - run) << PAGE_SHIFT);
+	}
+	return 0;
+}
+
+/* A zeroed run of pages, untouched where it was absent. 0: no room. */
+uintptr_t large_take(struct gc_heap *h, size_t pages)
+{
+	uintptr_t addr = large_find(h, pages), end = addr + (pages << PAGE_SHIFT);
+	size_t b;
+
+	if (!addr || !pages_commit_to(h, end))
+		return 0;
+	for (b = block_of(h, addr); b <= block_of(h, end - 1); b++)
+		block_set_kind(h, b, GC_SPACE_LARGE);
+	pages_zero_run(h, addr, end);
+	h->large_pages += pages;
+	return addr;
+}
+
+void large_give(struct gc_heap *h, uintptr_t addr, size_t pages, uint64_t now)
+{
+	uintptr_t end = addr + (pages << PAGE_SHIFT);
+	size_t b;
+
+	pages_unuse(h, addr, end, now);
+	for (b = block_of(h, addr); b <= block_of(h, end - 1); b++)
+		if (!h->blocks[b].inuse)
+			block_set_kind(h, b, GC_SPACE_NONE);
+	h->large_pages -= pages;
+}
+
+/* Bytes of the spaces, plus free pages that still hold data outside them. */
+size_t heap_committed(const struct gc_heap *h)
+{
+	return 2 * h->semi + (h->old_blocks << BLOCK_SHIFT) + (h->large_pages << PAGE_SHIFT) +
+	       (h->pages_loose << PAGE_SHIFT);
+}

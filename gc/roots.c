@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * roots.c - where references outside the heap are: frames, handles, global
+ * handles, root providers; and the write barrier's slow path.
+ *
+ * Owns the lists of roots and the log of old objects that were written. Must not
+ * move objects: what a visit does is the visitor's business.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "gc/internal.h"
+
+#define HANDLES_CHUNK 512 /* handles of one block of memory */
+
+void gc_visit(struct gc_visitor *v, void *slot)
+{
+	if (v->op == VISIT_EVACUATE)
+		minor_visit(v, slot);
+	else if (v->op == VISIT_MARK)
+		major_visit(v, slot);
+	else
+		check_visit(v, slot);
+}
+
+static void frames_visit(struct mutator *m, struct gc_visitor *v)
+{
+	struct gc_frame *f;
+	size_t i;
+
+	for (f = m->pub.frames; f; f = f->prev)
+		for (i = 0; i < f->n; i++)
+			gc_visit(v, f->slots[i]);
+}
+
+static gc_slot *handle_slot(struct mutator *m, size_t i)
+{
+	return (gc_slot *)m->handles.v[i / HANDLES_CHUNK] + i % HANDLES_CHUNK;
+}
+
+static void handles_visit(struct mutator *m, struct gc_visitor *v)
+{
+	size_t i;
+
+	for (i = 0; i < m->nhandles; i++)
+		gc_visit(v, handle_slot(m, i));
+}
+
+/* The global handles: all, or those that were set to a young object. */
+void globals_visit(struct gc_heap *h, struct gc_visitor *v, bool young_only)
+{
+	struct gc_global *g;
+	size_t i, keep = 0;
+
+	if (!young_only) {
+		for (g = h->globals; g; g = g->next)
+			gc_visit(v, &g->obj);
+		return;
+	}
+	for (i = 0; i < h->young_globals.n; i++) {
+		g = (struct gc_global *)h->young_globals.v[i];
+		gc_visit(v, &g->obj);
+		g->young = in_young(h, g->obj);
+		if (g->young)
+			h->young_globals.v[keep++] = (uintptr_t)g;
+	}
+	h->young_globals.n = keep;
+}
+
+/* Every root but the global handles. */
+void roots_visit(struct gc_heap *h, struct gc_visitor *v)
+{
+	int i;
+
+	if (h->mut) {
+		frames_visit(h->mut, v);
+		handles_visit(h->mut, v);
+	}
+	for (i = 0; i < NPROVIDERS; i++)
+		if (h->providers[i].fn)
+			h->providers[i].fn(v, h->providers[i].arg);
+}
+
+void gc_scope_open(struct gc_mutator *m, struct gc_scope *scope)
+{
+	scope->mark = ((struct mutator *)m)->nhandles;
+}
+
+void gc_scope_close(struct gc_mutator *m, struct gc_scope *scope)
+{
+	struct mutator *mut = (struct mutator *)m;
+
+	if (scope->mark > mut->nhandles)
+		gc_fatal("gc_scope_close: an outer scope was closed before this one");
+	mut->nhandles = scope->mark;
+}
+
+gc_handle gc_handle_new(struct gc_mutator *m, void *obj)
+{
+	struct mutator *mut = (struct mutator *)m;
+	void *chunk;
+	gc_slot *s;
+
+	if (mut->nhandles == mut->handles.n * HANDLES_CHUNK) {
+		chunk = calloc(HANDLES_CHUNK, sizeof(void *));
+		if (!chunk)
+			return NULL;
+		vec_push(&mut->handles, (uintptr_t)chunk);
+	}
+	s = handle_slot(mut, mut->nhandles++);
+	*s = obj;
+	return s;
+}
+
+struct gc_global *gc_global_new(struct gc_mutator *m, void *obj)
+{
+	struct gc_heap *h = ((struct mutator *)m)->h;
+	struct gc_global *g = calloc(1, sizeof(*g));
+
+	if (!g)
+		return NULL;
+	g->next = h->globals;
+	g->prev = &h->globals;
+	if (g->next)
+		g->next->prev = &g->next;
+	h->globals = g;
+	gc_global_set(m, g, obj);
+	return g;
+}
+
+void gc_global_free(struct gc_mutator *m, struct gc_global *g)
+{
+	struct gc_heap *h = ((struct mutator *)m)->h;
+	size_t i;
+
+	if (!g)
+		return;
+	for (i = 0; g->young && i < h->young_globals.n; i++) {
+		if (h->young_globals.v[i] != (uintptr_t)g)
+			continue;
+		h->young_globals.v[i] = h->young_globals.v[--h->young_globals.n];
+		break;
+	}
+	*g->prev = g->next;
+	if (g->next)
+		g->next->prev = g->prev;
+	free(g);
+}
+
+void *gc_global_get(const struct gc_global *g)
+{
+	return g->obj;
+}
+
+void gc_global_set(struct gc_mutator *m, struct gc_global *g, void *obj)
+{
+	struct gc_heap *h = ((struct mutator *)m)->h;
+
+	g->obj = obj;
+	if (g->young || !in_young(h, obj))
+		return;
+	g->young = true;
+	vec_push(&h->young_globals, (uintptr_t)g);
+}
+
+int gc_add_root_provider(struct gc_heap *h, gc_roots_fn fn, void *arg)
+{
+	int i, id = -ENOSPC;
+
+	if (!fn)
+		return -EINVAL;
+	pthread_mutex_lock(&h->lock);
+	for (i = 0; i < NPROVIDERS; i++) {
+		if (h->providers[i].fn)
+			continue;
+		h->providers[i] = (struct provider){ fn, arg };
+		id = i;
+		break;
+	}
+	pthread_mutex_unlock(&h->lock);
+	return id;
+}
+
+int gc_remove_root_provider(struct gc_heap *h, int id)
+{
+	if (id < 0 || id >= NPROVIDERS || !h->providers[id].fn)
+		return -EINVAL;
+	pthread_mutex_lock(&h->lock);
+	h->providers[id] = (struct provider){ 0 };
+	pthread_mutex_unlock(&h->lock);
+	return 0;
+}
+
+/*
+ * An old object was written for the first time since the last minor collection.
+ * Large reference arrays keep the bit and log the card of the slot instead, so
+ * that one store does not make the next collection read all of the array.
+ */
+void gc_log(struct gc_mutator *m, void *obj, void *slot)
+{
+	struct gc_heap *h = ((struct mutator *)m)->h;
+	size_t card = ((uintptr_t)slot - h->base) >> 9;
+
+	if (hdr_cell(*hdr_of(obj)) <= CELL_MAX ||
+	    h->types[hdr_type(*hdr_of(obj))].kind != GC_REF_ARRAY) {
+		*hdr_of(obj) &= ~HDR_UNLOGGED;
+		vec_push(&h->log, (uintptr_t)obj);
+		return;
+	}
+	if (h->cards[card])
+		return;
+	h->cards[card] = 1;
+	vec_push(&h->card_log, (uintptr_t)obj);
+	vec_push(&h->card_log, card);
+}

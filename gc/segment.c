@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * segment.c - the writing side of the counters segment (gc_segment.h).
+ *
+ * Owns the memfd and everything in it. The collector never reads it back. Without
+ * one (not wanted, or the kernel refused) every function here does nothing.
+ *
+ * All writes are under ev_lock, so that ring 0 is in order of time; only `used`
+ * is stored outside of it (segment_used()), as the format allows.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "gc/internal.h"
+
+#ifndef F_SEAL_FUTURE_WRITE
+#define F_SEAL_FUTURE_WRITE 0x0010
+#endif
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8U
+#endif
+
+#define NAMES_CAP 126 /* the table fills one page */
+
+static size_t page_align(size_t n)
+{
+	return (n + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+}
+
+static size_t layout(const struct gc_heap *h, struct gc_seg_header *l)
+{
+	*l = (struct gc_seg_header){ .version = GC_SEG_VERSION, .header_len = sizeof(*l) };
+	l->heap_base = h->base;
+	l->heap_len = h->reserved;
+	l->block_shift = BLOCK_SHIFT;
+	l->page_shift = PAGE_SHIFT;
+	l->counters_off = PAGE_SIZE;
+	l->counters_len = sizeof(struct gc_seg_counters);
+	l->names_off = 2 * PAGE_SIZE;
+	l->names_cap = NAMES_CAP;
+	l->kind_off = 3 * PAGE_SIZE;
+	l->kind_len = h->reserved >> BLOCK_SHIFT;
+	l->rings_off = page_align(l->kind_off + l->kind_len);
+	l->nrings = 1;
+	l->ring_slots = h->ring_slots;
+	l->ring_stride = page_align(sizeof(struct gc_seg_ring) + (uint64_t)h->ring_slots * 32);
+	l->total_len = l->rings_off + l->ring_stride;
+	return l->total_len;
+}
+
+static int memfd(void)
+{
+	int fd = memfd_create(GC_SEG_MEMFD, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+
+	if (fd < 0) /* kernels before 6.3 do not know the last flag */
+		fd = memfd_create(GC_SEG_MEMFD, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	return fd < 0 ? -errno : fd;
+}
+
+/* A sealed mapping of len bytes; *map is it. Returns the fd or -errno. */
+static int map_sealed(size_t len, void **map)
+{
+	int fd = memfd(), rc;
+
+	if (fd < 0)
+		return fd;
+	if (ftruncate(fd, (off_t)len))
+		goto fail;
+	*map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (*map == MAP_FAILED)
+		goto fail;
+	/* A reader must not get SIGBUS; others must not write. The second is newer. */
+	fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW);
+	fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE);
+	madvise(*map, len, MADV_DONTFORK);
+	return fd;
+fail:
+	rc = -errno;
+	close(fd);
+	return rc;
+}
+
+static uint64_t boot_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static void publish(struct gc_heap *h, const struct gc_seg_header *l)
+{
+	memcpy(h->seg, l, sizeof(*l));
+	h->seg->pid = (uint32_t)getpid();
+	h->seg->heap_id = h->id;
+	h->seg->start_ns = now_ns();
+	h->seg->start_boot_ns = boot_ns();
+	memcpy(h->seg->source, "mpgc", 5);
+	memcpy(h->seg->name, h->name, sizeof(h->name));
+	h->ctr->nspaces = GC_NSPACES;
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	memcpy(h->seg->magic, GC_SEG_MAGIC, 8);
+}
+
+/*
+ * Opens a segment, also in a forked child: its parent's is not mapped there. The
+ * block kinds are copied, the ring is empty. Returns 0 or why there is none.
+ */
+int segment_open(struct gc_heap *h)
+{
+	struct gc_seg_header l;
+	uint8_t *p;
+	size_t b;
+
+	h->seg_len = layout(h, &l);
+	h->seg_fd = map_sealed(h->seg_len, (void **)&p);
+	if (h->seg_fd < 0) {
+		h->seg_err = h->seg_fd;
+		h->seg_fd = -1;
+		return h->seg_err;
+	}
+	h->seg = (struct gc_seg_header *)p;
+	h->ctr = (struct gc_seg_counters *)(p + l.counters_off);
+	h->names = (struct gc_seg_names *)(p + l.names_off);
+	h->kinds = p + l.kind_off;
+	h->ring = (struct gc_seg_ring *)(p + l.rings_off);
+	h->ring_seq = 0;
+	for (b = 0; b < block_of(h, h->commit_top); b++)
+		if (h->blocks[b].kind)
+			h->kinds[b] = h->blocks[b].kind;
+	publish(h, &l);
+	return 0;
+}
+
+/* What the child of a fork inherits: a descriptor, and pointers to nothing. */
+void segment_forget(struct gc_heap *h)
+{
+	if (h->seg_fd >= 0)
+		close(h->seg_fd);
+	h->seg_fd = -1;
+	h->seg = NULL;
+	h->ctr = NULL;
+	h->names = NULL;
+	h->kinds = NULL;
+	h->ring = NULL;
+}
+
+void segment_close(struct gc_heap *h)
+{
+	if (h->seg)
+		munmap(h->seg, h->seg_len);
+	segment_forget(h);
+}
+
+/* --- events ------------------------------------------------------------------------ */
+
+static void put_slot(struct gc_heap *h, uint64_t pos, const struct gc_record *rec)
+{
+	uint64_t words[4], *to = &h->ring->slot[(pos & (h->ring_slots - 1)) * 4];
+	int w;
+
+	memcpy(words, rec, sizeof(words));
+	for (w = 0; w < 4; w++)
+		__atomic_store_n(&to[w], words[w], __ATOMIC_RELAXED);
+}
+
+static void put_event(struct gc_heap *h, struct gc_record *head, const uint8_t *data, size_t len)
+{
+	uint64_t pos = h->ring->tail;
+	size_t n = (len + 23) / 24, i, part;
+	struct gc_record cont;
+
+	/* First say which slots are lost, then overwrite them, then say what is there. */
+	__atomic_store_n(&h->ring->head, pos + 1 + n, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	head->seq = h->ring_seq++;
+	head->ts = now_ns();
+	put_slot(h, pos, head);
+	for (i = 0; i < n; i++) {
+		part = len - i * 24 < 24 ? len - i * 24 : 24;
+		memset(&cont, 0, sizeof(cont));
+		cont.type = GC_EV_CONT;
+		cont.space = (uint8_t)(i + 1);
+		cont.flags = (uint8_t)part;
+		cont.seq = head->seq;
+		memcpy(&cont.ts, data + i * 24, part);
+		put_slot(h, pos + 1 + i, &cont);
+	}
+	__atomic_store_n(&h->ring->tail, pos + 1 + n, __ATOMIC_RELEASE);
+}
+
+void event(struct gc_heap *h, unsigned type, unsigned space, unsigned flags, uint64_t a, uint64_t b,
+	   const uint64_t *v, unsigned nv)
+{
+	struct gc_record r = { .type = (uint16_t)type, .space = (uint8_t)space,
+			       .flags = (uint8_t)flags, .a = a, .b = b };
+
+	pthread_mutex_lock(&h->ev_lock);
+	if (h->ring)
+		put_event(h, &r, (const uint8_t *)v, nv * 8);
+	pthread_mutex_unlock(&h->ev_lock);
+}
+
+void event_text(struct gc_heap *h, unsigned type, const char *text)
+{
+	size_t len = strnlen(text, GC_SEG_TEXT_MAX);
+	struct gc_record r = { .type = (uint16_t)type, .a = len };
+
+	pthread_mutex_lock(&h->ev_lock);
+	if (h->ring)
+		put_event(h, &r, (const uint8_t *)text, len);
+	pthread_mutex_unlock(&h->ev_lock);
+}
+
+/* --- names and counters ------------------------------------------------------------- */
+
+uint16_t segment_name(struct gc_heap *h, unsigned kind, unsigned id, const char *name)
+{
+	struct gc_seg_name *e;
+	uint32_t n;
+
+	pthread_mutex_lock(&h->ev_lock);
+	n = h->names ? h->names->count : NAMES_CAP;
+	if (n < NAMES_CAP) {
+		e = &h->names->name[n];
+		e->id = (uint16_t)id;
+		memcpy(e->name, name, strnlen(name, sizeof(e->name) - 1));
+		e->kind = (uint16_t)kind;
+		__atomic_store_n(&h->names->count, n + 1, __ATOMIC_RELEASE);
+	}
+	pthread_mutex_unlock(&h->ev_lock);
+	return (uint16_t)id;
+}
+
+/* The one counter that is stored outside the seqlock. */
+void segment_used(struct gc_heap *h, size_t used)
+{
+	if (h->ctr)
+		__atomic_store_n(&h->ctr->used, used, __ATOMIC_RELAXED);
+}
+
+static uint64_t limit_value(size_t limit)
+{
+	return limit == GC_NO_LIMIT ? GC_SEG_UNKNOWN : limit;
+}
+
+static void fill_spaces(const struct gc_heap *h, struct gc_seg_counters *c)
+{
+	size_t young = h->young_top - half_addr(h, h->active);
+
+	c->space[GC_YOUNG].used = young;
+	c->space[GC_YOUNG].committed = 2 * h->semi;
+	c->space[GC_OLD].used = h->old_used;
+	c->space[GC_OLD].committed = h->old_blocks << BLOCK_SHIFT;
+	c->space[GC_LARGE].used = h->large_used;
+	c->space[GC_LARGE].committed = h->large_pages << PAGE_SHIFT;
+	c->space[GC_YOUNG].resident = GC_SEG_UNKNOWN;
+	c->space[GC_OLD].resident = GC_SEG_UNKNOWN;
+	c->space[GC_LARGE].resident = GC_SEG_UNKNOWN;
+}
+
+static void fill(struct gc_heap *h, struct gc_seg_counters *c)
+{
+	unsigned i;
+
+	c->nspaces = GC_NSPACES;
+	c->updated_ns = now_ns();
+	c->used = heap_used(h);
+	c->committed = heap_committed(h);
+	c->resident = h->resident_at ? h->resident : GC_SEG_UNKNOWN;
+	c->mapped = h->mapped;
+	c->owed = h->pages_dirty << PAGE_SHIFT;
+	c->released_total = h->released_total;
+	c->external = (uint64_t)__atomic_load_n(&h->external_total, __ATOMIC_RELAXED);
+	for (i = 0; i < GC_SEG_CLASSES; i++)
+		c->external_class[i] =
+			(uint64_t)__atomic_load_n(&h->external[i], __ATOMIC_RELAXED);
+	c->array_buffers = c->external_class[GC_CLASS_ARRAY_BUFFERS];
+	c->limit = limit_value(h->old_limit);
+	c->soft_limit = limit_value(h->soft_limit);
+	c->goal = h->goal;
+	c->live = h->major_count ? h->live : GC_SEG_UNKNOWN;
+	c->minor_count = h->minor_count;
+	c->major_count = h->major_count;
+	c->minor_pause_ns = h->minor_ns;
+	c->major_pause_ns = h->major_ns_total;
+	c->max_pause_ns = h->max_pause;
+	c->allocated_total = h->allocated;
+	c->promoted_total = h->promoted_total;
+	fill_spaces(h, c);
+}
+
+/* Brings the counters page up to date. Called with the heap's lock. */
+void segment_counters(struct gc_heap *h)
+{
+	const uint64_t *from;
+	struct gc_seg_counters c;
+	uint64_t *to;
+	uint32_t seq;
+	size_t i;
+
+	if (!h->ctr)
+		return;
+	memset(&c, 0, sizeof(c));
+	fill(h, &c);
+	pthread_mutex_lock(&h->ev_lock);
+	seq = h->ctr->seq;
+	__atomic_store_n(&h->ctr->seq, seq + 1, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	from = (const uint64_t *)&c;
+	to = (uint64_t *)h->ctr;
+	__atomic_store_n(&h->ctr->nspaces, c.nspaces, __ATOMIC_RELAXED);
+	for (i = 1; i < sizeof(c) / 8; i++)
+		__atomic_store_n(&to[i], from[i], __ATOMIC_RELAXED);
+	__atomic_store_n(&h->ctr->seq, seq + 2, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&h->ev_lock);
+}
+
+/* The same figures as an event, for the curve between collections. */
+void counters_event(struct gc_heap *h)
+{
+	uint64_t v[6];
+
+	if (!h->ctr)
+		return;
+	segment_counters(h);
+	h->counters_at = now_ns();
+	v[0] = (uint64_t)__atomic_load_n(&h->external_total, __ATOMIC_RELAXED);
+	v[1] = (uint64_t)__atomic_load_n(&h->external[GC_CLASS_ARRAY_BUFFERS], __ATOMIC_RELAXED);
+	v[2] = h->resident_at ? h->resident : GC_SEG_UNKNOWN;
+	v[3] = h->pages_dirty << PAGE_SHIFT;
+	v[4] = h->goal;
+	v[5] = limit_value(h->old_limit);
+	event(h, GC_EV_COUNTERS, GC_SPACE_NONE, 0, heap_used(h), heap_committed(h), v, 6);
+}
+
+/* Asks the kernel what is resident, at most for 1 % of the time. */
+void resident_look(struct gc_heap *h, uint64_t now)
+{
+	if (!h->ctr || now - h->resident_at < 100 * h->resident_cost)
+		return;
+	h->resident = pages_resident(h->base, h->commit_top);
+	h->resident_at = now_ns();
+	h->resident_cost = h->resident_at - now;
+}
