@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * axis.c - under the plot, column by column with it: time labels, notes, and
+ * the lanes of what happened.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "tui/draw.h"
+#include "user/util/util.h"
+
+/* The moment at a column's left edge, ns since the session's start. */
+static uint64_t column_time(const struct tui_frame *f, int col)
+{
+	const struct mp_timeline *tl = f->win.tl;
+	uint64_t at = tl->start + (uint64_t)(f->win.col0 + col) * f->win.colw;
+
+	return tui_since(f->now, at);
+}
+
+/* Time with as much of the second as the step needs. */
+static void tick_text(char *buf, size_t size, uint64_t ns, uint64_t step)
+{
+	char clock[24];
+
+	tui_clock(clock, sizeof(clock), ns);
+	if (step < 1000000000ULL)
+		snprintf(buf, size, "%s.%0*u", clock, step < 100000000ULL ? 2 : 1,
+			 (unsigned)(ns % 1000000000ULL /
+				    (step < 100000000ULL ? 10000000ULL : 100000000ULL)));
+	else
+		snprintf(buf, size, "%s", clock);
+}
+
+/* The smallest round step that leaves room between labels. */
+static uint64_t tick_step(uint64_t colw)
+{
+	static const uint64_t ms[] = { 10,    20,     50,     100,    200,     500,     1000,
+				       2000,  5000,   10000,  15000,  30000,   60000,   120000,
+				       300000, 600000, 900000, 1800000, 3600000, 7200000, 14400000 };
+	uint64_t step = 1000000;
+
+	for (size_t i = 0; i < sizeof(ms) / sizeof(ms[0]); i++) {
+		step = ms[i] * 1000000ULL;
+		if (step / colw >= 12)
+			return step;
+	}
+	while (step / colw < 12)
+		step *= 2;
+	return step;
+}
+
+/* The cursor's moment, under its column. */
+static void draw_pointer(struct tui_grid *g, const struct tui_frame *f)
+{
+	const struct tui_rect *r = &f->lay.axis;
+	struct tui_style st = tui_role(f->theme, TUI_R_CURSOR);
+	uint64_t ns = tui_since(f->now, tui_view_point(f->view, f->now)->ts);
+	char clock[24], text[40];
+	int x = f->lay.plot.x + f->win.cursor;
+	int w;
+
+	tui_clock(clock, sizeof(clock), ns);
+	snprintf(text, sizeof(text), " %s.%02u ", clock, (unsigned)(ns / 10000000 % 100));
+	w = tui_text_width(text);
+	tui_grid_put(g, x, r->y, f->theme->g->pointer, st);
+	if (x + 1 + w <= r->x + r->w)
+		tui_grid_text(g, x + 1, r->y, w, st, text);
+	else
+		tui_grid_text(g, x - w, r->y, w, st, text);
+}
+
+void tui_draw_axis(struct tui_grid *g, const struct tui_frame *f)
+{
+	const struct tui_rect *r = &f->lay.axis;
+	struct tui_style dim = tui_role(f->theme, TUI_R_DIM);
+	uint64_t step;
+
+	if (r->h < 1)
+		return;
+	tui_grid_text_right(g, r->x, r->y, f->lay.gutter.w - 1, dim, "0");
+	if (!f->win.tl)
+		return;
+	step = tick_step(f->win.colw);
+	for (int x = 0; x < f->lay.plot.w; x++) {
+		uint64_t a = column_time(f, x);
+		uint64_t b = column_time(f, x + 1);
+		uint64_t tick = (a + step - 1) / step * step;
+		char text[40];
+		int w;
+
+		if (tick >= b)
+			continue;
+		tick_text(text, sizeof(text), tick, step);
+		w = tui_text_width(text);
+		tui_grid_put(g, f->lay.plot.x + x, r->y, f->theme->g->tick, dim);
+		if (x + 1 + w <= f->lay.plot.w)
+			tui_grid_text(g, f->lay.plot.x + x + 1, r->y, w, dim, text);
+	}
+	if (f->win.cursor >= 0)
+		draw_pointer(g, f);
+}
+
+/*
+ * Notes as labels that begin at their column. Two rows take turns, so that a
+ * label has the room to the next but one. One that is too long loses what stands
+ * before its colon first.
+ */
+struct note {
+	int x;
+	uint32_t id;
+};
+
+#define NOTES_MAX 64
+
+static int collect_notes(const struct tui_frame *f, struct note *notes)
+{
+	int n = 0;
+
+	for (int x = 0; x < f->lay.plot.w && n < NOTES_MAX; x++) {
+		const struct mp_point *pt = tui_frame_col(f, x);
+
+		if (pt && pt->note)
+			notes[n++] = (struct note){ x, pt->note };
+	}
+	return n;
+}
+
+static void draw_notes(struct tui_grid *g, const struct tui_frame *f)
+{
+	const struct tui_rect *r = &f->lay.notes;
+	struct tui_style st = tui_role(f->theme, TUI_R_NOTE);
+	struct note notes[NOTES_MAX];
+	int n;
+
+	if (r->h < 1)
+		return;
+	n = collect_notes(f, notes);
+	tui_grid_text_right(g, r->x, r->y, f->lay.gutter.w - 1, tui_role(f->theme, TUI_R_DIM),
+			    "notes");
+	for (int i = 0; i < n; i++) {
+		const char *text = mp_str(f->now, notes[i].id);
+		const char *colon = strstr(text, ": ");
+		int next = i + r->h < n ? notes[i + r->h].x - 1 : f->lay.plot.w;
+		int y = r->y + i % r->h;
+		int x = f->lay.plot.x + notes[i].x;
+		int room = next - notes[i].x - 1;
+
+		tui_grid_put(g, x, y, f->theme->g->mark[TUI_M_NOTE], st);
+		if (room < 1)
+			continue;
+		if (tui_text_width(text) > room && colon)
+			text = colon + 2;
+		tui_outside_text(g, f, x + 1, y, room, st, text);
+	}
+}
+
+/* What a column of a lane shows: the most telling thing that happened in it. */
+static int event_mark(const struct mp_point *p, bool gc, bool calls, bool notes)
+{
+	if (notes && p->note)
+		return TUI_M_NOTE;
+	if (gc && p->gc_major)
+		return TUI_M_MAJOR;
+	if (calls && p->madvise_pages)
+		return TUI_M_RELEASE;
+	if (gc && p->gc_minor)
+		return TUI_M_MINOR;
+	if (calls && p->munmap_pages)
+		return TUI_M_MUNMAP;
+	if (calls && p->mmap)
+		return TUI_M_MMAP;
+	if (calls && p->munmap)
+		return TUI_M_MUNMAP;
+	if (calls && p->madvise)
+		return TUI_M_RELEASE;
+	return -1;
+}
+
+enum lane { LANE_ALL, LANE_GC, LANE_CALLS, LANE_OWED, LANE_FAULTS };
+
+static const char *const lane_names[] = { "events", "gc", "calls", "owed", "faults" };
+
+static uint64_t lane_level(const struct mp_point *p, enum lane lane)
+{
+	return lane == LANE_OWED ? (p->owed == MP_UNKNOWN ? 0 : p->owed) : p->faults;
+}
+
+/* A lane of amounts, drawn against its own highest column. */
+static void draw_levels(struct tui_grid *g, const struct tui_frame *f, int y, enum lane lane)
+{
+	struct tui_style st = { tui_band_color(f->theme, lane == LANE_OWED ? TUI_BAND_FREE :
+									      TUI_BAND_LIVE),
+				0, 0 };
+	uint64_t max = 0;
+
+	for (int x = 0; x < f->lay.plot.w; x++) {
+		const struct mp_point *pt = tui_frame_col(f, x);
+
+		if (pt && lane_level(pt, lane) > max)
+			max = lane_level(pt, lane);
+	}
+	for (int x = 0; max && x < f->lay.plot.w; x++) {
+		const struct mp_point *pt = tui_frame_col(f, x);
+		uint64_t v = pt ? lane_level(pt, lane) : 0;
+
+		if (v)
+			tui_grid_put(g, f->lay.plot.x + x, y,
+				     f->theme->g->level[1 + (int)((double)v / (double)max * 7)],
+				     st);
+	}
+}
+
+static void draw_marks(struct tui_grid *g, const struct tui_frame *f, int y, enum lane lane)
+{
+	for (int x = 0; x < f->lay.plot.w; x++) {
+		const struct mp_point *pt = tui_frame_col(f, x);
+		int mark;
+
+		if (!pt)
+			continue;
+		mark = event_mark(pt, lane != LANE_CALLS, lane != LANE_GC,
+				  lane != LANE_CALLS && f->lay.notes.h < 1);
+		if (mark >= 0)
+			tui_grid_put(g, f->lay.plot.x + x, y, f->theme->g->mark[mark],
+				     tui_role(f->theme, tui_mark_role((enum tui_mark)mark)));
+	}
+}
+
+/* One item of the legend: mark, count, name, and what it amounted to. */
+static int count_item(struct tui_grid *g, const struct tui_frame *f, int x, enum tui_mark mark,
+		      uint64_t n, const char *name, const char *amount)
+{
+	const struct tui_rect *r = &f->lay.counts;
+	struct tui_style st = tui_role(f->theme, tui_mark_role(mark));
+	int end = r->x + r->w;
+	char text[64];
+
+	snprintf(text, sizeof(text), " %llu %s%s%s%s", (unsigned long long)n, name,
+		 *amount ? " (" : "", amount, *amount ? ")" : "");
+	if (x + 1 + tui_text_width(text) > end)
+		return end;
+	tui_grid_put(g, x, r->y, f->theme->g->mark[mark], st);
+	return tui_grid_text(g, x + 1, r->y, end - x - 1, tui_role(f->theme, TUI_R_DIM), text) + 2;
+}
+
+/* The lanes' legend: what there was in the window, or at the cursor. */
+static void draw_counts(struct tui_grid *g, const struct tui_frame *f)
+{
+	const struct tui_rect *r = &f->lay.counts;
+	const struct tui_window *win = &f->win;
+	struct mp_point sum;
+	char amount[24], num[16];
+	int x = f->lay.plot.x;
+	bool here = win->cursor >= 0;
+
+	if (r->h < 1 || !win->tl)
+		return;
+	if (here ? !tui_window_merge(win, win->cursor, &sum) :
+		   !mp_tl_merge(win->tl, win->tl->start + tui_window_point(win, 0) * win->tl->width,
+				win->tl->start +
+					tui_window_point(win, win->cols) * win->tl->width,
+				&sum))
+		return;
+	tui_grid_text_right(g, r->x, r->y, f->lay.gutter.w - 1, tui_role(f->theme, TUI_R_DIM),
+			    here ? "here" : "");
+	x = count_item(g, f, x, TUI_M_MAJOR, sum.gc_major, "major gc", "");
+	x = count_item(g, f, x, TUI_M_MINOR, sum.gc_minor, "minor",
+		       sum.gc_pause ? mp_duration(amount, sizeof(amount), sum.gc_pause) : "");
+	amount[0] = '\0';
+	if (sum.madvise_pages)
+		snprintf(amount, sizeof(amount), "-%s",
+			 mp_bytes(num, sizeof(num),
+				  (int64_t)(sum.madvise_pages * MP_PAGE_SIZE)));
+	x = count_item(g, f, x, TUI_M_RELEASE, sum.madvise, "madvise", amount);
+	x = count_item(g, f, x, TUI_M_MMAP, sum.mmap, "mmap", "");
+	count_item(g, f, x, TUI_M_MUNMAP, sum.munmap, "munmap", "");
+}
+
+void tui_draw_lanes(struct tui_grid *g, const struct tui_frame *f)
+{
+	static const enum lane order[] = { LANE_GC, LANE_CALLS, LANE_OWED, LANE_FAULTS };
+	const struct tui_rect *r = &f->lay.lanes;
+
+	draw_notes(g, f);
+	for (int i = 0; i < r->h; i++) {
+		enum lane lane = r->h == 1 ? LANE_ALL : order[i];
+
+		tui_grid_text_right(g, r->x, r->y + i, f->lay.gutter.w - 1,
+				    tui_role(f->theme, TUI_R_DIM), lane_names[lane]);
+		if (lane == LANE_OWED || lane == LANE_FAULTS)
+			draw_levels(g, f, r->y + i, lane);
+		else
+			draw_marks(g, f, r->y + i, lane);
+	}
+	draw_counts(g, f);
+}

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * plot.c - the picture: RSS as a stacked area, the promised memory above it.
+ *
+ * The heap's bands lie on top of the rest, so that what the heap committed and
+ * nobody touched continues them upwards: the hatched gap is exactly the lazy
+ * memory, its upper edge is where RSS would be if every promise were kept.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tui/draw.h"
+#include "user/util/util.h"
+
+/* One column. Heights are in eighths of a row, from the plot's bottom. */
+struct column {
+	bool any, note;
+	struct tui_stack s;
+	int64_t rss_min, rss_max;
+	int edge[TUI_BAND_RSS]; /* upper edges of the bands  */
+	int rss;                /* ... of the last of them   */
+	int line;               /* committed heap, -1: none  */
+	int min, max;           /* RSS within the column     */
+};
+
+struct plot {
+	struct tui_grid *g;
+	const struct tui_frame *f;
+	const struct tui_theme *t;
+	struct tui_rect r;
+	struct column *cols;
+	int8_t *kind; /* the band a cell belongs to wholly, or NONE */
+	int64_t top, step;
+};
+
+#define NONE (-1)
+
+static int eighths(const struct plot *p, int64_t bytes)
+{
+	int full = p->r.h * 8;
+	double v = (double)bytes / (double)p->top * full;
+
+	return v <= 0 ? 0 : v >= full ? full : (int)(v + 0.5);
+}
+
+/* Stacks what each column covers; returns the highest value of all. */
+static int64_t load(struct plot *p)
+{
+	int64_t max = 0;
+
+	for (int x = 0; x < p->r.w; x++) {
+		struct column *c = &p->cols[x];
+		const struct mp_point *pt = tui_frame_col(p->f, x);
+		int64_t high;
+
+		if (!pt)
+			continue;
+		c->any = true;
+		tui_stack(&c->s, pt);
+		c->rss_min = pt->rss_min;
+		c->rss_max = pt->rss_max > c->s.rss ? pt->rss_max : c->s.rss;
+		c->note = pt->note != 0;
+		high = c->s.committed < 0 ? 0 : c->s.base + c->s.committed;
+		high = high > c->rss_max ? high : c->rss_max;
+		max = high > max ? high : max;
+	}
+	return max;
+}
+
+static void measure(struct plot *p)
+{
+	for (int x = 0; x < p->r.w; x++) {
+		struct column *c = &p->cols[x];
+		int64_t sum = 0;
+
+		if (!c->any)
+			continue;
+		for (int b = 0; b < TUI_BAND_RSS; b++) {
+			sum += c->s.band[b];
+			c->edge[b] = eighths(p, sum);
+		}
+		c->rss = c->edge[TUI_BAND_RSS - 1];
+		if (sum > 0 && c->rss == 0)
+			c->rss = c->edge[TUI_BAND_RSS - 1] = 1;
+		c->line = c->s.committed < 0 ? -1 : eighths(p, c->s.base + c->s.committed);
+		c->min = eighths(p, c->rss_min);
+		c->max = eighths(p, c->rss_max);
+	}
+}
+
+/* Eighths of the cell [lo, lo + 8) that a band fills. */
+static int cover(const struct column *c, int band, int lo)
+{
+	int from = band ? c->edge[band - 1] : 0;
+	int to = c->edge[band];
+
+	from = from > lo ? from : lo;
+	to = to < lo + 8 ? to : lo + 8;
+	return to > from ? to - from : 0;
+}
+
+/* The two bands with most of a cell, the lower one first; second NONE if alone. */
+static void two_bands(const struct column *c, int lo, int *low, int *high)
+{
+	int best = NONE, next = NONE;
+
+	for (int b = 0; b < TUI_BAND_RSS; b++) {
+		int n = cover(c, b, lo);
+
+		if (!n)
+			continue;
+		if (best == NONE || n > cover(c, best, lo)) {
+			next = best;
+			best = b;
+		} else if (next == NONE || n > cover(c, next, lo)) {
+			next = b;
+		}
+	}
+	*low = next != NONE && next < best ? next : best;
+	*high = next == NONE ? NONE : next < best ? best : next;
+}
+
+/* A cell of the area, in two colours where a boundary crosses it. */
+static struct tui_cell fine_cell(const struct plot *p, const struct column *c, int lo, int *kind)
+{
+	struct tui_cell cell = { L' ', { 0, 0, 0 } };
+	int low, high, n;
+
+	two_bands(c, lo, &low, &high);
+	if (c->rss < lo + 8) {
+		/* RSS ends here: its height must be exact, so the band with
+		 * most of the cell stands for all of them */
+		int most = high != NONE && cover(c, high, lo) > cover(c, low, lo) ? high : low;
+
+		cell.ch = p->t->g->level[c->rss - lo];
+		cell.st.fg = tui_band_color(p->t, most);
+		return cell;
+	}
+	if (high == NONE) {
+		*kind = low;
+		return tui_band_cell(p->t, low);
+	}
+	n = c->edge[high - 1] - lo;
+	n = n < 1 ? 1 : n > 7 ? 7 : n;
+	cell.ch = p->t->g->level[n];
+	cell.st.fg = tui_band_color(p->t, low);
+	cell.st.bg = tui_band_color(p->t, high);
+	return cell;
+}
+
+/* Without two colours a cell belongs to the band that has most of it. */
+static struct tui_cell coarse_cell(const struct plot *p, const struct column *c, int lo, int *kind)
+{
+	struct tui_cell blank = { L' ', { 0, 0, 0 } };
+	int low, high, most;
+
+	two_bands(c, lo, &low, &high);
+	most = high != NONE && cover(c, high, lo) > cover(c, low, lo) ? high : low;
+	if (lo > 0 && c->rss - lo < 4)
+		return blank;
+	*kind = most;
+	return tui_band_cell(p->t, most);
+}
+
+/* The committed heap's level, where it does not touch the area's own edge. */
+static void draw_line(const struct plot *p, const struct column *c, int x)
+{
+	int row = (c->line - 1) / 8;
+	int sub = (c->line - 1) % 8;
+	struct tui_cell *cell = tui_grid_at(p->g, p->r.x + x, p->r.y + p->r.h - 1 - row);
+	struct tui_style st = tui_role(p->t, TUI_R_LINE);
+	bool above = row * 8 >= c->rss;
+	int8_t *kind = &p->kind[row * p->r.w + x];
+
+	if (c->line <= 0 || !cell || (!above && c->line > c->rss - 8))
+		return;
+	if (!above && *kind != NONE)
+		st = tui_band_text(p->t, *kind);
+	cell->ch = p->t->g->line[sub < 3 ? 0 : sub < 6 ? 1 : 2];
+	cell->st = st;
+	*kind = NONE;
+}
+
+static void draw_column(const struct plot *p, int x)
+{
+	const struct column *c = &p->cols[x];
+	const struct column *prev = x > 0 && p->cols[x - 1].any ? &p->cols[x - 1] : c;
+	int high = c->rss > prev->rss ? c->rss : prev->rss;
+	int low = c->rss < prev->rss ? c->rss : prev->rss;
+
+	for (int row = 0; row < p->r.h; row++) {
+		int lo = row * 8;
+		int y = p->r.y + p->r.h - 1 - row;
+		int kind = NONE;
+		struct tui_cell cell = { L' ', { 0, 0, 0 } };
+
+		if (lo < c->rss) {
+			cell = tui_theme_fine(p->t) ? fine_cell(p, c, lo, &kind) :
+						      coarse_cell(p, c, lo, &kind);
+		} else if (lo + 4 < c->line) {
+			cell = tui_band_cell(p->t, TUI_BAND_LAZY);
+			kind = TUI_BAND_LAZY;
+		} else if (c->note) {
+			cell.ch = p->t->g->dots;
+			cell.st = tui_role(p->t, TUI_R_DIM);
+		}
+		/* a spike or a dip inside the column that neither it nor its
+		 * neighbour ends at: a ramp is no spike */
+		if (lo >= c->rss && c->max > high + 1 && lo < c->max) {
+			cell.ch = p->t->g->spike;
+			cell.st = tui_role(p->t, TUI_R_BOLD);
+			kind = NONE;
+		} else if (kind != NONE && lo + 8 <= c->rss && c->min < low - 8 && lo >= c->min) {
+			cell.st = tui_band_text(p->t, kind);
+			cell.ch = p->t->g->spike;
+			kind = NONE;
+		}
+		tui_grid_put(p->g, p->r.x + x, y, cell.ch, cell.st);
+		p->kind[row * p->r.w + x] = (int8_t)kind;
+	}
+	draw_line(p, c, x);
+}
+
+/* Where a band is widest: the longest run of its cells, the middle such row. */
+struct run {
+	int x, row, len;
+};
+
+static struct run widest(const struct plot *p, int band)
+{
+	struct run best = { 0, 0, 0 };
+	int last = 0;
+
+	for (int row = 0; row < p->r.h; row++) {
+		int len = 0;
+
+		for (int x = 0; x <= p->r.w; x++) {
+			bool in = x < p->r.w && p->kind[row * p->r.w + x] == band;
+
+			len = in ? len + 1 : 0;
+			if (len > best.len) {
+				best = (struct run){ x - len + 1, row, len };
+				last = row;
+			} else if (len == best.len && len && x - len + 1 == best.x &&
+				   row == last + 1) {
+				last = row;
+			}
+		}
+	}
+	best.row += (last - best.row) / 2;
+	return best;
+}
+
+/* Writes in a band what it is, when it is wide enough to hold that. */
+static void label_band(const struct plot *p, int band, const char *what, const char *brief)
+{
+	struct run run = widest(p, band);
+	struct tui_style st = tui_band_text(p->t, band);
+	char num[16], text[80];
+	int64_t value = 0;
+	int w, x, y;
+
+	for (int i = run.x; i < run.x + run.len; i++) {
+		const struct tui_stack *s = &p->cols[i].s;
+		int64_t v = band == TUI_BAND_LAZY ? s->lazy : s->band[band];
+
+		value = v > value ? v : value;
+	}
+	mp_bytes(num, sizeof(num), value);
+	snprintf(text, sizeof(text), " %s %s ", num, what);
+	w = tui_text_width(text);
+	if (w + 2 > run.len) {
+		snprintf(text, sizeof(text), " %s %s ", num, brief);
+		w = tui_text_width(text);
+	}
+	if (w > run.len)
+		return;
+	x = p->r.x + run.x + (run.len - w) / 2;
+	y = p->r.y + p->r.h - 1 - run.row;
+	tui_grid_text(p->g, x, y, w, st, text);
+}
+
+static void draw_gutter(const struct plot *p)
+{
+	const struct tui_rect *r = &p->f->lay.gutter;
+	struct tui_style st = tui_role(p->t, TUI_R_DIM);
+	char num[16];
+
+	for (int64_t v = p->step; v <= p->top; v += p->step) {
+		int row = eighths(p, v) / 8 - 1;
+
+		tui_grid_text_right(p->g, r->x, r->y + r->h - 1 - (row < 0 ? 0 : row), r->w - 1, st,
+				    mp_bytes(num, sizeof(num), v));
+	}
+}
+
+/* A line through the picture at the moment looked at; the bands stay seen. */
+static void draw_cursor(const struct plot *p)
+{
+	struct tui_style st = tui_role(p->t, TUI_R_CURSOR);
+	int x = p->f->win.cursor;
+
+	if (x < 0 || x >= p->r.w)
+		return;
+	for (int row = 0; row < p->r.h; row++) {
+		int kind = p->kind[row * p->r.w + x];
+		struct tui_cell *c = tui_grid_at(p->g, p->r.x + x, p->r.y + p->r.h - 1 - row);
+
+		if (kind != NONE && kind != TUI_BAND_LAZY)
+			c->st = tui_band_text(p->t, kind);
+		else
+			c->st = st;
+		c->ch = p->t->g->vline;
+	}
+	if (!p->f->view->in_table) {
+		p->g->cursor_x = p->r.x + x;
+		p->g->cursor_y = p->r.y + p->r.h - 1;
+	}
+}
+
+void tui_draw_plot(struct tui_grid *g, const struct tui_frame *f)
+{
+	struct plot p = { .g = g, .f = f, .t = f->theme, .r = f->lay.plot };
+	int64_t max;
+
+	if (p.r.w < 1 || p.r.h < 1)
+		return;
+	p.cols = calloc((size_t)p.r.w, sizeof(*p.cols));
+	p.kind = malloc((size_t)p.r.w * (size_t)p.r.h);
+	if (p.cols && p.kind) {
+		memset(p.kind, NONE, (size_t)p.r.w * (size_t)p.r.h);
+		max = load(&p);
+		tui_scale(max, p.r.h, &p.top, &p.step);
+		measure(&p);
+		for (int x = 0; x < p.r.w; x++)
+			if (p.cols[x].any)
+				draw_column(&p, x);
+		label_band(&p, TUI_BAND_LIVE, "live heap", "live");
+		label_band(&p, TUI_BAND_FREE, "freed, still resident", "free");
+		label_band(&p, TUI_BAND_LAZY, "promised, not mapped yet", "lazy");
+		draw_gutter(&p);
+		draw_cursor(&p);
+	}
+	free(p.cols);
+	free(p.kind);
+}

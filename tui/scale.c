@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * scale.c - the arithmetic between a model and a picture: how a point is
+ * stacked, which numbers label an axis, how a moment is written.
+ */
+#include <stdio.h>
+
+#include "tui/draw.h"
+
+static int64_t above_zero(int64_t v)
+{
+	return v > 0 ? v : 0;
+}
+
+/* Takes `owed` bytes out of a band, as far as it has them. */
+static int64_t take(int64_t *band, int64_t owed)
+{
+	int64_t n = owed < *band ? owed : *band;
+
+	*band -= n;
+	return owed - n;
+}
+
+void tui_stack(struct tui_stack *s, const struct mp_point *p)
+{
+	int64_t *b = s->band;
+	int64_t sum, over;
+
+	s->rss = above_zero(p->rss);
+	b[TUI_BAND_FILE] = above_zero(p->file) + above_zero(p->shmem);
+	b[TUI_BAND_LIVE] = above_zero(p->live);
+	b[TUI_BAND_FREE] = above_zero(p->free_res);
+	b[TUI_BAND_OTHER] = above_zero(p->arenas) + above_zero(p->brk) + above_zero(p->stacks) +
+			    above_zero(p->other);
+	/* The kernel's figure is the truth the picture keeps to. What the model
+	 * cannot place is drawn as other memory; what it places too much of is
+	 * taken off the bands, the least certain first. */
+	sum = b[TUI_BAND_FILE] + b[TUI_BAND_LIVE] + b[TUI_BAND_FREE] + b[TUI_BAND_OTHER];
+	if (sum < s->rss)
+		b[TUI_BAND_OTHER] += s->rss - sum;
+	over = above_zero(sum - s->rss);
+	over = take(&b[TUI_BAND_OTHER], over);
+	over = take(&b[TUI_BAND_FILE], over);
+	over = take(&b[TUI_BAND_FREE], over);
+	take(&b[TUI_BAND_LIVE], over);
+
+	s->base = b[TUI_BAND_FILE] + b[TUI_BAND_OTHER];
+	s->heap = b[TUI_BAND_LIVE] + b[TUI_BAND_FREE];
+	s->committed = p->committed == MP_UNKNOWN ? -1 : (int64_t)p->committed;
+	s->lazy = above_zero(s->committed - s->heap);
+}
+
+void tui_scale(int64_t max, int rows, int64_t *top, int64_t *step)
+{
+	/* quarters of a unit: a quarter, a half, 1, 2, 2.5, 5, 10 ... */
+	static const int quarters[] = { 1,   2,   4,   8,   10,   20,  40,
+					80,  100, 200, 400, 800, 1000, 2000 };
+	int64_t labels = rows / 2 > 2 ? rows / 2 : 2;
+	int64_t unit = 1024;
+
+	if (max < 4096)
+		max = 4096;
+	*top = INT64_MAX;
+	while (unit <= max / 1024)
+		unit *= 1024;
+	/* the step that leaves the least room above the highest value */
+	for (size_t i = 0; i < sizeof(quarters) / sizeof(quarters[0]); i++) {
+		int64_t s = unit / 4 * quarters[i];
+		int64_t n = (max - 1) / s + 1;
+
+		if (n < 2 || n > labels || n * s >= *top)
+			continue;
+		*top = n * s;
+		*step = s;
+	}
+	if (*top == INT64_MAX) {
+		*step = (max + 1) / 2;
+		*top = *step * 2;
+	}
+}
+
+char *tui_clock(char *buf, size_t size, uint64_t ns)
+{
+	unsigned long long s = ns / 1000000000ULL;
+
+	if (s >= 3600)
+		snprintf(buf, size, "%llu:%02llu:%02llu", s / 3600, s / 60 % 60, s % 60);
+	else
+		snprintf(buf, size, "%02llu:%02llu", s / 60, s % 60);
+	return buf;
+}
+
+uint64_t tui_since(const struct mp_model *m, uint64_t ts)
+{
+	uint64_t start = m->start;
+	const struct mp_proc *p = mp_model_main(m);
+
+	if (p && p->tl.n && p->tl.start < start)
+		start = p->tl.start;
+	return ts > start ? ts - start : 0;
+}
