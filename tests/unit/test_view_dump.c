@@ -110,7 +110,7 @@ static void dump_strings_are_cleaned(void **state)
 	assert_non_null(strstr(dump(&e, T0, names), "perms=r--s"));
 	assert_non_null(strstr(dump(&e, T0, NULL), "name=#3\n"));
 
-	e = (struct mp_event){ .ts = T0, .type = MP_EV_STR, .x = 11 };
+	e = (struct mp_event){ .ts = T0, .type = MP_EV_STR, .x = 12 };
 	memcpy(e.str.text, EVIL, sizeof(EVIL));
 	assert_non_null(strstr(dump(&e, T0, NULL), "text=\"?[31mevil\\\"\\\\?"));
 	/* a length that lies does not read beyond the chunk */

@@ -45,8 +45,8 @@ static void fill_account(struct mp_figures *fg)
 {
 	static const struct mp_fig rows[MP_ACC_N] = {
 		{ "live_heap", "live heap", 0, false, MP_LOW_GC | MP_LOW_PAGES },
-		{ "free_heap_resident", "heap free, resident", 0, false, MP_LOW_GC | MP_LOW_PAGES },
-		{ "arenas", "malloc arenas, brk", 0, false, MP_LOW_PAGES },
+		{ "free_heap_resident", "free heap still resident", 0, false, MP_LOW_GC | MP_LOW_PAGES },
+		{ "arenas", "malloc arenas and brk", 0, false, MP_LOW_PAGES },
 		{ "stacks", "stacks", 0, false, MP_LOW_PAGES },
 		{ "other_anon", "other anonymous", 0, false, MP_LOW_PAGES },
 		{ "file", "files", 0, false, 0 },

@@ -334,7 +334,7 @@ int mp_plain_event(struct mp_plain *pl, const struct mp_model *m, const struct m
 static void story_header(FILE *f, const struct mp_term *term, const char *resident)
 {
 	mp_text_head(f, term, "Stage by stage: what each had reached when the next began");
-	fprintf(f, "%8s  %-*s%8s%8s%8s%8s%8s\n", "time", (int)mp_text_width(term) - 50, "stage",
+	fprintf(f, "%8s  %-*s%8s%8s%8s%8s%8s\n", "time", (int)mp_text_left(term, 50), "stage",
 		"RSS", "used", "commit", resident, "owed");
 }
 
@@ -345,7 +345,7 @@ static void story_line(FILE *f, const struct mp_term *term, const struct mp_mode
 
 	put_seconds(f, 8, mp_fig_since(m, st->ts));
 	fputs("  ", f);
-	mp_text_fit(f, term, mp_str(m, st->note), mp_text_width(term) - 50, false);
+	mp_text_fit(f, term, mp_str(m, st->note), mp_text_left(term, 50));
 	for (size_t i = 0; i < R_N; i++)
 		fprintf(f, "%8s", mp_text_bytes(buf, sizeof(buf), st->reached[i]));
 	fputc('\n', f);

@@ -40,6 +40,15 @@ static void put_string_id(struct mp_json *j, const char *key, const struct mp_mo
 	mp_json_str(j, key, id ? mp_str(m, id) : NULL);
 }
 
+/* A name from the process, else from the session's facts. */
+static void put_name(struct mp_json *j, const char *key, const struct mp_model *m, uint32_t id,
+		     enum mp_meta meta)
+{
+	if (!id && m->meta[meta] <= UINT32_MAX)
+		id = (uint32_t)m->meta[meta];
+	put_string_id(j, key, m, id);
+}
+
 static void put_recording(struct mp_json *j, const struct mp_figures *fg,
 			  const struct mp_report_info *info)
 {
@@ -63,8 +72,8 @@ static void put_target(struct mp_json *j, const struct mp_figures *fg)
 
 	mp_json_obj(j, "target");
 	mp_json_u64(j, "pid", p && p->tgid ? p->tgid : fg->m->meta[MP_META_PID]);
-	put_string_id(j, "comm", fg->m, p ? p->comm : 0);
-	put_string_id(j, "exe", fg->m, p ? p->exe : 0);
+	put_name(j, "comm", fg->m, p ? p->comm : 0, MP_META_COMM);
+	put_name(j, "exe", fg->m, p ? p->exe : 0, MP_META_EXE);
 	if (p)
 		mp_json_bool(j, "exited", p->exited);
 	else

@@ -23,6 +23,8 @@
 #define LAST_GCS      10
 #define LAST_NOTES    20
 #define NAME_MAX_OUT  256
+/* what a collection freed is paired with calls and faults */
+#define GC_GROUPS     (MP_LOW_GC | MP_LOW_CALLS | MP_LOW_FAULTS)
 #define WIDE          96 /* columns from which tables show more */
 
 struct out {
@@ -74,10 +76,16 @@ static const char *fig_count(struct txt *t, const struct mp_fig *fig)
 	return fig->known ? count(t, (uint64_t)fig->v) : "-";
 }
 
-/* The mark of figures of these groups: never silent about a loss. */
+/* The mark of figures of these groups: never silent about a loss. In a column... */
 static char mark(const struct out *o, unsigned groups)
 {
 	return o->fg->low & groups ? '!' : ' ';
+}
+
+/* ... and in a sentence or at the end of a line. */
+static const char *bang(const struct out *o, unsigned groups)
+{
+	return o->fg->low & groups ? "!" : "";
 }
 
 static void head(const struct out *o, const char *title, unsigned groups)
@@ -85,7 +93,7 @@ static void head(const struct out *o, const char *title, unsigned groups)
 	char buf[128];
 
 	snprintf(buf, sizeof(buf), "%s%s", title,
-		 o->fg->low & groups ? "   (! events were lost: at least this much)" : "");
+		 o->fg->low & groups ? "   (! not exact: events were lost)" : "");
 	mp_text_head(o->f, o->term, buf);
 }
 
@@ -127,7 +135,7 @@ static void say_rss(const struct out *o, FILE *f)
 	fprintf(f, "RSS %s at the end", fig_bytes(&a, &acc[MP_ACC_RSS]));
 	if (max->known && start->known)
 		fprintf(f, " (max %s%s, start %s)", fig_bytes(&b, max),
-			mark(o, max->group) == '!' ? "!" : "", fig_bytes(&c, start));
+			bang(o, max->group), fig_bytes(&c, start));
 	fputc(':', f);
 	for (size_t i = 0; i < MP_ACC_RSS; i++) {
 		/* small change is in the table below; what is not explained is said */
@@ -135,7 +143,7 @@ static void say_rss(const struct out *o, FILE *f)
 		    (i == MP_ACC_UNKNOWN && !acc[i].v))
 			continue;
 		fprintf(f, "%s%s %s", sep, acc[i].label, fig_bytes(&a, &acc[i]));
-		fputs(mark(o, acc[i].group) == '!' ? "!" : "", f);
+		fputs(bang(o, acc[i].group), f);
 		sep = ", ";
 	}
 	fputs(".\n", f);
@@ -152,11 +160,12 @@ static void say_heap(const struct out *o, FILE *f)
 		return;
 	}
 	if (acc[MP_ACC_LAZY].v > 0)
-		fprintf(f, "%s more of the heap is committed but not resident.\n",
-			fig_bytes(&a, &acc[MP_ACC_LAZY]));
+		fprintf(f, "%s%s more of the heap is committed but not resident.\n",
+			fig_bytes(&a, &acc[MP_ACC_LAZY]), bang(o, acc[MP_ACC_LAZY].group));
 	if (p->owed)
-		fprintf(f, "%s owed: freed by collections and not returned (max %s).\n",
-			bytes(&a, p->owed), bytes(&b, p->owed_max));
+		fprintf(f, "%s%s owed: freed by collections and not returned (max %s).\n",
+			bytes(&a, p->owed), bang(o, MP_LOW_GC | MP_LOW_CALLS),
+			bytes(&b, p->owed_max));
 	else if (p->owed_max)
 		fprintf(f, "Nothing owed at the end: all that collections freed was returned "
 			   "(max owed %s).\n",
@@ -168,7 +177,8 @@ static void say_losses(const struct out *o, FILE *f)
 	struct txt t;
 
 	if (o->fg->m->lost_total)
-		fprintf(f, "%s events were lost: figures marked ! are at least what is shown.\n",
+		fprintf(f, "%s events were lost: figures marked ! are not exact, counts among them "
+			   "at least what is shown.\n",
 			count(&t, o->fg->m->lost_total));
 	if (o->info->state && strcmp(o->info->state, "truncated") == 0)
 		fputs("The recording was cut off: \"end\" is the last that could be read.\n", f);
@@ -219,7 +229,7 @@ static void put_account(const struct out *o)
 {
 	const struct mp_fig *acc = o->fg->account;
 	int64_t whole = acc[MP_ACC_RSS].known ? acc[MP_ACC_RSS].v : 0, sum = 0;
-	unsigned cols = mp_text_width(o->term) - 45;
+	unsigned cols = mp_text_left(o->term, 47);
 	const struct mp_fig *beside[] = { &acc[MP_ACC_LAZY], &o->fg->rss[MP_FRSS_SWAP],
 					  &o->fg->rss[MP_FRSS_LAZYFREE] };
 	static const char *const why[] = { "beside RSS", "beside RSS",
@@ -234,19 +244,22 @@ static void put_account(const struct out *o)
 			sum = 0;
 		if (whole > 0 && acc[i].known)
 			tenths = share(&sum, acc[i].v, whole);
-		fprintf(o->f, "  %-22s %8s%c", acc[i].label, fig_bytes(&t, &acc[i]),
-			acc[i].known ? mark(o, acc[i].group) : ' ');
+		fprintf(o->f, "  %-24s %8s%s", acc[i].label, fig_bytes(&t, &acc[i]),
+			acc[i].known ? bang(o, acc[i].group) : "");
 		if (whole > 0 && acc[i].known) {
-			fprintf(o->f, "%s%3" PRId64 ".%" PRId64 "%%  ", tenths < 0 ? "-" : " ",
-				(tenths < 0 ? -tenths : tenths) / 10,
-				(tenths < 0 ? -tenths : tenths) % 10);
+			snprintf(t.s, sizeof(t.s), "%s%" PRId64 ".%" PRId64 "%%",
+				 tenths < 0 ? "-" : "", (tenths < 0 ? -tenths : tenths) / 10,
+				 (tenths < 0 ? -tenths : tenths) % 10);
+			fprintf(o->f, "%*s", o->fg->low & acc[i].group ? 8 : 9, t.s);
+			if (i < MP_ACC_RSS && acc[i].v > 0)
+				fputs("  ", o->f);
 			if (i < MP_ACC_RSS)
 				mp_text_bar(o->f, o->term, acc[i].v, whole, cols);
 		}
 		fputc('\n', o->f);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(beside); i++)
-		fprintf(o->f, "  %-22s %8s%c  (%s)\n", beside[i]->label, fig_bytes(&t, beside[i]),
+		fprintf(o->f, "  %-24s %8s%c  (%s)\n", beside[i]->label, fig_bytes(&t, beside[i]),
 			beside[i]->known ? mark(o, beside[i]->group) : ' ', why[i]);
 }
 
@@ -274,12 +287,13 @@ static void put_heaps(const struct out *o)
 		fprintf(o->f, "  %-6s %-12s   %s   limit %s\n", mp_source_name(s), "", cols,
 			bytes(&a, h->limit));
 		for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-			fprintf(o->f, "         %-12s %7s%7s%7s%c\n", rows[i].name,
+			fprintf(o->f, "         %-12s %7s%7s%7s%s\n", rows[i].name,
 				bytes(&a, rows[i].r->start), bytes(&b, rows[i].r->max),
-				bytes(&c, rows[i].r->end), mark(o, MP_LOW_GC));
+				bytes(&c, rows[i].r->end),
+				rows[i].r->end != MP_UNKNOWN ? bang(o, MP_LOW_GC) : "");
 		for (unsigned i = 0; i < h->n_spaces && i < MP_SPACES_MAX; i++) {
 			fputs("         space ", o->f);
-			mp_text_fit(o->f, o->term, mp_str(o->fg->m, h->spaces[i].name), 20, false);
+			mp_text_fit(o->f, o->term, mp_str(o->fg->m, h->spaces[i].name), 20);
 			fprintf(o->f, " used %s, committed %s, resident %s\n",
 				bytes(&a, h->spaces[i].used), bytes(&b, h->spaces[i].committed),
 				bytes(&c, h->spaces[i].resident));
@@ -342,8 +356,8 @@ static void put_notes(const struct out *o)
 			return;
 		}
 		fprintf(o->f, "  %10s s  ", seconds(&t, mp_fig_since(o->fg->m, tl->p[i].ts)));
-		mp_text_fit(o->f, o->term, mp_str(o->fg->m, tl->p[i].note),
-			    mp_text_width(o->term) - 16, false);
+		mp_text_cut(o->f, o->term, mp_str(o->fg->m, tl->p[i].note),
+			    mp_text_left(o->term, 16), false);
 		fputc('\n', o->f);
 	}
 }
@@ -351,9 +365,9 @@ static void put_notes(const struct out *o)
 static int put_timeline(const struct out *o)
 {
 	const struct mp_timeline *tl = &o->fg->p->tl;
-	unsigned cols = mp_text_width(o->term) - 14 - 14;
+	unsigned cols = mp_text_left(o->term, 32);
 	uint64_t (*v)[400], max[MP_SERIES_N], top = 0;
-	struct txt a;
+	struct txt a, b;
 
 	if (!tl->n)
 		return 0;
@@ -375,12 +389,12 @@ static int put_timeline(const struct out *o)
 		/* bands share a scale, so that their heights compare */
 		mp_text_spark(o->f, o->term, v[s], cols, s < MP_SERIES_JSON ? top : max[s]);
 		fprintf(o->f, "  max %s%s\n", bytes(&a, max[s]),
-			s < MP_SERIES_JSON ? "" : " a column");
+			s < MP_SERIES_JSON ? "" : "/col");
 	}
 	if (o->fg->p->gc_minor || o->fg->p->gc_major)
 		put_gc_lane(o, cols);
-	fprintf(o->f, "  %-12s0", "seconds");
-	fprintf(o->f, "%*s\n", (int)(cols > 8 ? cols - 1 : 8),
+	fprintf(o->f, "  %-12s%-8s%*s\n", "seconds",
+		seconds(&b, mp_fig_since(o->fg->m, tl->start)), (int)(cols > 16 ? cols - 8 : 8),
 		seconds(&a, mp_fig_since(o->fg->m, tl->start + tl->n * tl->width)));
 	free(v);
 	put_notes(o);
@@ -392,18 +406,20 @@ static int put_timeline(const struct out *o)
 static void put_faults(const struct out *o)
 {
 	const struct mp_fig *fig = o->fg->faults;
-	const char *sep = "  ";
+	unsigned n = 0;
 	struct txt t;
 
 	head(o, "Page faults", MP_LOW_FAULTS);
 	for (size_t i = 0; i < MP_FFAULT_N; i++) {
 		if (!fig[i].known)
 			continue;
-		fprintf(o->f, "%s%s %s%s", sep, fig[i].label, fig_count(&t, &fig[i]),
-			mark(o, fig[i].group) == '!' ? "!" : "");
-		sep = ", ";
+		fprintf(o->f, "%s  %-18s %14s%s", n % 2 ? mark(o, fig[i].group) == '!' ? " " : "  " : "",
+			fig[i].label, fig_count(&t, &fig[i]), bang(o, fig[i].group));
+		fputs(n++ % 2 ? "\n" : "", o->f);
 	}
-	fputs(fig[0].known ? "\n" : "  not seen: no probe on faults\n", o->f);
+	if (!n)
+		fputs("  not seen: no probe on faults", o->f);
+	fputs(n % 2 || !n ? "\n" : "", o->f);
 }
 
 static void put_call(const struct out *o, const struct mp_fig_call *fc, const char *indent)
@@ -413,10 +429,10 @@ static void put_call(const struct out *o, const struct mp_fig_call *fc, const ch
 
 	if (!fc->st.calls)
 		return;
-	fprintf(o->f, "  %s%-*s %10s%c %8s%c %8s%c %9s%c %8s%c\n", indent,
+	fprintf(o->f, "  %s%-*s %10s%c %8s%c %8s%c %9s%c %8s%s\n", indent,
 		18 - (int)strlen(indent), fc->name, count(&a, fc->st.calls), m,
 		count(&b, fc->st.failed), m, bytes(&c, fc->st.bytes), m,
-		mp_bytes_signed(d.s, sizeof(d.s), fc->st.rss_delta), m, duration(&e, fc->st.dur), m);
+		mp_bytes_signed(d.s, sizeof(d.s), fc->st.rss_delta), m, duration(&e, fc->st.dur), bang(o, MP_LOW_CALLS));
 }
 
 static void put_calls(const struct out *o)
@@ -447,15 +463,16 @@ static void put_collection(const struct out *o, const struct mp_gc *g)
 	bool wide = mp_text_width(o->term) >= WIDE;
 	struct txt a, b, c, d, e, f, h, i;
 
-	fprintf(o->f, "  %8s %-7s %6s -> %6s %7s", seconds(&a, mp_fig_since(o->fg->m, g->ts)),
+	fprintf(o->f, "%c %8s %-7s %6s -> %6s %7s", mark(o, GC_GROUPS),
+		seconds(&a, mp_fig_since(o->fg->m, g->ts)),
 		mp_gc_kind_name(g->kind), bytes(&b, g->before), bytes(&c, g->after),
 		duration(&d, g->pause));
 	if (wide)
 		fprintf(o->f, " %6s", bytes(&e, g->freed));
 	fprintf(o->f, " %8s %7s %7s ", bytes(&f, g->returned), duration(&h, mp_fig_lag(g)),
 		bytes(&i, g->refaulted));
-	mp_text_fit(o->f, o->term, mp_str(o->fg->m, g->reason),
-		    mp_text_width(o->term) - (wide ? 77 : 70), false);
+	mp_text_cut(o->f, o->term, mp_str(o->fg->m, g->reason),
+		    mp_text_left(o->term, wide ? 77 : 70), false);
 	fputc('\n', o->f);
 }
 
@@ -465,13 +482,13 @@ static void put_gcs(const struct out *o)
 	size_t first = p->n_gcs > LAST_GCS ? p->n_gcs - LAST_GCS : 0;
 	struct txt a, b, c, d, e;
 
-	head(o, "Collections", MP_LOW_GC);
+	head(o, "Collections", GC_GROUPS);
 	if (!o->fg->gc_known) {
 		fputs("  not seen: no heap source\n", o->f);
 		return;
 	}
-	fprintf(o->f, "  %s minor, %s major; pauses: p50 %s, max %s, total %s\n",
-		count(&a, p->gc_minor), count(&b, p->gc_major), duration(&c, o->fg->pause_p50),
+	fprintf(o->f, "%c %s minor, %s major; pauses: p50 %s, max %s, total %s\n",
+		mark(o, GC_GROUPS), count(&a, p->gc_minor), count(&b, p->gc_major), duration(&c, o->fg->pause_p50),
 		duration(&d, o->fg->pause_max), duration(&e, p->gc_pause));
 	if (!p->n_gcs)
 		return;
@@ -496,27 +513,24 @@ static int by_resident(const void *a, const void *b)
 
 static void put_mapping(const struct out *o, const struct mp_mapping *mp)
 {
-	const struct {
-		uint64_t pages;
-		bool known;
-	} cell[] = {
-		{ mp->resident, true },
-		{ (mp->end - mp->start) / MP_PAGE_SIZE, true },
-		{ mp->faults, o->fg->faults[0].known },
-		{ mp->released, o->fg->calls[0].known },
-		{ mp->refaulted, o->fg->faults[0].known && o->fg->calls[0].known },
+	bool faults = o->fg->faults[0].known, calls = o->fg->calls[0].known;
+	const uint64_t cell[] = {
+		mp->resident * MP_PAGE_SIZE,
+		mp->end - mp->start,
+		faults ? mp->faults * MP_PAGE_SIZE : MP_UNKNOWN,
+		calls ? mp->released * MP_PAGE_SIZE : MP_UNKNOWN,
+		faults && calls ? mp->refaulted * MP_PAGE_SIZE : MP_UNKNOWN,
 	};
 	char perms[5];
 	struct txt t;
 
 	mp_fig_perms(perms, mp->bits);
-	fputs("  ", o->f);
+	fputc(mark(o, MP_LOW_PAGES), o->f);
 	for (size_t i = 0; i < ARRAY_SIZE(cell); i++)
-		fprintf(o->f, "%6s%c",
-			bytes(&t, cell[i].known ? cell[i].pages * MP_PAGE_SIZE : MP_UNKNOWN),
-			cell[i].known && i != 1 ? mark(o, MP_LOW_PAGES) : ' ');
-	fprintf(o->f, "%-7s %s %14" PRIx64 " ", mp_class_name(mp->cls), perms, mp->start);
-	mp_text_fit(o->f, o->term, mp_str(o->fg->m, mp->name), mp_text_width(o->term) - 66, true);
+		fprintf(o->f, " %6s", bytes(&t, cell[i]));
+	fprintf(o->f, " %-7s %s %12" PRIx64 "%s", mp_class_name(mp->cls), perms, mp->start,
+		mp->name ? " " : "");
+	mp_text_cut(o->f, o->term, mp_str(o->fg->m, mp->name), mp_text_left(o->term, 64), true);
 	fputc('\n', o->f);
 }
 
@@ -525,7 +539,7 @@ static int put_mappings(const struct out *o)
 	const struct mp_proc *p = o->fg->p;
 	struct mp_mapping **top;
 
-	head(o, "Mappings with most resident", MP_LOW_PAGES);
+	head(o, "Mappings by resident: faulted in, handed out, faulted in again", MP_LOW_PAGES);
 	if (!o->fg->maps_known || !p->n_maps) {
 		fputs(o->fg->maps_known ? "  none\n" : "  not known: no snapshot of the mappings\n",
 		      o->f);
@@ -536,8 +550,8 @@ static int put_mappings(const struct out *o)
 		return -ENOMEM;
 	memcpy(top, p->maps, p->n_maps * sizeof(*top));
 	qsort(top, p->n_maps, sizeof(*top), by_resident);
-	fprintf(o->f, "  %6s %6s %6s %6s %6s %-7s %-4s %14s %s\n", "resid.", "size", "fault.",
-		"given", "refau.", "class", "perm", "start", "name");
+	fprintf(o->f, "  %6s %6s %6s %6s %6s %-7s %-4s %12s %s\n", "resid.", "size", "in",
+		"out", "again", "class", "perm", "start", "name");
 	for (size_t i = 0; i < p->n_maps && i < TOP_MAPPINGS && top[i]->resident; i++)
 		put_mapping(o, top[i]);
 	free(top);

@@ -27,6 +27,13 @@ unsigned mp_text_width(const struct mp_term *term)
 	return w < 40 ? 40 : w > 400 ? 400 : w;
 }
 
+unsigned mp_text_left(const struct mp_term *term, unsigned used)
+{
+	unsigned w = mp_text_width(term);
+
+	return w > used + 8 ? w - used : 8;
+}
+
 void mp_text_head(FILE *f, const struct mp_term *term, const char *title)
 {
 	bool color = term && term->color;
@@ -94,6 +101,8 @@ void mp_text_bar(FILE *f, const struct mp_term *term, int64_t part, int64_t whol
 	n = (unsigned)((double)part / (double)whole * cols * 8 + 0.5);
 	if (!utf8(term))
 		n = (n + 4) / 8 * 8;
+	if (!n) /* something, however little */
+		n = utf8(term) ? 1 : 8;
 	for (unsigned i = 0; i < n / 8; i++)
 		fputs(utf8(term) ? "\xe2\x96\x88" : "#", f);
 	fputs(eighth[n % 8], f);
@@ -135,7 +144,7 @@ static const char *tail_of(const char *s, unsigned cols)
 	return s;
 }
 
-void mp_text_fit(FILE *f, const struct mp_term *term, const char *s, unsigned cols, bool tail)
+unsigned mp_text_cut(FILE *f, const struct mp_term *term, const char *s, unsigned cols, bool tail)
 {
 	char buf[FIT_MAX];
 	unsigned n, w = 0;
@@ -146,17 +155,22 @@ void mp_text_fit(FILE *f, const struct mp_term *term, const char *s, unsigned co
 	n = columns(s, strlen(s));
 	if (n > cols && cols && tail) {
 		fputc('~', f);
-		s = tail_of(s, --cols);
-		n = cols;
+		fputs(tail_of(s, cols - 1), f);
+		return cols;
 	}
 	for (; *s && (w < cols || !starts_char(*s)); s++) {
 		if (starts_char(*s) && ++w == cols && n > cols) {
 			fputc('~', f);
-			return;
+			break;
 		}
 		fputc(*s, f);
 	}
-	fprintf(f, "%*s", (int)(cols - w), "");
+	return w;
+}
+
+void mp_text_fit(FILE *f, const struct mp_term *term, const char *s, unsigned cols)
+{
+	fprintf(f, "%*s", (int)(cols - mp_text_cut(f, term, s, cols, false)), "");
 }
 
 char *mp_text_bytes(char *buf, size_t size, uint64_t bytes)

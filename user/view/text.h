@@ -25,6 +25,8 @@ struct mp_term {
 
 /* Columns of the terminal, between 40 and 400; 80 when term is NULL. */
 unsigned mp_text_width(const struct mp_term *term);
+/* Columns that are left of a line when `used` are taken; a few at least. */
+unsigned mp_text_left(const struct mp_term *term, unsigned used);
 /* A heading on a line of its own, after an empty line. */
 void mp_text_head(FILE *f, const struct mp_term *term, const char *title);
 /* Text wrapped at spaces to the width, ending with a newline. */
@@ -34,9 +36,11 @@ void mp_text_bar(FILE *f, const struct mp_term *term, int64_t part, int64_t whol
 /* One line of n values on a scale from 0 to max; UINT64_MAX is a gap. */
 void mp_text_spark(FILE *f, const struct mp_term *term, const uint64_t *v, size_t n,
 		   uint64_t max);
-/* s cleaned for the terminal, cut or padded with spaces to `cols` columns. A cut
- * shows as "~"; tail: keep the end of s, not its beginning. */
-void mp_text_fit(FILE *f, const struct mp_term *term, const char *s, unsigned cols, bool tail);
+/* s cleaned for the terminal and cut to at most `cols` columns, returned is what it
+ * took. A cut shows as "~"; tail: keep the end of s, not its beginning. */
+unsigned mp_text_cut(FILE *f, const struct mp_term *term, const char *s, unsigned cols, bool tail);
+/* The same, padded with spaces to `cols`. */
+void mp_text_fit(FILE *f, const struct mp_term *term, const char *s, unsigned cols);
 /* s cleaned for the terminal, into buf. Returns buf. */
 char *mp_text_clean(char *buf, size_t size, const struct mp_term *term, const char *s);
 /* mp_bytes(), "-" for MP_UNKNOWN. */

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* test_view_report.c - the report as text and JSON, from events written by hand. */
+#include "tests/unit/test_view.h"
+
+#include <errno.h>
+
+#include "user/view/report.h"
+
+static const struct mp_report_info clean = { .state = "clean",
+					     .path = "x.mprof",
+					     .duration_ns = 42100000000,
+					     .events = 100,
+					     .blocks = 3,
+					     .bytes = 4096 };
+static const struct mp_report_info live = { .state = "live",
+					    .duration_ns = MP_UNKNOWN,
+					    .events = MP_UNKNOWN,
+					    .blocks = MP_UNKNOWN,
+					    .bytes = MP_UNKNOWN };
+static char *text;
+
+static const char *json_of(struct mp_model *m, const struct mp_report_info *info)
+{
+	size_t size;
+	FILE *f;
+
+	free(text);
+	text = NULL;
+	f = open_memstream(&text, &size);
+	assert_int_equal(mp_report_json(f, m, info), 0);
+	fclose(f);
+	assert_json(text);
+	assert_harmless(text);
+	return text;
+}
+
+static const char *text_of(struct mp_model *m, const struct mp_report_info *info,
+			   const struct mp_term *term)
+{
+	size_t size;
+	FILE *f;
+
+	free(text);
+	text = NULL;
+	f = open_memstream(&text, &size);
+	assert_int_equal(mp_report_text(f, m, info, term), 0);
+	fclose(f);
+	if (!term || !term->color)
+		assert_harmless(text);
+	return text;
+}
+
+static void assert_has(const char *s, const char *want)
+{
+	if (!strstr(s, want))
+		fail_msg("no \"%s\" in:\n%s", want, s);
+}
+
+static void assert_columns(const char *s, unsigned max)
+{
+	unsigned n = 0;
+
+	for (; *s; s++) {
+		n = *s == '\n' ? 0 : n + (((unsigned char)*s & 0xc0) != 0x80);
+		if (n > max)
+			fail_msg("more than %u columns before: %.60s", max, s);
+	}
+}
+
+static void assert_sums(const char *json)
+{
+	static const char *const parts[] = { "live_heap", "free_heap_resident", "arenas", "stacks",
+					     "other_anon", "file", "shmem", "unknown" };
+	long long sum = 0;
+
+	for (size_t i = 0; i < 8; i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "account.%s", parts[i]);
+		sum += js_int(json, path);
+	}
+	assert_int_equal(sum, js_int(json, "account.rss"));
+}
+
+/* Every key of the contract, in its order. */
+static void assert_keys(const char *json)
+{
+	static const char *const keys[] = {
+		"version", "recording.state", "recording.duration_s", "recording.events",
+		"recording.blocks", "recording.bytes", "recording.lost.total", "target.pid",
+		"target.comm", "target.exe", "target.exited", "target.exit_code", "probes",
+		"rss.start", "rss.max", "rss.end", "rss.anon", "rss.file", "rss.shmem", "rss.swap",
+		"rss.lazyfree", "account.live_heap", "account.free_heap_resident",
+		"account.arenas", "account.stacks", "account.other_anon", "account.file",
+		"account.shmem", "account.unknown", "account.rss", "account.lazy_heap",
+		"faults.total", "faults.user", "faults.kernel", "faults.major", "faults.cow",
+		"faults.pages_added", "calls.mmap.calls", "calls.mmap.failed", "calls.mmap.bytes",
+		"calls.mmap.rss_delta", "calls.mmap.seconds", "calls.munmap", "calls.mremap",
+		"calls.brk", "calls.madvise.calls", "calls.madvise_by_advice", "heap", "gc.minor",
+		"gc.major", "gc.pause_s.total", "gc.pause_s.p50", "gc.pause_s.max",
+		"gc.collections", "gc.owed.max", "gc.owed.end", "mappings", "sites",
+		"series.interval_s", "series.t", "series.rss", "series.heap_used",
+		"series.heap_committed", "series.external", "series.owed",
+	};
+	const char *last = json;
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		const char *at = js_find(json, keys[i]);
+
+		if (!at)
+			fail_msg("no %s", keys[i]);
+		if (at <= last)
+			fail_msg("%s is out of order", keys[i]);
+		last = at;
+	}
+}
+
+static size_t js_count(const char *json, const char *path)
+{
+	char at[64];
+	size_t n = 0;
+
+	for (;; n++) {
+		snprintf(at, sizeof(at), "%s.%zu", path, n);
+		if (!js_find(json, at))
+			return n;
+	}
+}
+
+static void json_of_an_empty_model(void **state)
+{
+	struct mp_model *m = mp_model_new();
+	const char *j = json_of(m, &live);
+
+	(void)state;
+	assert_keys(j);
+	assert_value(j, "recording.blocks", "null");
+	assert_value(j, "target.pid", "null");
+	assert_value(j, "target.comm", "null");
+	assert_value(j, "target.exited", "null");
+	assert_value(j, "rss.end", "null");
+	assert_value(j, "account.rss", "null");
+	assert_value(j, "account.unknown", "null");
+	assert_value(j, "faults.total", "null");
+	assert_value(j, "calls.mmap.calls", "null");
+	assert_value(j, "mappings", "null");
+	assert_value(j, "series.interval_s", "null");
+	assert_value(j, "series.rss", "[]");
+	text_of(m, &live, NULL);
+	mp_model_free(m);
+}
+
+static void json_without_a_heap_has_nulls(void **state)
+{
+	struct mp_model *m = model_native();
+	const char *j = json_of(m, &clean);
+
+	(void)state;
+	assert_keys(j);
+	assert_sums(j);
+	assert_value(j, "recording.state", "\"clean\"");
+	assert_value(j, "recording.duration_s", "42.1");
+	assert_value(j, "recording.events", "100");
+	assert_value(j, "recording.lost.total", "0");
+	assert_value(j, "target.pid", "1234");
+	assert_value(j, "target.exited", "false");
+	assert_value(j, "target.exit_code", "null");
+	assert_value(j, "rss.lazyfree", "null");
+	assert_value(j, "rss.swap", "0");
+	assert_value(j, "account.live_heap", "null");
+	assert_value(j, "account.free_heap_resident", "null");
+	assert_value(j, "account.lazy_heap", "null");
+	assert_value(j, "account.rss", "5242880");
+	assert_value(j, "faults.major", "null");
+	assert_value(j, "heap", "[]");
+	assert_value(j, "gc.minor", "null");
+	assert_value(j, "gc.pause_s.p50", "null");
+	assert_value(j, "gc.owed.end", "null");
+	assert_value(j, "sites", "null");
+	assert_value(j, "series.owed.0", "null");
+	mp_model_free(m);
+}
+
+static void json_of_the_staged_experiment(void **state)
+{
+	struct mp_model *m = model_staged();
+	const char *j = json_of(m, &live);
+
+	(void)state;
+	assert_keys(j);
+	assert_sums(j);
+	assert_value(j, "recording.duration_s", "6");
+	assert_value(j, "rss.max", "634388480");
+	assert_value(j, "account.live_heap", "1048576");
+	assert_value(j, "faults.pages_added", "154624");
+	assert_value(j, "calls.madvise.calls", "1");
+	assert_value(j, "calls.madvise.bytes", "524288000");
+	assert_value(j, "calls.madvise.rss_delta", "-524288000");
+	assert_value(j, "calls.madvise.seconds", "0.04");
+	assert_value(j, "calls.madvise_by_advice.dontneed.calls", "1");
+	assert_value(j, "calls.brk.calls", "0");
+	assert_value(j, "heap.0.source", "\"go\"");
+	assert_value(j, "heap.0.used.max", "629145600");
+	assert_value(j, "heap.0.external.max", "null");
+	assert_value(j, "heap.0.limit", "null");
+	assert_value(j, "heap.0.spaces.old.used", "1048576");
+	assert_value(j, "heap.0.spaces.old.resident", "null");
+	assert_value(j, "gc.major", "1");
+	assert_value(j, "gc.pause_s.max", "0.0025");
+	assert_value(j, "gc.collections.0.t", "5");
+	assert_value(j, "gc.collections.0.kind", "\"major\"");
+	assert_value(j, "gc.collections.0.freed", "628097024");
+	assert_value(j, "gc.collections.0.returned", "524288000");
+	assert_value(j, "gc.collections.0.return_lag_s", "1");
+	assert_value(j, "mappings.1.start", "\"0xc000000000\"");
+	assert_value(j, "mappings.1.perms", "\"rw-p\"");
+	assert_value(j, "mappings.1.class", "\"heap\"");
+	assert_value(j, "mappings.1.resident", "104857600");
+	assert_value(j, "mappings.1.released", "524288000");
+	mp_model_free(m);
+}
+
+static void json_escapes_what_comes_from_outside(void **state)
+{
+	static const char evil[] = "\\u001b[31mevil\\\"\\\\\\n\xef\xbf\xbd\"";
+	struct mp_model *m = model_staged();
+	const char *j = json_of(m, &clean);
+
+	(void)state;
+	assert_int_equal(strncmp(js_find(j, "target.comm") + 5, evil, strlen(evil)), 0);
+	assert_int_equal(strncmp(js_find(j, "mappings.0.name") + 6, evil, strlen(evil)), 0);
+	assert_int_equal(strncmp(js_find(j, "gc.collections.0.reason") + 8, evil, strlen(evil)), 0);
+	mp_model_free(m);
+}
+
+static void json_series_are_bounded_and_equal_in_length(void **state)
+{
+	struct mp_model *m = model_staged();
+	struct mp_event tick = { .ts = T0 + 3600 * SEC, .type = MP_EV_TICK };
+	static const char *const names[] = { "rss", "heap_used", "heap_committed", "external",
+					     "owed" };
+	const char *j;
+	size_t n;
+
+	(void)state;
+	fold(m, tick);
+	fold_rss(m, T0 + 3600 * SEC, 8 * MIB, MIB);
+	j = json_of(m, &clean);
+	n = js_count(j, "series.t");
+	assert_in_range(n, 2, 600);
+	for (size_t i = 0; i < 5; i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "series.%s", names[i]);
+		assert_int_equal(js_count(j, path), n);
+	}
+	mp_model_free(m);
+}
+
+static void json_tells_probes_losses_and_exit(void **state)
+{
+	struct mp_model *m = model_native();
+	struct mp_event e = { .ts = T0 + SEC, .type = MP_EV_PROBE, .sub = MP_FEAT_FAULTS,
+			      .x = MP_RUNG_TP_BTF };
+	const char *j;
+	char path[64];
+
+	(void)state;
+	fold(m, e);
+	e.sub = MP_FEAT_CALLS;
+	e.x = MP_RUNG_ABSENT;
+	e.v[0] = (uint64_t)-EPERM;
+	fold(m, e);
+	e = (struct mp_event){ .ts = T0 + SEC, .type = MP_EV_LOSS, .sub = MP_LOSS_RING_FULL, .x = 12 };
+	fold(m, e);
+	e = (struct mp_event){ .ts = T0 + 2 * SEC, .type = MP_EV_TASK, .sub = MP_TASK_EXIT, .mm = 1 };
+	e.task.a = 3 << 8;
+	fold(m, e);
+	j = json_of(m, &clean);
+	snprintf(path, sizeof(path), "probes.%s", mp_feature_name(MP_FEAT_FAULTS));
+	assert_value(j, path, "\"tp_btf\"");
+	snprintf(path, sizeof(path), "probes.%s", mp_feature_name(MP_FEAT_CALLS));
+	assert_value(j, path, "\"absent\"");
+	snprintf(path, sizeof(path), "probes.%s", mp_feature_name(MP_FEAT_HEAP_GC));
+	assert_value(j, path, "null");
+	/* nobody watched the calls: not 0 */
+	assert_value(j, "calls.mmap.calls", "null");
+	assert_value(j, "mappings.0.released", "null");
+	assert_value(j, "recording.lost.total", "12");
+	assert_value(j, "target.exited", "true");
+	assert_value(j, "target.exit_code", "3");
+	mp_model_free(m);
+}
+
+static void text_answers_first(void **state)
+{
+	struct mp_model *m = model_staged();
+	const char *t = text_of(m, &clean, NULL);
+
+	(void)state;
+	assert_ptr_equal(strstr(t, "node?[31mevil\"\\?? (1234), 42.1 s recorded, clean."), t);
+	assert_has(t, "RSS 105 M at the end (max 605 M");
+	assert_has(t, "live heap 1.00 M");
+	assert_has(t, "owed: freed by collections and not returned");
+	assert_has(t, "100.0%");
+	assert_has(t, "dontneed");
+	assert_has(t, "stage 1: made, not touched");
+	assert_columns(t, 80);
+	assert_null(strchr(t, '!'));
+	for (; *t; t++)
+		assert_in_range((unsigned char)*t, '\n', '~');
+	mp_model_free(m);
+}
+
+static void text_fits_every_width(void **state)
+{
+	struct mp_model *m = model_staged();
+
+	(void)state;
+	for (unsigned w = 80; w < 200; w += 7) {
+		struct mp_term term = { .width = w, .utf8 = true };
+
+		assert_columns(text_of(m, &clean, &term), w);
+	}
+	mp_model_free(m);
+}
+
+static void text_marks_what_lost_events(void **state)
+{
+	struct mp_model *m = model_staged();
+	struct mp_event e = { .ts = T0 + 6 * SEC, .type = MP_EV_LOSS, .sub = MP_LOSS_INFLIGHT,
+			      .x = 12 };
+	const char *t;
+
+	(void)state;
+	fold(m, e);
+	t = text_of(m, &clean, NULL);
+	assert_has(t, "12 events were lost: figures marked ! are");
+	assert_has(t, "Memory calls   (! not exact: events were lost)");
+	assert_null(strstr(t, "Page faults   (!"));
+	mp_model_free(m);
+}
+
+static void text_shares_sum_to_100(void **state)
+{
+	struct mp_model *m = model_staged();
+	double sum = 0;
+	const char *t;
+
+	(void)state;
+	fold_rss(m, T0 + 7 * SEC, 104 * MIB + 3 * MP_PAGE_SIZE, 7 * MP_PAGE_SIZE);
+	t = strstr(text_of(m, &clean, NULL), "Account at the end");
+	assert_non_null(t);
+	for (int i = 0; i < 8; i++) {
+		const char *pct;
+
+		t = strchr(t, '\n') + 1;
+		pct = t + strcspn(t, "%\n");
+		if (*pct == '%')
+			sum += strtod(pct - 6, NULL);
+	}
+	assert_true(sum > 99.99 && sum < 100.01);
+	mp_model_free(m);
+}
+
+static void text_uses_colour_only_when_told(void **state)
+{
+	struct mp_model *m = model_staged();
+	struct mp_term term = { .color = true };
+
+	(void)state;
+	assert_non_null(strchr(text_of(m, &clean, &term), '\x1b'));
+	assert_null(strstr(text, "\x1b[31m"));
+	mp_model_free(m);
+}
+
+static void report_tells_write_errors(void **state)
+{
+	struct mp_model *m = model_staged();
+	FILE *full = fopen("/dev/full", "w");
+
+	(void)state;
+	assert_true(mp_report_json(full, m, &clean) < 0);
+	fclose(full);
+	full = fopen("/dev/full", "w");
+	assert_true(mp_report_text(full, m, &clean, NULL) < 0);
+	fclose(full);
+	mp_model_free(m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(json_of_an_empty_model),
+		cmocka_unit_test(json_without_a_heap_has_nulls),
+		cmocka_unit_test(json_of_the_staged_experiment),
+		cmocka_unit_test(json_escapes_what_comes_from_outside),
+		cmocka_unit_test(json_series_are_bounded_and_equal_in_length),
+		cmocka_unit_test(json_tells_probes_losses_and_exit),
+		cmocka_unit_test(text_answers_first),
+		cmocka_unit_test(text_fits_every_width),
+		cmocka_unit_test(text_marks_what_lost_events),
+		cmocka_unit_test(text_shares_sum_to_100),
+		cmocka_unit_test(text_uses_colour_only_when_told),
+		cmocka_unit_test(report_tells_write_errors),
+	};
+	int rc = cmocka_run_group_tests(tests, NULL, NULL);
+
+	free(text);
+	return rc;
+}
