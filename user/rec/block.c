@@ -10,6 +10,7 @@
 
 #define CODEC_ZLIB 1
 #define CUT_MIN	   2048 /* bytes: a deflate block below is not worth its code table */
+#define SMALL	   64	/* bytes: a payload below is stored; END is one               */
 #define LOOK	   4096 /* bytes of a piece that are searched for repeats           */
 
 static const uint8_t file_magic[10] = { 0x89, 'M', 'P', 'R', 'O', 'F', '\r', '\n', 0x1a, '\n' };
@@ -237,7 +238,7 @@ static int pack(struct mp_codec *c, const uint8_t *raw, size_t len, struct mp_bl
 	err = deflate_start(c);
 	if (err)
 		return err;
-	stored = deflate_cuts(c, raw, len);
+	stored = len < SMALL ? 0 : deflate_cuts(c, raw, len);
 	if (stored && stored < len) {
 		b->head.flags |= CODEC_ZLIB;
 	} else {

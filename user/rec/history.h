@@ -23,8 +23,8 @@ struct mp_history;
 
 /* An empty ring of at most `limit` bytes of blocks; 0 = MP_HISTORY_LIMIT. */
 int mp_history_new(uint64_t limit, struct mp_history **out);
-/* The history of a recording. The reader must live as long; the history uses
- * mp_reader_load() and does not move mp_reader_next(). */
+/* The history of a recording. The reader must live as long; mp_reader_next() is
+ * not moved, but what it gave last is gone after a call here. */
 int mp_history_from_reader(struct mp_reader *r, struct mp_history **out);
 void mp_history_free(struct mp_history *h);
 
@@ -58,7 +58,7 @@ int mp_history_span(const struct mp_history *h, uint64_t *first, uint64_t *last)
 /* Bytes of blocks held. */
 uint64_t mp_history_bytes(const struct mp_history *h);
 
-/* Writes what is held as a recording of its own (see mp_writer_open). */
+/* Writes what a ring holds as a recording of its own (see mp_writer_open). */
 int mp_history_save(struct mp_history *h, const char *path);
 
 #endif /* MEMPROF_HISTORY_H */

@@ -30,7 +30,7 @@ struct mp_rec_info {
 	uint64_t bytes;          /* of the file                             */
 	uint64_t blocks;         /* whole ones, read or skipped as keyframe */
 	uint64_t bad_blocks;     /* unreadable or missing                   */
-	uint64_t events;         /* given out                               */
+	uint64_t events;         /* given out, keyframes not counted        */
 	uint64_t first_ts, last_ts; /* ns, of events given out; 0 = none    */
 	uint64_t unwritten;      /* events the writer says it could not write */
 };
@@ -72,12 +72,11 @@ const char *mp_rec_state_name(enum mp_rec_state s);
  * the file was closed well, else by hopping. The array belongs to the reader.
  */
 int mp_reader_index(struct mp_reader *r, const struct mp_index_entry **e, size_t *n);
-/* The events of one block of the index; -EBADMSG when it is unreadable. Does
- * not move mp_reader_next(). *ev belongs to the reader until its next call. */
-int mp_reader_load(struct mp_reader *r, const struct mp_index_entry *e,
-		   const struct mp_event **ev, size_t *n);
-/* The block as stored, header and payload, checked; to be copied into another
- * recording. b->bytes belongs to the reader until its next call. */
+/*
+ * A block of the index as stored, its checksum tested: to be unpacked, or copied
+ * into another recording. -EBADMSG: unreadable. Does not move mp_reader_next().
+ * b->bytes belongs to the reader until its next call.
+ */
 int mp_reader_fetch(struct mp_reader *r, const struct mp_index_entry *e, struct mp_block *b);
 
 #endif /* MEMPROF_READER_H */
