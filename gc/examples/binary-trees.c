@@ -20,18 +20,30 @@ struct node {
 
 static const struct gc_type *node_type;
 
-static struct node *build(struct gc_mutator *m, int depth)
+static struct node *leaf(struct gc_mutator *m)
+{
+	struct node *n = gc_alloc(m, node_type);
+
+	if (!n)
+		exit(1);
+	return n;
+}
+
+static struct node *build_inner(struct gc_mutator *m, int depth);
+
+static inline struct node *build(struct gc_mutator *m, int depth)
+{
+	return depth > 0 ? build_inner(m, depth) : leaf(m);
+}
+
+static struct node *build_inner(struct gc_mutator *m, int depth)
 {
 	struct node *left = NULL, *right = NULL, *n;
 	GC_FRAME(m, left, right);
 
-	if (depth > 0) {
-		left = build(m, depth - 1);
-		right = build(m, depth - 1);
-	}
-	n = gc_alloc(m, node_type);
-	if (!n)
-		exit(1);
+	left = build(m, depth - 1);
+	right = build(m, depth - 1);
+	n = leaf(m);
 	n->left = left; /* n is new: plain stores */
 	n->right = right;
 	return n;
