@@ -17,11 +17,10 @@
 #include "bpf/shared.h"
 
 /* Set before load, constant afterwards: the verifier prunes on them. */
-const volatile u32 cfg_ncpu = 1;         /* possible CPUs                    */
-const volatile u8 cfg_have_task_btf = 0; /* bpf_get_current_task_btf (5.11)  */
-const volatile u8 cfg_follow_forks = 0;
-const volatile u64 cfg_rss_every = 5000000; /* ns between RSS events of faults */
-const volatile u32 cfg_ring_wake = 1 << 20; /* bytes waiting that wake the reader */
+const volatile __u32 cfg_ncpu = 1;         /* possible CPUs                    */
+const volatile __u8 cfg_follow_forks = 0;
+const volatile __u64 cfg_rss_every = 5000000; /* ns between RSS events of faults */
+const volatile __u32 cfg_ring_wake = 1 << 20; /* bytes waiting that wake the reader */
 
 /* Shared with user space through the mapped .bss. */
 struct mp_shared shared;
@@ -47,9 +46,38 @@ struct {
 	__uint(max_entries, 16 << 20); /* resized before load */
 } ring SEC(".maps");
 
-/* The offsets of each CPU's area; absent (0) where kallsyms are hidden, and
- * then the per-CPU parts of the counters cannot be summed. */
-extern const void __per_cpu_offset __ksym __weak;
+/*
+ * Where each CPU's area lies (__per_cpu_offset) is not exported, and kernels
+ * without CONFIG_KALLSYMS_ALL hide its address. But a per-CPU array has both ends
+ * of the sum: its element's per-CPU address in struct bpf_array, and the same
+ * element as this CPU sees it. learn_cpu() runs once on each CPU.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u64);
+} yardstick SEC(".maps");
+
+SEC("raw_tp")
+int learn_cpu(void *ctx)
+{
+	u32 cpu = bpf_get_smp_processor_id(), zero = 0;
+	u64 *here = bpf_map_lookup_elem(&yardstick, &zero);
+	u64 pptr = 0;
+
+	if (!here || cpu >= MP_CPUS_MAX)
+		return 1;
+	/* The detour over memory makes numbers of the two addresses. */
+	shared.scratch[0] = (u64)&yardstick;
+	shared.scratch[1] = (u64)here;
+	barrier();
+	bpf_probe_read_kernel(&pptr, sizeof(pptr),
+			      (void *)(*(volatile u64 *)&shared.scratch[0] +
+				       bpf_core_field_offset(struct bpf_array, pptrs)));
+	shared.cpu_off[cpu] = *(volatile u64 *)&shared.scratch[1] - pptr;
+	return 0;
+}
 
 static __always_inline void lose(u32 cause, u64 events, u64 faults)
 {
@@ -127,15 +155,13 @@ static __always_inline u32 target_add(u64 mm, u32 tgid, u32 id)
 
 static __always_inline s64 percpu_sum(s64 count, s32 *per_cpu)
 {
-	const unsigned long *offs = (const unsigned long *)&__per_cpu_offset;
-
 	for (u32 i = 0; i < cfg_ncpu && i < MP_CPUS_MAX; i++) {
-		unsigned long off = 0;
+		u64 off = shared.cpu_off[i];
 		s32 v = 0;
 
-		bpf_probe_read_kernel(&off, sizeof(off), offs + i);
-		bpf_probe_read_kernel(&v, sizeof(v), (void *)per_cpu + off);
-		count += v;
+		/* An offline CPU's part was folded in (percpu_counter_cpu_dead). */
+		if (off && !bpf_probe_read_kernel(&v, sizeof(v), (void *)per_cpu + off))
+			count += v;
 	}
 	return count;
 }
@@ -147,31 +173,47 @@ static __always_inline s64 percpu_sum(s64 count, s32 *per_cpu)
  * up to 64 faults; the calling thread's own are added, so a call's delta is
  * exact for it.
  */
-static __always_inline bool rss_read(u64 mm_addr, s64 out[4])
+static __always_inline bool rss_read_split(u64 mm, s64 out[4])
 {
-	if (bpf_core_type_exists(struct mm_rss_stat)) {
-		struct mm_struct___split *mm = (void *)mm_addr;
-		struct task_struct *t = current_task();
-		bool own = task_mm(t) == mm_addr;
+	struct task_struct *t = current_task();
+	u64 counts = mm + bpf_core_field_offset(struct mm_struct___split, rss_stat.count);
+	u64 cached = (u64)t + bpf_core_field_offset(struct task_struct___split, rss_stat.count);
+	bool own = bpf_core_field_exists(struct task_struct___split, rss_stat) && task_mm(t) == mm;
 
-		for (int i = 0; i < 4; i++) {
-			int cached = 0;
+	for (int i = 0; i < 4; i++) {
+		s64 v = 0;
+		int c = 0;
 
-			out[i] = BPF_CORE_READ(mm, rss_stat.count[i].counter);
-			if (own && bpf_core_field_exists(struct task_struct___split, rss_stat))
-				cached = BPF_CORE_READ((struct task_struct___split *)t,
-						       rss_stat.count[i]);
-			out[i] += cached;
-		}
-		return true;
+		bpf_probe_read_kernel(&v, sizeof(v), (void *)(counts + i * sizeof(v)));
+		if (own)
+			bpf_probe_read_kernel(&c, sizeof(c), (void *)(cached + i * sizeof(c)));
+		out[i] = v + c;
 	}
-	if (!&__per_cpu_offset)
-		return false;
-	struct mm_struct *mm = (void *)mm_addr;
+	return true;
+}
 
-	for (int i = 0; i < 4; i++)
-		out[i] = percpu_sum(BPF_CORE_READ(mm, rss_stat[i].count),
-				    BPF_CORE_READ(mm, rss_stat[i].counters));
+/* The stride is the kernel's: its percpu_counter has more than our two fields,
+ * so an array index in C would miss. */
+static __always_inline bool rss_read(u64 mm, s64 out[4])
+{
+	if (bpf_core_type_exists(struct mm_rss_stat))
+		return rss_read_split(mm, out);
+	if (!shared.cpus_known)
+		return false;
+	u64 c = mm + bpf_core_field_offset(struct mm_struct, rss_stat);
+
+	for (int i = 0; i < 4; i++) {
+		s64 count = 0;
+		s32 *per_cpu = NULL;
+
+		bpf_probe_read_kernel(&count, sizeof(count),
+				      (void *)(c + bpf_core_field_offset(struct percpu_counter, count)));
+		bpf_probe_read_kernel(
+			&per_cpu, sizeof(per_cpu),
+			(void *)(c + bpf_core_field_offset(struct percpu_counter, counters)));
+		out[i] = percpu_sum(count, per_cpu);
+		c += bpf_core_type_size(struct percpu_counter);
+	}
 	return true;
 }
 

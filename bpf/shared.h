@@ -63,7 +63,9 @@ struct mp_shared {
 			  * spans such a call */
 	__u32 attach_tgid; /* argument of the task iterator */
 	__u32 attach_found;
-	__u32 pad;
+	__u32 cpus_known;  /* cpu_off is filled in: per-CPU counters can be summed */
+	__u64 scratch[2];
+	__u64 cpu_off[MP_CPUS_MAX]; /* of each CPU's area; 0 = unknown or offline */
 	__u64 lost[MP_LOSS_MAX];
 	__u64 lost_faults[MP_LOSS_MAX];
 	struct mp_run runs[MP_CPUS_MAX];

@@ -35,6 +35,7 @@ enum { false = 0, true = 1 };
 enum bpf_map_type {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
 enum { BPF_ANY = 0, BPF_NOEXIST = 1 };
@@ -131,6 +132,10 @@ struct task_struct___split {
 };
 
 struct linux_binprm;
+
+struct bpf_array {
+	void *pptrs[0];
+};
 
 struct iovec {
 	void *iov_base;

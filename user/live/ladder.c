@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * ladder.c - which rungs this kernel and these rights allow.
+ *
+ * Each rung is tried for real with a program of two instructions: loaded and
+ * attached, then taken down. A kernel that has the types but refuses the load
+ * (fentry under some configurations answers EPERM even to root), or loads but
+ * will not attach, shows here and not in the middle of a session.
+ */
+#include <errno.h>
+#include <linux/bpf.h>
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+
+#include "user/live/probes.h"
+#include "user/live/rights.h"
+#include "user/model/model.h"
+
+/* return 0 */
+static const struct bpf_insn nothing[] = {
+	{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
+	{ .code = BPF_JMP | BPF_EXIT },
+};
+#define N_INSNS (sizeof(nothing) / sizeof(nothing[0]))
+
+static int try_btf_hook(enum bpf_attach_type type, const char *name)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, o, .expected_attach_type = type);
+	struct btf *btf = btf__load_vmlinux_btf();
+	char typedef_name[96];
+	int id, fd, link;
+
+	if (!btf)
+		return -ENOENT;
+	if (type == BPF_TRACE_RAW_TP) {
+		snprintf(typedef_name, sizeof(typedef_name), "btf_trace_%s", name);
+		id = btf__find_by_name_kind(btf, typedef_name, BTF_KIND_TYPEDEF);
+	} else {
+		id = btf__find_by_name_kind(btf, name, BTF_KIND_FUNC);
+	}
+	btf__free(btf);
+	if (id < 0)
+		return -ENOENT;
+	o.attach_btf_id = (__u32)id;
+	fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, NULL, "GPL", nothing, N_INSNS, &o);
+	if (fd < 0)
+		return -errno;
+	link = bpf_raw_tracepoint_open(NULL, fd);
+	id = link < 0 ? -errno : 0;
+	if (link >= 0)
+		close(link);
+	close(fd);
+	return id;
+}
+
+static int perf_open(struct perf_event_attr *attr)
+{
+	int fd = (int)syscall(SYS_perf_event_open, attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int attach_perf(int perf, enum bpf_prog_type type)
+{
+	int prog, err = 0;
+
+	if (perf < 0)
+		return perf;
+	prog = bpf_prog_load(type, NULL, "GPL", nothing, N_INSNS, NULL);
+	if (prog < 0)
+		err = -errno;
+	else if (ioctl(perf, PERF_EVENT_IOC_SET_BPF, prog))
+		err = -errno;
+	if (prog >= 0)
+		close(prog);
+	close(perf);
+	return err;
+}
+
+static int try_tracepoint(const char *category, const char *name)
+{
+	struct perf_event_attr attr = { .type = PERF_TYPE_TRACEPOINT, .size = sizeof(attr) };
+	char path[160];
+	FILE *f;
+	int id;
+
+	snprintf(path, sizeof(path), "%s/events/%s/%s/id", mp_tracefs(), category, name);
+	f = fopen(path, "re");
+	if (!f)
+		return -errno;
+	if (fscanf(f, "%d", &id) != 1)
+		id = -1;
+	fclose(f);
+	if (id < 0)
+		return -EIO;
+	attr.config = (__u64)id;
+	attr.sample_period = 1;
+	return attach_perf(perf_open(&attr), BPF_PROG_TYPE_TRACEPOINT);
+}
+
+static int try_perf_faults(void)
+{
+	struct perf_event_attr attr = { .type = PERF_TYPE_SOFTWARE,
+					.size = sizeof(attr),
+					.config = PERF_COUNT_SW_PAGE_FAULTS,
+					.sample_period = 1,
+					.sample_type = PERF_SAMPLE_ADDR };
+
+	return attach_perf(perf_open(&attr), BPF_PROG_TYPE_PERF_EVENT);
+}
+
+static int try_uprobe(void)
+{
+	struct perf_event_attr attr = { .size = sizeof(attr) };
+	FILE *f = fopen("/sys/bus/event_source/devices/uprobe/type", "re");
+	int type;
+
+	if (!f)
+		return -errno;
+	if (fscanf(f, "%d", &type) != 1)
+		type = -1;
+	fclose(f);
+	if (type < 0)
+		return -EIO;
+	attr.type = (__u32)type;
+	attr.config1 = (__u64)(uintptr_t)"/proc/self/exe"; /* uprobe_path; offset 0 is never run */
+	return attach_perf(perf_open(&attr), BPF_PROG_TYPE_KPROBE);
+}
+
+#if defined(__aarch64__)
+#define SYS_MMAP_FN "__arm64_sys_mmap"
+#else
+#define SYS_MMAP_FN "__x64_sys_mmap"
+#endif
+
+struct rung_row {
+	uint8_t feature, rung;
+};
+
+/* In order of preference. Typed tracepoints first for faults and tasks; for
+ * calls fentry, which costs other processes nothing. */
+static const struct rung_row rows[] = {
+	{ MP_FEAT_FAULTS, MP_RUNG_TP_BTF },    { MP_FEAT_FAULTS, MP_RUNG_TRACEPOINT },
+	{ MP_FEAT_FAULTS, MP_RUNG_PERF },      { MP_FEAT_CALLS, MP_RUNG_FENTRY },
+	{ MP_FEAT_CALLS, MP_RUNG_TP_BTF },     { MP_FEAT_CALLS, MP_RUNG_TRACEPOINT },
+	{ MP_FEAT_TASKS, MP_RUNG_TP_BTF },     { MP_FEAT_TASKS, MP_RUNG_TRACEPOINT },
+	{ MP_FEAT_HEAP_V8, MP_RUNG_UPROBE },
+};
+
+static int try_rung(const struct rung_row *r)
+{
+	switch (r->feature << 8 | r->rung) {
+	case MP_FEAT_FAULTS << 8 | MP_RUNG_TP_BTF:
+		return try_btf_hook(BPF_TRACE_RAW_TP, "page_fault_user");
+	case MP_FEAT_FAULTS << 8 | MP_RUNG_TRACEPOINT:
+		return try_tracepoint("exceptions", "page_fault_user");
+	case MP_FEAT_FAULTS << 8 | MP_RUNG_PERF:
+		return try_perf_faults();
+	case MP_FEAT_CALLS << 8 | MP_RUNG_FENTRY:
+		return try_btf_hook(BPF_TRACE_FENTRY, SYS_MMAP_FN);
+	case MP_FEAT_CALLS << 8 | MP_RUNG_TP_BTF:
+		return try_btf_hook(BPF_TRACE_RAW_TP, "sys_enter");
+	case MP_FEAT_CALLS << 8 | MP_RUNG_TRACEPOINT:
+		return try_tracepoint("syscalls", "sys_enter_mmap");
+	case MP_FEAT_TASKS << 8 | MP_RUNG_TP_BTF:
+		return try_btf_hook(BPF_TRACE_RAW_TP, "sched_process_exec");
+	case MP_FEAT_TASKS << 8 | MP_RUNG_TRACEPOINT:
+		return try_tracepoint("sched", "sched_process_exec");
+	case MP_FEAT_HEAP_V8 << 8 | MP_RUNG_UPROBE:
+		return try_uprobe();
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+/* libbpf's own guesses (raise the memory lock limit) are wrong where the kernel
+ * lacks the feature: say what is missing instead. */
+static void explain(struct mp_rung_result *r)
+{
+	bool tracefs = r->rung == MP_RUNG_TRACEPOINT;
+	const char *caps = mp_caps_missing();
+
+	if (!r->err)
+		return;
+	if (*caps && (r->err == -EPERM || r->err == -EACCES))
+		snprintf(r->why, sizeof(r->why), "missing right: %.70s", caps);
+	else if (!mp_have_btf() && (r->rung == MP_RUNG_TP_BTF || r->rung == MP_RUNG_FENTRY))
+		snprintf(r->why, sizeof(r->why), "the kernel has no BTF (CONFIG_DEBUG_INFO_BTF)");
+	else if (tracefs && !mp_have_tracefs())
+		snprintf(r->why, sizeof(r->why),
+			 "tracefs is not mounted: mount -t tracefs nodev /sys/kernel/tracing");
+	else if (r->rung == MP_RUNG_FENTRY && r->err == -EPERM)
+		snprintf(r->why, sizeof(r->why), "this kernel refuses fentry programs, even to root");
+	else if (r->rung == MP_RUNG_FENTRY)
+		snprintf(r->why, sizeof(r->why), "no BPF trampolines on system calls: %s",
+			 strerror(-r->err));
+	else
+		snprintf(r->why, sizeof(r->why), "%s", strerror(-r->err));
+}
+
+size_t mp_ladder_try(struct mp_rung_result *out, size_t max)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && n < max; i++, n++) {
+		bool btf = rows[i].rung == MP_RUNG_TP_BTF || rows[i].rung == MP_RUNG_FENTRY;
+
+		out[n] = (struct mp_rung_result){ .feature = rows[i].feature, .rung = rows[i].rung };
+		out[n].err = btf && !mp_have_btf() ? -ENOENT : try_rung(&rows[i]);
+		explain(&out[n]);
+	}
+	return n;
+}

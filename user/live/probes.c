@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * probes.c - see probes.h. Phases as in libbpf: open, choose, configure, load,
+ * attach. Teardown runs backwards and may be called on a half-built object.
+ */
+#include "user/live/probes.h"
+
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+#include "bpf/shared.h"
+#include "bpf/memprof.skel.h" /* made in the build folder */
+#include "user/live/rights.h"
+#include "user/model/model.h"
+
+#define LINKS_MAX (64 + MP_CPUS_MAX)
+#define RUNGS_MAX 32
+
+struct mp_probes {
+	struct memprof_bpf *skel;
+	struct ring_buffer *rb;
+	struct bpf_link *links[LINKS_MAX];
+	unsigned n_links;
+	struct mp_rung_result rung[MP_FEAT_MAX];
+	struct mp_shared *shared; /* the mapped .bss */
+	int ncpu;
+	/* the drain's destination while it runs */
+	int (*fn)(void *ctx, void *data, size_t size);
+	void *ctx;
+};
+
+static bool debug_libbpf;
+
+static int on_libbpf_print(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	(void)level;
+	return debug_libbpf ? vfprintf(stderr, fmt, ap) : 0;
+}
+
+/* --- --hooks ------------------------------------------------------------------------ */
+
+static unsigned rung_by_name(const char *s)
+{
+	for (unsigned r = 1; r < MP_RUNG_MAX; r++)
+		if (!strcmp(s, mp_rung_name(r)))
+			return r;
+	return 0;
+}
+
+static unsigned feature_by_name(const char *s)
+{
+	for (unsigned f = 1; f < MP_FEAT_MAX; f++)
+		if (!strcmp(s, mp_feature_name(f)))
+			return f;
+	return 0;
+}
+
+/* One word of the list. The first FEATURE=RUNG of a feature drops its default;
+ * a bare RUNG drops the default of all. */
+static int parse_word(char *word, struct mp_hooks *h, bool set[MP_FEAT_MAX], bool *all)
+{
+	char *eq = strchr(word, '=');
+	unsigned f, r;
+
+	if (!eq) {
+		r = rung_by_name(word);
+		if (!r)
+			return -EINVAL;
+		if (!*all)
+			for (f = 1; f < MP_FEAT_MAX; f++)
+				if (!set[f])
+					h->allow[f] = 0;
+		*all = true;
+		for (f = 1; f < MP_FEAT_MAX; f++)
+			if (!set[f])
+				h->allow[f] |= 1u << r;
+		return 0;
+	}
+	*eq = 0;
+	f = feature_by_name(word);
+	r = rung_by_name(eq + 1);
+	if (!f || (!r && strcmp(eq + 1, "off"))) {
+		*eq = '=';
+		return -EINVAL;
+	}
+	if (!set[f])
+		h->allow[f] = 0;
+	set[f] = true;
+	if (r)
+		h->allow[f] |= 1u << r;
+	return 0;
+}
+
+int mp_hooks_parse(const char *s, struct mp_hooks *h, struct mp_diag *diag)
+{
+	char buf[256], *save = NULL;
+	bool set[MP_FEAT_MAX] = { 0 }, all = false;
+
+	for (unsigned f = 0; f < MP_FEAT_MAX; f++)
+		h->allow[f] = ~0u;
+	h->none = s && !strcmp(s, "none");
+	if (!s || !*s || !strcmp(s, "auto") || h->none)
+		return 0;
+	if (strlen(s) >= sizeof(buf))
+		return mp_diag_set(diag, -EINVAL, MP_EXIT_USAGE, "--hooks: too long", "", "");
+	strcpy(buf, s);
+	for (char *w = strtok_r(buf, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
+		if (!parse_word(w, h, set, &all))
+			continue;
+		mp_diag_fmt(diag->what, "--hooks: '%.60s' is not understood", w);
+		return mp_diag_set(diag, -EINVAL, MP_EXIT_USAGE, NULL,
+				   "it takes auto, none, or a list of RUNG, FEATURE=RUNG, FEATURE=off",
+				   "memprof doctor  # lists features and rungs");
+	}
+	return 0;
+}
+
+/* --- choosing ------------------------------------------------------------------------- */
+
+static void choose(struct mp_probes *p, const struct mp_hooks *h)
+{
+	struct mp_rung_result all[RUNGS_MAX];
+	size_t n = mp_ladder_try(all, RUNGS_MAX);
+
+	for (unsigned f = 0; f < MP_FEAT_MAX; f++) {
+		p->rung[f] = (struct mp_rung_result){ .feature = (uint8_t)f, .err = -EOPNOTSUPP };
+		snprintf(p->rung[f].why, sizeof(p->rung[f].why), "turned off by --hooks");
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct mp_rung_result *r = &p->rung[all[i].feature];
+
+		if (!(h->allow[all[i].feature] & 1u << all[i].rung) || r->rung)
+			continue;
+		if (!all[i].err)
+			*r = all[i];
+		else { /* remembered until a later rung works */
+			r->err = all[i].err;
+			memcpy(r->why, all[i].why, sizeof(r->why));
+		}
+	}
+	for (unsigned f = 0; f < MP_FEAT_MAX; f++)
+		if (p->rung[f].rung)
+			p->rung[f].why[0] = 0;
+}
+
+/* Programs by feature and rung; a call's four are named by its system call. */
+struct prog_row {
+	uint8_t feature, rung;
+	const char *name;
+	const char *category, *event; /* classic tracepoints */
+};
+
+#define CALL_ROWS(sc)                                                                              \
+	{ MP_FEAT_CALLS, MP_RUNG_FENTRY, #sc "_fentry", NULL, NULL },                              \
+	{ MP_FEAT_CALLS, MP_RUNG_FENTRY, #sc "_fexit", NULL, NULL },                               \
+	{ MP_FEAT_CALLS, MP_RUNG_TRACEPOINT, #sc "_enter_tp", "syscalls", "sys_enter_" #sc },      \
+	{ MP_FEAT_CALLS, MP_RUNG_TRACEPOINT, #sc "_exit_tp", "syscalls", "sys_exit_" #sc }
+
+static const struct prog_row progs[] = {
+	{ MP_FEAT_FAULTS, MP_RUNG_TP_BTF, "pf_user_btf", NULL, NULL },
+	{ MP_FEAT_FAULTS, MP_RUNG_TP_BTF, "pf_kernel_btf", NULL, NULL },
+	{ MP_FEAT_FAULTS, MP_RUNG_TRACEPOINT, "pf_user_tp", "exceptions", "page_fault_user" },
+	{ MP_FEAT_FAULTS, MP_RUNG_TRACEPOINT, "pf_kernel_tp", "exceptions", "page_fault_kernel" },
+	{ MP_FEAT_FAULTS, MP_RUNG_PERF, "pf_perf", NULL, NULL },
+	{ MP_FEAT_CALLS, MP_RUNG_TP_BTF, "sys_enter_btf", NULL, NULL },
+	{ MP_FEAT_CALLS, MP_RUNG_TP_BTF, "sys_exit_btf", NULL, NULL },
+	CALL_ROWS(mmap), CALL_ROWS(munmap), CALL_ROWS(mremap), CALL_ROWS(brk), CALL_ROWS(madvise),
+	CALL_ROWS(process_madvise), CALL_ROWS(mprotect),
+	{ MP_FEAT_TASKS, MP_RUNG_TP_BTF, "fork_btf", NULL, NULL },
+	{ MP_FEAT_TASKS, MP_RUNG_TP_BTF, "exec_btf", NULL, NULL },
+	{ MP_FEAT_TASKS, MP_RUNG_TP_BTF, "exit_btf", NULL, NULL },
+	{ MP_FEAT_TASKS, MP_RUNG_TRACEPOINT, "fork_tp", "sched", "sched_process_fork" },
+	{ MP_FEAT_TASKS, MP_RUNG_TRACEPOINT, "exec_tp", "sched", "sched_process_exec" },
+	{ MP_FEAT_TASKS, MP_RUNG_TRACEPOINT, "exit_tp", "sched", "sched_process_exit" },
+	{ MP_FEAT_HEAP_V8, MP_RUNG_UPROBE, "v8_gc_line", NULL, NULL },
+};
+#define N_PROGS (sizeof(progs) / sizeof(progs[0]))
+
+static bool chosen(const struct mp_probes *p, const struct prog_row *r)
+{
+	return p->rung[r->feature].rung == r->rung;
+}
+
+/* exit_mmap is a typed tracepoint since 5.18; without it an mm's end is told by
+ * the exit of its process. */
+static bool have_exit_mmap(void)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	int id = btf ? btf__find_by_name_kind(btf, "btf_trace_exit_mmap", BTF_KIND_TYPEDEF) : -1;
+
+	btf__free(btf);
+	return id > 0;
+}
+
+static bool use_exit_mmap(const struct mp_probes *p)
+{
+	return p->rung[MP_FEAT_TASKS].rung == MP_RUNG_TP_BTF && have_exit_mmap();
+}
+
+static int configure(struct mp_probes *p, const struct mp_probes_opts *o)
+{
+	struct bpf_program *prog;
+	bool exit_mmap = use_exit_mmap(p);
+
+	bpf_object__for_each_program(prog, p->skel->obj)
+		bpf_program__set_autoload(prog, false);
+	for (size_t i = 0; i < N_PROGS; i++) {
+		if (!chosen(p, &progs[i]))
+			continue;
+		prog = bpf_object__find_program_by_name(p->skel->obj, progs[i].name);
+		if (!prog)
+			return -ENOENT;
+		bpf_program__set_autoload(prog, true);
+	}
+	bpf_program__set_autoload(p->skel->progs.flush_runs, true);
+	bpf_program__set_autoload(p->skel->progs.find_mm, true);
+	bpf_program__set_autoload(p->skel->progs.learn_cpu, true);
+	bpf_program__set_autoload(p->skel->progs.exit_mmap_btf, exit_mmap);
+	p->ncpu = libbpf_num_possible_cpus();
+	if (p->ncpu < 1)
+		p->ncpu = 1;
+	p->skel->rodata->cfg_ncpu = (__u32)p->ncpu;
+	p->skel->rodata->cfg_follow_forks = o->follow_forks;
+	if (o->rss_every_ns)
+		p->skel->rodata->cfg_rss_every = o->rss_every_ns;
+	p->skel->bss->shared.next_id = 1;
+	if (o->ring_bytes) {
+		p->skel->rodata->cfg_ring_wake = o->ring_bytes / 16;
+		return bpf_map__set_max_entries(p->skel->maps.ring, o->ring_bytes);
+	}
+	return 0;
+}
+
+/* Runs a program on one CPU. -errno, or what the program returned. */
+static int run_on_cpu(struct bpf_program *prog, int cpu)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, o, .flags = BPF_F_TEST_RUN_ON_CPU, .cpu = (__u32)cpu);
+
+	if (bpf_prog_test_run_opts(bpf_program__fd(prog), &o))
+		return errno ? -errno : -EIO;
+	return (int)o.retval;
+}
+
+static void learn_cpus(struct mp_probes *p)
+{
+	int known = 0;
+
+	for (int cpu = 0; cpu < p->ncpu && cpu < MP_CPUS_MAX; cpu++)
+		known += run_on_cpu(p->skel->progs.learn_cpu, cpu) == 0;
+	p->shared->cpus_known = known > 0 && p->ncpu <= MP_CPUS_MAX;
+}
+
+/* --- attaching ------------------------------------------------------------------------- */
+
+static int keep(struct mp_probes *p, struct bpf_link *l)
+{
+	if (!l)
+		return errno ? -errno : -EIO;
+	if (p->n_links == LINKS_MAX) {
+		bpf_link__destroy(l);
+		return -ENOSPC;
+	}
+	p->links[p->n_links++] = l;
+	return 0;
+}
+
+/* The page-faults software event on every CPU; a CPU that is offline has none. */
+static int attach_perf_faults(struct mp_probes *p, struct bpf_program *prog)
+{
+	struct perf_event_attr attr = { .type = PERF_TYPE_SOFTWARE,
+					.size = sizeof(attr),
+					.config = PERF_COUNT_SW_PAGE_FAULTS,
+					.sample_period = 1,
+					.sample_type = PERF_SAMPLE_ADDR };
+	int got = 0;
+
+	for (int cpu = 0; cpu < p->ncpu; cpu++) {
+		int fd = (int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+		int err;
+
+		if (fd < 0 && errno == ENODEV)
+			continue;
+		if (fd < 0)
+			return -errno;
+		err = keep(p, bpf_program__attach_perf_event(prog, fd));
+		if (err) {
+			close(fd);
+			return err;
+		}
+		got++;
+	}
+	return got ? 0 : -ENODEV;
+}
+
+static int attach_one(struct mp_probes *p, const struct prog_row *r)
+{
+	struct bpf_program *prog = bpf_object__find_program_by_name(p->skel->obj, r->name);
+
+	errno = 0;
+	switch (r->rung) {
+	case MP_RUNG_TP_BTF:
+	case MP_RUNG_FENTRY:
+		return keep(p, bpf_program__attach_trace(prog));
+	case MP_RUNG_TRACEPOINT:
+		return keep(p, bpf_program__attach_tracepoint(prog, r->category, r->event));
+	case MP_RUNG_PERF:
+		return attach_perf_faults(p, prog);
+	default: /* uprobes are attached when a runtime is found */
+		return 0;
+	}
+}
+
+static int attach_all(struct mp_probes *p, struct mp_diag *diag)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < N_PROGS && !err; i++) {
+		if (!chosen(p, &progs[i]))
+			continue;
+		err = attach_one(p, &progs[i]);
+		if (err)
+			mp_diag_fmt(diag->cause, "%s: %s", progs[i].name, strerror(-err));
+	}
+	if (!err && bpf_program__autoload(p->skel->progs.exit_mmap_btf))
+		err = keep(p, bpf_program__attach_trace(p->skel->progs.exit_mmap_btf));
+	if (err)
+		mp_diag_set(diag, err, MP_EXIT_NOT_PERMITTED, "cannot attach the probes", NULL,
+			    "memprof doctor  # says what this kernel allows");
+	return err;
+}
+
+static int on_record(void *ctx, void *data, size_t size)
+{
+	struct mp_probes *p = ctx;
+
+	return p->fn(p->ctx, data, size);
+}
+
+/* Nothing that sees faults or tasks: no point in going on without saying so. */
+static int check_rungs(const struct mp_probes *p, struct mp_diag *diag)
+{
+	const char *caps = mp_caps_missing();
+	const struct mp_rung_result *r = &p->rung[MP_FEAT_FAULTS];
+
+	if (p->rung[MP_FEAT_FAULTS].rung && p->rung[MP_FEAT_TASKS].rung)
+		return 0;
+	if (r->rung)
+		r = &p->rung[MP_FEAT_TASKS];
+	if (*caps) {
+		mp_diag_fmt(diag->cause, "this process lacks %s", caps);
+		return mp_diag_set(diag, -EPERM, MP_EXIT_NOT_PERMITTED,
+				   "cannot load probes into the kernel: not permitted", NULL,
+				   "sudo memprof ...   or, polling /proc only: memprof --hooks none ...");
+	}
+	mp_diag_fmt(diag->cause, "%s: %s", mp_feature_name(r->feature), r->why);
+	return mp_diag_set(diag, r->err ? r->err : -EOPNOTSUPP, MP_EXIT_NOT_PERMITTED,
+			   "this kernel offers no hook for page faults or tasks as asked", NULL,
+			   "memprof doctor   or, polling /proc only: memprof --hooks none ...");
+}
+
+static int check_btf(struct mp_diag *diag)
+{
+	if (mp_have_btf() || *mp_caps_missing())
+		return 0;
+	return mp_diag_set(diag, -ENOENT, MP_EXIT_NOT_PERMITTED, "cannot load probes into the kernel",
+			   "the kernel has no BTF type information (CONFIG_DEBUG_INFO_BTF, "
+			   "/sys/kernel/btf/vmlinux)",
+			   "use a kernel with BTF, or poll /proc only: memprof --hooks none ...");
+}
+
+int mp_probes_open(const struct mp_probes_opts *o, struct mp_probes **out, struct mp_diag *diag)
+{
+	struct mp_probes *p = calloc(1, sizeof(*p));
+	int err;
+
+	if (!p)
+		return mp_diag_set(diag, -ENOMEM, MP_EXIT_FAILURE, "out of memory", "", "");
+	debug_libbpf = getenv("MEMPROF_DEBUG_LIBBPF") != NULL;
+	libbpf_set_print(on_libbpf_print);
+	err = check_btf(diag);
+	if (err)
+		goto fail;
+	choose(p, &o->hooks);
+	err = check_rungs(p, diag);
+	if (err)
+		goto fail;
+	p->skel = memprof_bpf__open();
+	err = p->skel ? configure(p, o) : -errno;
+	if (!err)
+		err = memprof_bpf__load(p->skel);
+	if (err) {
+		mp_diag_fmt(diag->cause, "loading: %s", strerror(-err));
+		mp_diag_set(diag, err, MP_EXIT_NOT_PERMITTED, "the kernel refuses the probes", NULL,
+			    "memprof doctor   (MEMPROF_DEBUG_LIBBPF=1 shows the verifier's words)");
+		goto fail;
+	}
+	p->shared = &p->skel->bss->shared;
+	learn_cpus(p);
+	err = attach_all(p, diag);
+	if (err)
+		goto fail;
+	p->rb = ring_buffer__new(bpf_map__fd(p->skel->maps.ring), on_record, p, NULL);
+	if (!p->rb) {
+		err = mp_diag_set(diag, -errno, MP_EXIT_FAILURE, "cannot map the ring", "", "");
+		goto fail;
+	}
+	*out = p;
+	return 0;
+fail:
+	mp_probes_close(p);
+	return err;
+}
+
+void mp_probes_close(struct mp_probes *p)
+{
+	if (!p)
+		return;
+	/* Links first: a probe must not run into a ring that is going away. */
+	while (p->n_links)
+		bpf_link__destroy(p->links[--p->n_links]);
+	ring_buffer__free(p->rb);
+	memprof_bpf__destroy(p->skel);
+	free(p);
+}
+
+const struct mp_rung_result *mp_probes_rung(const struct mp_probes *p, enum mp_feature f)
+{
+	return &p->rung[f];
+}
+
+/* --- targets ----------------------------------------------------------------------------- */
+
+int mp_probes_add(struct mp_probes *p, uint32_t tgid, uint32_t *mm)
+{
+	struct bpf_link *link = bpf_program__attach_iter(p->skel->progs.find_mm, NULL);
+	char buf[16];
+	int fd, err = 0;
+
+	if (!link)
+		return -errno;
+	p->shared->attach_found = 0;
+	p->shared->attach_tgid = tgid;
+	fd = bpf_iter_create(bpf_link__fd(link));
+	if (fd < 0) {
+		err = -errno;
+	} else {
+		while (read(fd, buf, sizeof(buf)) > 0)
+			;
+		close(fd);
+	}
+	bpf_link__destroy(link);
+	if (!err && !p->shared->attach_found)
+		err = -ESRCH;
+	if (!err)
+		*mm = p->shared->attach_found;
+	return err;
+}
+
+int mp_probes_add_at_exec(struct mp_probes *p, uint32_t tgid)
+{
+	struct mp_watch w = { 0 };
+
+	return bpf_map_update_elem(bpf_map__fd(p->skel->maps.watched), &tgid, &w, BPF_ANY) ? -errno : 0;
+}
+
+int mp_probes_add_v8(struct mp_probes *p, const char *path, uint64_t offset)
+{
+	if (p->rung[MP_FEAT_HEAP_V8].rung != MP_RUNG_UPROBE)
+		return p->rung[MP_FEAT_HEAP_V8].err ? p->rung[MP_FEAT_HEAP_V8].err : -EOPNOTSUPP;
+	errno = 0;
+	return keep(p, bpf_program__attach_uprobe(p->skel->progs.v8_gc_line, false, -1, path, offset));
+}
+
+/* --- the ring ------------------------------------------------------------------------------ */
+
+static bool run_open(const struct mp_probes *p, int cpu)
+{
+	const struct mp_run *r = &p->shared->runs[cpu & (MP_CPUS_MAX - 1)];
+
+	return __atomic_load_n(&r->n, __ATOMIC_RELAXED) || __atomic_load_n(&r->busy, __ATOMIC_RELAXED);
+}
+
+#define FLUSH_TRIES 1000
+
+void mp_probes_flush(struct mp_probes *p)
+{
+	for (int cpu = 0; cpu < p->ncpu; cpu++) {
+		/* A probe half way there makes the program return 1: it is done in
+		 * a microsecond. */
+		for (int i = 0; i < FLUSH_TRIES && run_open(p, cpu); i++)
+			if (run_on_cpu(p->skel->progs.flush_runs, cpu) != 1)
+				break; /* done, or the CPU went offline and its run with it */
+	}
+}
+
+int mp_probes_drain(struct mp_probes *p, int (*fn)(void *ctx, void *data, size_t size), void *ctx)
+{
+	int n;
+
+	p->fn = fn;
+	p->ctx = ctx;
+	n = ring_buffer__consume(p->rb);
+	return n < 0 ? n : 0;
+}
+
+int mp_probes_fd(const struct mp_probes *p)
+{
+	return ring_buffer__epoll_fd(p->rb);
+}
+
+void mp_probes_lost(const struct mp_probes *p, uint64_t events[MP_LOSS_MAX],
+		    uint64_t faults[MP_LOSS_MAX])
+{
+	for (unsigned i = 0; i < MP_LOSS_MAX; i++) {
+		events[i] = __atomic_load_n(&p->shared->lost[i], __ATOMIC_RELAXED);
+		faults[i] = __atomic_load_n(&p->shared->lost_faults[i], __ATOMIC_RELAXED);
+	}
+}

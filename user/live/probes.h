@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * probes.h - the kernel side loaded and attached: the ladder, the ring, targets.
+ *
+ * Owns: the BPF object and its links, the choice of rungs. Must not: fold
+ * events, read /proc of targets, print. For each feature a ladder of rungs is
+ * tried once on this kernel (mp_ladder_try); what is chosen is the first that
+ * works and is allowed.
+ */
+#ifndef MEMPROF_PROBES_H
+#define MEMPROF_PROBES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/events.h"
+#include "user/util/diag.h"
+
+struct mp_probes;
+
+/* What may be used: one bit per rung (1 << enum mp_rung) for each feature. */
+struct mp_hooks {
+	uint32_t allow[MP_FEAT_MAX];
+	bool none; /* no BPF at all */
+};
+
+/*
+ * --hooks: "auto", "none", or a comma list of RUNG (allowed for all features),
+ * FEATURE=RUNG and FEATURE=off. -EINVAL with the offending word in diag.
+ */
+int mp_hooks_parse(const char *s, struct mp_hooks *h, struct mp_diag *diag);
+
+/* One rung of a feature, tried on this kernel with these rights. */
+struct mp_rung_result {
+	uint8_t feature; /* enum mp_feature */
+	uint8_t rung;    /* enum mp_rung    */
+	int err;         /* 0 or -errno     */
+	char why[96];    /* in words, "" when it works */
+};
+
+/* Tries every rung; fills at most max results and returns their number. */
+size_t mp_ladder_try(struct mp_rung_result *out, size_t max);
+
+struct mp_probes_opts {
+	struct mp_hooks hooks;
+	bool follow_forks;
+	uint32_t ring_bytes;   /* a power of two; 0 = 16 MiB        */
+	uint64_t rss_every_ns; /* 0 = 5 ms                          */
+};
+
+/* Loads and attaches. diag says in words what is missing. */
+int mp_probes_open(const struct mp_probes_opts *o, struct mp_probes **out, struct mp_diag *diag);
+void mp_probes_close(struct mp_probes *p);
+
+/* The rung each feature got, and why when it got none. */
+const struct mp_rung_result *mp_probes_rung(const struct mp_probes *p, enum mp_feature f);
+
+/*
+ * Makes the running process a target from here on; *mm is its mm id.
+ * -ESRCH: no such process, or one without memory of its own.
+ */
+int mp_probes_add(struct mp_probes *p, uint32_t tgid, uint32_t *mm);
+/* The process becomes a target when it calls exec. */
+int mp_probes_add_at_exec(struct mp_probes *p, uint32_t tgid);
+
+/* Attaches the V8 line probe to a file at a file offset. */
+int mp_probes_add_v8(struct mp_probes *p, const char *path, uint64_t offset);
+
+/* Closes every run open in the kernel: whatever happened before this call is in
+ * the ring when it returns. */
+void mp_probes_flush(struct mp_probes *p);
+/* Hands every record in the ring to fn. */
+int mp_probes_drain(struct mp_probes *p, int (*fn)(void *ctx, void *data, size_t size), void *ctx);
+/* Becomes readable when the ring is filling up. */
+int mp_probes_fd(const struct mp_probes *p);
+/* Losses so far, by cause. */
+void mp_probes_lost(const struct mp_probes *p, uint64_t events[MP_LOSS_MAX],
+		    uint64_t faults[MP_LOSS_MAX]);
+
+#endif /* MEMPROF_PROBES_H */
