@@ -27,17 +27,13 @@ static size_t external(const struct gc_heap *h)
 
 void pace(struct gc_heap *h)
 {
-	size_t live = h->live + external(h), grow;
+	size_t live = h->live + external(h);
+	double goal = (double)live * (100 + h->gogc) / 100;
 
-	if (h->gogc < 0) {
+	if (h->gogc < 0 || goal >= (double)(SIZE_MAX / 2))
 		h->goal = SIZE_MAX;
-		return;
-	}
-	if (__builtin_mul_overflow(live / 100, (size_t)h->gogc, &grow) ||
-	    __builtin_add_overflow(live, grow, &h->goal))
-		h->goal = SIZE_MAX;
-	if (h->goal < GOAL_MIN)
-		h->goal = GOAL_MIN;
+	else
+		h->goal = goal < (double)GOAL_MIN ? GOAL_MIN : (size_t)goal;
 }
 
 /* Why a major is due if `extra` bytes are added, or 0. */

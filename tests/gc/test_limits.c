@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* test_limits.c - hard limit, near-limit callback, out-of-memory handler, soft limit. */
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "common.h"
+
+static int near_calls, oom_calls;
+static size_t oom_wanted;
+
+static size_t raise_once(struct gc_heap *h, size_t current, size_t initial, size_t wanted, void *arg)
+{
+	(void)h;
+	(void)wanted;
+	assert_int_equal(initial, MIB(8));
+	near_calls++;
+	return near_calls == 1 ? current + *(size_t *)arg : current;
+}
+
+static void oom_count(struct gc_heap *h, size_t wanted, void *arg)
+{
+	(void)h;
+	(void)arg;
+	oom_calls++;
+	oom_wanted = wanted;
+}
+
+static void limited(struct fix *f, size_t limit)
+{
+	struct gc_options o = GC_OPTIONS_INIT;
+
+	o.old_limit = limit;
+	o.no_release_thread = 1;
+	fix_open(f, &o);
+	near_calls = oom_calls = 0;
+}
+
+static void near_limit_then_out_of_memory(void **state)
+{
+	struct gc_bytes *one = NULL, *two = NULL, *three = NULL;
+	size_t more = MIB(4);
+	struct fix f;
+
+	(void)state;
+	limited(&f, MIB(8));
+	gc_set_near_limit(f.heap, raise_once, &more);
+	gc_set_oom(f.heap, oom_count, NULL);
+	{
+		GC_FRAME(f.m, one, two, three);
+		one = gc_alloc_array(f.m, f.bytes, MIB(5));
+		assert_non_null(one);
+		assert_int_equal(near_calls, 0);
+		two = gc_alloc_array(f.m, f.bytes, MIB(5));
+		assert_non_null(two);
+		assert_int_equal(near_calls, 1);
+		assert_int_equal(stats(&f).old_limit, MIB(12));
+		three = gc_alloc_array(f.m, f.bytes, MIB(5));
+		assert_null(three);
+		assert_int_equal(near_calls, 2);
+		assert_int_equal(oom_calls, 1);
+		assert_int_equal(oom_wanted, MIB(5) + 16);
+		/* The last-ditch collection finds what is dead by itself. */
+		one = NULL;
+		three = gc_alloc_array(f.m, f.bytes, MIB(5));
+		assert_non_null(three);
+		assert_int_equal(oom_calls, 1);
+	}
+	fix_close(&f);
+}
+
+static void small_objects_reach_the_limit(void **state)
+{
+	struct pair *list = NULL, *p;
+	struct fix f;
+	size_t n = 0;
+
+	(void)state;
+	limited(&f, MIB(8));
+	gc_set_oom(f.heap, oom_count, NULL);
+	{
+		GC_FRAME(f.m, list);
+		while ((p = gc_alloc(f.m, f.pair))) {
+			p->a = list; /* p is new */
+			list = p;
+			n++;
+		}
+		assert_int_equal(oom_calls, 1);
+		assert_true(n * 32 > MIB(8) && n * 32 < MIB(20));
+		for (p = list; p; p = p->a)
+			n--;
+		assert_int_equal(n, 0);
+		list = NULL;
+		assert_non_null(gc_alloc(f.m, f.pair));
+	}
+	fix_close(&f);
+}
+
+/* What no address space is left for is out of memory too, not a crash. */
+static void larger_than_the_reservation(void **state)
+{
+	struct gc_options o = GC_OPTIONS_INIT;
+	struct fix f;
+
+	(void)state;
+	o.reserve = MIB(128);
+	o.no_release_thread = 1;
+	fix_open(&f, &o);
+	gc_set_oom(f.heap, oom_count, NULL);
+	oom_calls = 0;
+	assert_null(gc_alloc_array(f.m, f.bytes, MIB(300)));
+	assert_int_equal(oom_calls, 1);
+	assert_non_null(gc_alloc_array(f.m, f.bytes, MIB(90)));
+	fix_close(&f);
+}
+
+static void child_runs_out(int fd)
+{
+	struct gc_refs *keep = NULL;
+	struct rlimit none = { 0, 0 };
+	struct fix f;
+	size_t i;
+
+	setrlimit(RLIMIT_CORE, &none);
+	signal(SIGABRT, SIG_DFL); /* cmocka has a handler */
+	dup2(fd, 2);
+	limited(&f, MIB(8));
+	{
+		GC_FRAME(f.m, keep);
+		keep = gc_alloc_array(f.m, f.refs, 100);
+		for (i = 0; i < 100; i++)
+			gc_write(f.m, keep, &keep->ref[i], gc_alloc_array(f.m, f.bytes, MIB(1)));
+	}
+	_exit(0);
+}
+
+static void default_prints_and_aborts(void **state)
+{
+	char text[8192] = "";
+	int fds[2], status;
+	size_t len = 0;
+	ssize_t n;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	pid = fork();
+	if (!pid)
+		child_runs_out(fds[1]);
+	close(fds[1]);
+	while ((n = read(fds[0], text + len, sizeof(text) - 1 - len)) > 0)
+		len += (size_t)n;
+	close(fds[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+	assert_non_null(strstr(text, "<--- Last few GCs --->"));
+	assert_non_null(strstr(text, "Mark-Sweep"));
+	assert_non_null(strstr(text, "last ditch"));
+	assert_non_null(strstr(text, "out of memory"));
+}
+
+/* Near the soft limit the heap collects before its goal and gives pages back at once. */
+static void soft_limit_collects_early(void **state)
+{
+	struct gc_options o = GC_OPTIONS_INIT;
+	struct gc_bytes *keep = NULL, *b;
+	struct gc_stats st;
+	struct fix f;
+	int i;
+
+	(void)state;
+	o.soft_limit = MIB(64);
+	o.release_delay_ms = 3600000;
+	o.no_release_thread = 1;
+	fix_open(&f, &o);
+	{
+		GC_FRAME(f.m, keep);
+		keep = gc_alloc_array(f.m, f.bytes, MIB(40));
+		gc_collect(f.m, GC_FULL, GC_REASON_TESTING);
+		for (i = 0; i < 100; i++) {
+			b = gc_alloc_array(f.m, f.bytes, MIB(4));
+			memset(b->data, 1, b->len);
+		}
+		st = stats(&f);
+		assert_true(st.goal > MIB(70));
+		assert_true(st.heap_total < MIB(80));
+		assert_true(st.major_count > 5);
+	}
+	fix_close(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(near_limit_then_out_of_memory),
+		cmocka_unit_test(small_objects_reach_the_limit),
+		cmocka_unit_test(larger_than_the_reservation),
+		cmocka_unit_test(default_prints_and_aborts),
+		cmocka_unit_test(soft_limit_collects_early),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
