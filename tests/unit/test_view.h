@@ -85,8 +85,12 @@ __attribute__((unused)) static void fold_heap(struct mp_model *m, uint64_t ts, u
 __attribute__((unused)) static void fold_faults(struct mp_model *m, uint64_t ts, uint64_t addr,
 						uint64_t len)
 {
-	struct mp_event e = { .ts = ts, .type = MP_EV_FAULT, .sub = MP_FAULT_WRITE, .mm = 1,
-			      .tid = 7, .x = (uint32_t)(len / MP_PAGE_SIZE) };
+	struct mp_event e = { .ts = ts,
+			      .type = MP_EV_FAULT,
+			      .sub = MP_FAULT_WRITE,
+			      .mm = 1,
+			      .tid = 7,
+			      .x = (uint32_t)(len / MP_PAGE_SIZE) };
 
 	e.fault.addr = addr;
 	fold(m, e);
@@ -118,8 +122,12 @@ __attribute__((unused)) static void fold_gc(struct mp_model *m, uint64_t ts, uin
 __attribute__((unused)) static void fold_release(struct mp_model *m, uint64_t ts, uint64_t addr,
 						 uint64_t len)
 {
-	struct mp_event e = { .ts = ts, .type = MP_EV_CALL, .sub = MP_CALL_MADVISE, .mm = 1,
-			      .tid = 7, .x = 4 /* MADV_DONTNEED */ };
+	struct mp_event e = { .ts = ts,
+			      .type = MP_EV_CALL,
+			      .sub = MP_CALL_MADVISE,
+			      .mm = 1,
+			      .tid = 7,
+			      .x = 4 /* MADV_DONTNEED */ };
 
 	e.call.addr = addr;
 	e.call.len = len;
@@ -160,8 +168,9 @@ __attribute__((unused)) static struct mp_model *model_native(void)
 __attribute__((unused)) static struct mp_model *model_staged(void)
 {
 	struct mp_model *m = model_native();
-	struct mp_event r = { .ts = T0 + 2, .type = MP_EV_HEAP_RANGE, .sub = MP_HEAP_RESERVE,
-			      .mm = 1 };
+	struct mp_event r = {
+		.ts = T0 + 2, .type = MP_EV_HEAP_RANGE, .sub = MP_HEAP_RESERVE, .mm = 1
+	};
 	struct mp_event s = { .ts = T0 + 3, .type = MP_EV_SPACE, .sub = MP_SRC_GO, .mm = 1 };
 
 	r.range.addr = HEAP_AT;

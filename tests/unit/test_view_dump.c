@@ -41,8 +41,12 @@ static void dump_every_type_has_a_name(void **state)
 	for (unsigned t = MP_EV_FAULT; t <= MP_EV_TICK; t++) {
 		/* every sub, also those without meaning, and words of all ones */
 		for (unsigned sub = 0; sub < 256; sub++) {
-			struct mp_event e = { .ts = T0 + 1500, .type = (uint16_t)t,
-					      .sub = (uint8_t)sub, .mm = 3, .tid = 4, .x = 5 };
+			struct mp_event e = { .ts = T0 + 1500,
+					      .type = (uint16_t)t,
+					      .sub = (uint8_t)sub,
+					      .mm = 3,
+					      .tid = 4,
+					      .x = 5 };
 			char *line = dump(&e, T0, names);
 
 			assert_ptr_equal(strstr(line, "0.000001500 "), line);
@@ -58,8 +62,9 @@ static void dump_every_type_has_a_name(void **state)
 
 static void dump_unknown_type_is_raw(void **state)
 {
-	struct mp_event e = { .ts = T0, .type = 777, .sub = 9, .flags = 1, .mm = 1, .x = 2,
-			      .v = { 1, 2, 0xff } };
+	struct mp_event e = {
+		.ts = T0, .type = 777, .sub = 9, .flags = 1, .mm = 1, .x = 2, .v = { 1, 2, 0xff }
+	};
 
 	(void)state;
 	assert_null(mp_dump_type(777));
@@ -71,25 +76,35 @@ static void dump_unknown_type_is_raw(void **state)
 
 static void dump_fields(void **state)
 {
-	struct mp_event e = { .ts = T0 + 12345678901, .type = MP_EV_FAULT,
-			      .sub = MP_FAULT_WRITE | MP_FAULT_KERNEL, .mm = 1, .tid = 7, .x = 512 };
+	struct mp_event e = { .ts = T0 + 12345678901,
+			      .type = MP_EV_FAULT,
+			      .sub = MP_FAULT_WRITE | MP_FAULT_KERNEL,
+			      .mm = 1,
+			      .tid = 7,
+			      .x = 512 };
 
 	(void)state;
 	e.fault.addr = HEAP_AT;
 	e.fault.span = 900;
-	assert_string_equal(dump(&e, T0, names),
-			    "12.345678901 fault              mm=1 tid=7 pages=512 kind=write+kernel "
-			    "addr=0xc000000000 ip=0x0 span=900ns stack=0\n");
+	assert_string_equal(
+		dump(&e, T0, names),
+		"12.345678901 fault              mm=1 tid=7 pages=512 kind=write+kernel "
+		"addr=0xc000000000 ip=0x0 span=900ns stack=0\n");
 
-	e = (struct mp_event){ .ts = T0 - 1, .type = MP_EV_CALL, .sub = MP_CALL_MMAP,
-			       .flags = MP_CALL_FAILED, .mm = 1, .x = MP_MMAP_X(3, 0x22) };
+	e = (struct mp_event){ .ts = T0 - 1,
+			       .type = MP_EV_CALL,
+			       .sub = MP_CALL_MMAP,
+			       .flags = MP_CALL_FAILED,
+			       .mm = 1,
+			       .x = MP_MMAP_X(3, 0x22) };
 	e.call.len = 4096;
 	e.call.ret = -ENOMEM;
 	e.call.d_anon = -3;
-	assert_string_equal(dump(&e, T0, names),
-			    "-0.000000001 call.mmap          mm=1 tid=0 prot=rw- mapflags=0x22 "
-			    "flags=failed ret=-12 addr=0x0 len=4096B anon=-3pg file=+0pg shmem=+0pg "
-			    "swap=+0pg dur=0ns\n");
+	assert_string_equal(
+		dump(&e, T0, names),
+		"-0.000000001 call.mmap          mm=1 tid=0 prot=rw- mapflags=0x22 "
+		"flags=failed ret=-12 addr=0x0 len=4096B anon=-3pg file=+0pg shmem=+0pg "
+		"swap=+0pg dur=0ns\n");
 
 	e = (struct mp_event){ .ts = T0, .type = MP_EV_RSS, .sub = MP_RSS_PROC, .mm = 1 };
 	e.rss.anon = 5;
@@ -101,7 +116,10 @@ static void dump_fields(void **state)
 
 static void dump_strings_are_cleaned(void **state)
 {
-	struct mp_event e = { .ts = T0, .type = MP_EV_MAP, .sub = MP_MAP_LINE, .mm = 1,
+	struct mp_event e = { .ts = T0,
+			      .type = MP_EV_MAP,
+			      .sub = MP_MAP_LINE,
+			      .mm = 1,
 			      .x = MP_MAP_R | MP_MAP_SHARED };
 
 	(void)state;

@@ -45,10 +45,12 @@ static void json_broken_utf8_is_replaced(void **state)
 		{ "\xc3\xa9\xed\x95\x9c\xf0\x9f\x98\x80", "\xc3\xa9\xed\x95\x9c\xf0\x9f\x98\x80" },
 		{ "\xff", "\xef\xbf\xbd" },
 		{ "a\xc3", "a\xef\xbf\xbd" },
-		{ "\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd" },	     /* overlong */
+		{ "\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd" },		      /* overlong */
 		{ "\xed\xa0\x80z", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz" }, /* surrogate */
 		{ "\xf5\x80\x80\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
-		{ "\xc2\x9b" "31m", "\\u009b31m" }, /* CSI as one C1 character */
+		{ "\xc2\x9b"
+		  "31m",
+		  "\\u009b31m" }, /* CSI as one C1 character */
 	};
 
 	(void)state;
@@ -107,8 +109,9 @@ static void json_nesting(void **state)
 	mp_json_end(&j);
 	mp_json_rows(&j, "none", true);
 	/* finish closes what is open */
-	end_is(&j, "{\n  \"k\\\"\": null,\n  \"empty\": {},\n  \"rows\": [\n    {\"a\": 1, \"b\": 2},"
-		   "\n    []\n  ],\n  \"none\": {}\n}\n");
+	end_is(&j,
+	       "{\n  \"k\\\"\": null,\n  \"empty\": {},\n  \"rows\": [\n    {\"a\": 1, \"b\": 2},"
+	       "\n    []\n  ],\n  \"none\": {}\n}\n");
 }
 
 static void json_has_no_locale(void **state)

@@ -129,7 +129,9 @@ static void plain_repeats_the_header_on_a_terminal_only(void **state)
 static void plain_marks_losses(void **state)
 {
 	struct mp_model *m = model_native();
-	struct mp_event e = { .ts = T0 + SEC, .type = MP_EV_LOSS, .sub = MP_LOSS_RING_FULL, .x = 5 };
+	struct mp_event e = {
+		.ts = T0 + SEC, .type = MP_EV_LOSS, .sub = MP_LOSS_RING_FULL, .x = 5
+	};
 	struct mp_plain *pl = begin(NULL);
 
 	(void)state;
@@ -178,8 +180,9 @@ static void plain_stages_are_exact(void **state)
 	struct mp_model *m = model_staged();
 	struct mp_plain *pl = begin(NULL);
 	struct mp_event n = { .ts = T0 + 7 * SEC, .type = MP_EV_NOTE, .mm = 1, .v = { S_NOTE1 } };
-	struct mp_event end = { .ts = T0 + 8 * SEC, .type = MP_EV_TASK, .sub = MP_TASK_MM_EXIT,
-				.mm = 1 };
+	struct mp_event end = {
+		.ts = T0 + 8 * SEC, .type = MP_EV_TASK, .sub = MP_TASK_MM_EXIT, .mm = 1
+	};
 
 	(void)state;
 	assert_int_equal(observe(pl, m, n), 0);

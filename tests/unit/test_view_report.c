@@ -69,8 +69,10 @@ static void assert_columns(const char *s, unsigned max)
 
 static void assert_sums(const char *json)
 {
-	static const char *const parts[] = { "live_heap", "free_heap_resident", "arenas", "stacks",
-					     "other_anon", "file", "shmem", "unknown" };
+	static const char *const parts[] = { "live_heap",  "free_heap_resident",
+					     "arenas",	   "stacks",
+					     "other_anon", "file",
+					     "shmem",	   "unknown" };
 	long long sum = 0;
 
 	for (size_t i = 0; i < 8; i++) {
@@ -85,6 +87,7 @@ static void assert_sums(const char *json)
 /* Every key of the contract, in its order. */
 static void assert_keys(const char *json)
 {
+	/* clang-format off */
 	static const char *const keys[] = {
 		"version", "recording.state", "recording.duration_s", "recording.events",
 		"recording.blocks", "recording.bytes", "recording.lost.total", "target.pid",
@@ -102,6 +105,7 @@ static void assert_keys(const char *json)
 		"series.interval_s", "series.t", "series.rss", "series.heap_used",
 		"series.heap_committed", "series.external", "series.owed",
 	};
+	/* clang-format on */
 	const char *last = json;
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
@@ -260,8 +264,9 @@ static void json_series_are_bounded_and_equal_in_length(void **state)
 static void json_tells_probes_losses_and_exit(void **state)
 {
 	struct mp_model *m = model_native();
-	struct mp_event e = { .ts = T0 + SEC, .type = MP_EV_PROBE, .sub = MP_FEAT_FAULTS,
-			      .x = MP_RUNG_TP_BTF };
+	struct mp_event e = {
+		.ts = T0 + SEC, .type = MP_EV_PROBE, .sub = MP_FEAT_FAULTS, .x = MP_RUNG_TP_BTF
+	};
 	const char *j;
 	char path[64];
 
@@ -271,9 +276,13 @@ static void json_tells_probes_losses_and_exit(void **state)
 	e.x = MP_RUNG_ABSENT;
 	e.v[0] = (uint64_t)-EPERM;
 	fold(m, e);
-	e = (struct mp_event){ .ts = T0 + SEC, .type = MP_EV_LOSS, .sub = MP_LOSS_RING_FULL, .x = 12 };
+	e = (struct mp_event){
+		.ts = T0 + SEC, .type = MP_EV_LOSS, .sub = MP_LOSS_RING_FULL, .x = 12
+	};
 	fold(m, e);
-	e = (struct mp_event){ .ts = T0 + 2 * SEC, .type = MP_EV_TASK, .sub = MP_TASK_EXIT, .mm = 1 };
+	e = (struct mp_event){
+		.ts = T0 + 2 * SEC, .type = MP_EV_TASK, .sub = MP_TASK_EXIT, .mm = 1
+	};
 	e.task.a = 3 << 8;
 	fold(m, e);
 	j = json_of(m, &clean);
@@ -328,8 +337,9 @@ static void text_fits_every_width(void **state)
 static void text_marks_what_lost_events(void **state)
 {
 	struct mp_model *m = model_staged();
-	struct mp_event e = { .ts = T0 + 6 * SEC, .type = MP_EV_LOSS, .sub = MP_LOSS_INFLIGHT,
-			      .x = 12 };
+	struct mp_event e = {
+		.ts = T0 + 6 * SEC, .type = MP_EV_LOSS, .sub = MP_LOSS_INFLIGHT, .x = 12
+	};
 	const char *t;
 
 	(void)state;
@@ -338,6 +348,11 @@ static void text_marks_what_lost_events(void **state)
 	assert_has(t, "12 events were lost: figures marked ! are");
 	assert_has(t, "Memory calls   (! not exact: events were lost)");
 	assert_null(strstr(t, "Page faults   (!"));
+	e.sub = MP_LOSS_RING_FULL;
+	fold(m, e);
+	t = text_of(m, &clean, NULL);
+	assert_has(t, "Page faults   (!");
+	assert_columns(t, 80);
 	mp_model_free(m);
 }
 

@@ -32,17 +32,18 @@ struct field {
 	size_t off;
 };
 
+/* clang-format off */
 #define FIELDS_MAX   12
 #define F(k, u, m)   { k, u, offsetof(struct mp_event, m) }
 #define NAME(list)   list, ARRAY_SIZE(list)
 #define NO_NAMES     NULL, 0
+/* clang-format on */
 
 static void put_time(FILE *f, uint64_t ts, uint64_t t0)
 {
 	uint64_t d = ts < t0 ? t0 - ts : ts - t0;
 
-	fprintf(f, "%s%" PRIu64 ".%09" PRIu64, ts < t0 ? "-" : "", d / 1000000000,
-		d % 1000000000);
+	fprintf(f, "%s%" PRIu64 ".%09" PRIu64, ts < t0 ? "-" : "", d / 1000000000, d % 1000000000);
 }
 
 /* In quotes, cleaned; quotes and backslashes in it are marked by a backslash. */
@@ -262,6 +263,7 @@ static void head_meta(const struct line *l)
 
 /* --- tables ------------------------------------------------------------------ */
 
+/* clang-format off */
 static const char *const rss_subs[] = { NULL, "kernel", "proc" };
 static const char *const map_subs[] = { NULL, "begin", "line", "end" };
 static const char *const pages_subs[] = { NULL, "absent", "resident" };
@@ -333,6 +335,7 @@ static const struct type {
 	[MP_EV_TOTAL] = { "total", NULL, NO_NAMES, NULL, { { 0 } } },
 	[MP_EV_TICK] = { "tick", NULL, NO_NAMES, head_x, { { 0 } } },
 };
+/* clang-format on */
 
 const char *mp_dump_type(unsigned type)
 {

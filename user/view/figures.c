@@ -45,7 +45,8 @@ static void fill_account(struct mp_figures *fg)
 {
 	static const struct mp_fig rows[MP_ACC_N] = {
 		{ "live_heap", "live heap", 0, false, MP_LOW_GC | MP_LOW_PAGES },
-		{ "free_heap_resident", "free heap still resident", 0, false, MP_LOW_GC | MP_LOW_PAGES },
+		{ "free_heap_resident", "free heap still resident", 0, false,
+		  MP_LOW_GC | MP_LOW_PAGES },
 		{ "arenas", "malloc arenas and brk", 0, false, MP_LOW_PAGES },
 		{ "stacks", "stacks", 0, false, MP_LOW_PAGES },
 		{ "other_anon", "other anonymous", 0, false, MP_LOW_PAGES },
@@ -103,8 +104,8 @@ static void fill_rss(struct mp_figures *fg)
 	if (!p || !p->rss_known)
 		return;
 
-	const uint64_t got[MP_FRSS_N] = { p->r_rss.start, p->r_rss.max, p->r_rss.end,
-					  p->rss.anon,	  p->rss.file,	p->rss.shmem,
+	const uint64_t got[MP_FRSS_N] = { p->r_rss.start, p->r_rss.max,	  p->r_rss.end,
+					  p->rss.anon,	  p->rss.file,	  p->rss.shmem,
 					  p->rss.swap,	  p->rss.lazyfree };
 	for (size_t i = 0; i < MP_FRSS_N; i++) {
 		fg->rss[i].known = got[i] != MP_UNKNOWN;
@@ -135,9 +136,12 @@ static void fill_faults(struct mp_figures *fg)
 		uint64_t v;
 		bool known;
 	} got[MP_FFAULT_N] = {
-		{ p->faults, true },	     { p->faults_user, true },
-		{ p->faults_kernel, true },  { 0, false }, /* nothing counts major faults yet */
-		{ p->faults_present, kinds || p->faults_present }, { p->pages_added, true },
+		{ p->faults, true },
+		{ p->faults_user, true },
+		{ p->faults_kernel, true },
+		{ 0, false }, /* nothing counts major faults yet */
+		{ p->faults_present, kinds || p->faults_present },
+		{ p->pages_added, true },
 	};
 	for (size_t i = 0; i < MP_FFAULT_N; i++) {
 		fg->faults[i].v = (int64_t)got[i].v;
@@ -266,8 +270,8 @@ static uint64_t get_faulted(const struct mp_figures *fg, const struct mp_point *
 
 static uint64_t get_released(const struct mp_figures *fg, const struct mp_point *pt)
 {
-	return fg->calls[0].known ? (pt->madvise_pages + pt->munmap_pages) * MP_PAGE_SIZE :
-				    MP_UNKNOWN;
+	return fg->calls[0].known ? (pt->madvise_pages + pt->munmap_pages) * MP_PAGE_SIZE
+				  : MP_UNKNOWN;
 }
 
 const struct mp_series mp_series[MP_SERIES_N] = {
@@ -304,8 +308,8 @@ uint64_t mp_fig_lag(const struct mp_gc *g)
 int mp_figures(struct mp_figures *fg, const struct mp_model *m, const struct mp_report_info *info)
 {
 	*fg = (struct mp_figures){ .m = m, .p = mp_model_main(m) };
-	fg->duration = info->duration_ns != MP_UNKNOWN ? info->duration_ns :
-							 mp_fig_since(m, m->now);
+	fg->duration = info->duration_ns != MP_UNKNOWN ? info->duration_ns
+						       : mp_fig_since(m, m->now);
 	fg->maps_known = fg->p && (fg->p->maps_known || fg->p->n_maps);
 	for (unsigned c = 1; c < MP_LOSS_MAX; c++)
 		if (m->lost[c])

@@ -42,7 +42,7 @@ struct mp_plain {
 	uint64_t last_ts;
 	struct counters last;
 	uint64_t noted_ts;   /* the timeline's notes before it are printed */
-	uint32_t noted;      /* the last of them */
+	uint32_t noted;	     /* the last of them */
 	size_t n, cap, told; /* stages kept by mp_plain_event; printed */
 	struct stage *stages;
 };
@@ -75,7 +75,7 @@ struct now {
 	const struct mp_heap *heap;
 	struct mp_account acc;
 	struct counters d; /* in this interval */
-	uint64_t dt;       /* ns */
+	uint64_t dt;	   /* ns */
 };
 
 static uint64_t known(bool source, int64_t v)
@@ -214,8 +214,8 @@ static void put_figures(struct mp_plain *pl, const struct now *n)
 		snprintf(gc, sizeof(gc), "%" PRIu64 "/%" PRIu64, n->d.minor, n->d.major);
 	fprintf(pl->f, " %7s", gc);
 	mp_text_bytes(buf, sizeof(buf),
-		      n->p && mp_fig_seen(n->m, MP_FEAT_CALLS) ? n->d.dropped * MP_PAGE_SIZE :
-								 MP_UNKNOWN);
+		      n->p && mp_fig_seen(n->m, MP_FEAT_CALLS) ? n->d.dropped * MP_PAGE_SIZE
+							       : MP_UNKNOWN);
 	fprintf(pl->f, " %8s%s\n", buf, n->d.lost ? "!" : "");
 }
 
@@ -284,7 +284,8 @@ static uint64_t largest_heap_mapping(const struct mp_proc *p)
 		const struct mp_mapping *mp = p->maps[i];
 
 		/* as large as it is mapped: the one the reader looks for, touched or not */
-		if (mp->cls == MP_CLS_HEAP && (!best || mp->end - mp->start > best->end - best->start))
+		if (mp->cls == MP_CLS_HEAP &&
+		    (!best || mp->end - mp->start > best->end - best->start))
 			best = mp;
 	}
 	return best ? best->resident * MP_PAGE_SIZE : MP_UNKNOWN;

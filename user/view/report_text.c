@@ -24,8 +24,8 @@
 #define LAST_NOTES    20
 #define NAME_MAX_OUT  256
 /* what a collection freed is paired with calls and faults */
-#define GC_GROUPS     (MP_LOW_GC | MP_LOW_CALLS | MP_LOW_FAULTS)
-#define WIDE          96 /* columns from which tables show more */
+#define GC_GROUPS (MP_LOW_GC | MP_LOW_CALLS | MP_LOW_FAULTS)
+#define WIDE	  96 /* columns from which tables show more */
 
 struct out {
 	FILE *f;
@@ -110,7 +110,8 @@ static void say_target(const struct out *o, FILE *f)
 		fprintf(f, "%s (%u)", name, p->tgid);
 	else
 		fputs(p ? name : "No process was seen", f);
-	fprintf(f, ", %s %s, %s", duration(&t, o->fg->duration), o->info->path ? "recorded" : "seen",
+	fprintf(f, ", %s %s, %s", duration(&t, o->fg->duration),
+		o->info->path ? "recorded" : "seen",
 		o->info->state ? o->info->state : "state unknown");
 	if (p && p->exited && WIFEXITED(p->wait_status))
 		fprintf(f, "; exited with %d", WEXITSTATUS(p->wait_status));
@@ -134,12 +135,12 @@ static void say_rss(const struct out *o, FILE *f)
 	}
 	fprintf(f, "RSS %s at the end", fig_bytes(&a, &acc[MP_ACC_RSS]));
 	if (max->known && start->known)
-		fprintf(f, " (max %s%s, start %s)", fig_bytes(&b, max),
-			bang(o, max->group), fig_bytes(&c, start));
+		fprintf(f, " (max %s%s, start %s)", fig_bytes(&b, max), bang(o, max->group),
+			fig_bytes(&c, start));
 	fputc(':', f);
 	for (size_t i = 0; i < MP_ACC_RSS; i++) {
 		/* small change is in the table below; what is not explained is said */
-		if (!acc[i].known || (i != MP_ACC_UNKNOWN && acc[i].v * 200 < acc[MP_ACC_RSS].v) ||
+		if (!acc[i].known || (i != MP_ACC_UNKNOWN && acc[i].v < acc[MP_ACC_RSS].v / 200) ||
 		    (i == MP_ACC_UNKNOWN && !acc[i].v))
 			continue;
 		fprintf(f, "%s%s %s", sep, acc[i].label, fig_bytes(&a, &acc[i]));
@@ -167,8 +168,9 @@ static void say_heap(const struct out *o, FILE *f)
 			bytes(&a, p->owed), bang(o, MP_LOW_GC | MP_LOW_CALLS),
 			bytes(&b, p->owed_max));
 	else if (p->owed_max)
-		fprintf(f, "Nothing owed at the end: all that collections freed was returned "
-			   "(max owed %s).\n",
+		fprintf(f,
+			"Nothing owed at the end: all that collections freed was returned "
+			"(max owed %s).\n",
 			bytes(&b, p->owed_max));
 }
 
@@ -177,8 +179,9 @@ static void say_losses(const struct out *o, FILE *f)
 	struct txt t;
 
 	if (o->fg->m->lost_total)
-		fprintf(f, "%s events were lost: figures marked ! are not exact, counts among them "
-			   "at least what is shown.\n",
+		fprintf(f,
+			"%s events were lost: figures marked ! are not exact, counts among them "
+			"at least what is shown.\n",
 			count(&t, o->fg->m->lost_total));
 	if (o->info->state && strcmp(o->info->state, "truncated") == 0)
 		fputs("The recording was cut off: \"end\" is the last that could be read.\n", f);
@@ -366,7 +369,7 @@ static int put_timeline(const struct out *o)
 {
 	const struct mp_timeline *tl = &o->fg->p->tl;
 	unsigned cols = mp_text_left(o->term, 32);
-	uint64_t (*v)[400], max[MP_SERIES_N], top = 0;
+	uint64_t(*v)[400], max[MP_SERIES_N], top = 0;
 	struct txt a, b;
 
 	if (!tl->n)
@@ -388,13 +391,12 @@ static int put_timeline(const struct out *o)
 		fprintf(o->f, "  %-12s", mp_series[s].label);
 		/* bands share a scale, so that their heights compare */
 		mp_text_spark(o->f, o->term, v[s], cols, s < MP_SERIES_JSON ? top : max[s]);
-		fprintf(o->f, "  max %s%s\n", bytes(&a, max[s]),
-			s < MP_SERIES_JSON ? "" : "/col");
+		fprintf(o->f, "  max %s%s\n", bytes(&a, max[s]), s < MP_SERIES_JSON ? "" : "/col");
 	}
 	if (o->fg->p->gc_minor || o->fg->p->gc_major)
 		put_gc_lane(o, cols);
-	fprintf(o->f, "  %-12s%-8s%*s\n", "seconds",
-		seconds(&b, mp_fig_since(o->fg->m, tl->start)), (int)(cols > 16 ? cols - 8 : 8),
+	fprintf(o->f, "  %-12s%-8s%*s\n", "seconds", seconds(&b, mp_fig_since(o->fg->m, tl->start)),
+		(int)(cols > 16 ? cols - 8 : 8),
 		seconds(&a, mp_fig_since(o->fg->m, tl->start + tl->n * tl->width)));
 	free(v);
 	put_notes(o);
@@ -413,8 +415,9 @@ static void put_faults(const struct out *o)
 	for (size_t i = 0; i < MP_FFAULT_N; i++) {
 		if (!fig[i].known)
 			continue;
-		fprintf(o->f, "%s  %-18s %14s%s", n % 2 ? mark(o, fig[i].group) == '!' ? " " : "  " : "",
-			fig[i].label, fig_count(&t, &fig[i]), bang(o, fig[i].group));
+		fprintf(o->f, "%s  %-18s %14s%s",
+			n % 2 ? mark(o, fig[i].group) == '!' ? " " : "  " : "", fig[i].label,
+			fig_count(&t, &fig[i]), bang(o, fig[i].group));
 		fputs(n++ % 2 ? "\n" : "", o->f);
 	}
 	if (!n)
@@ -429,10 +432,10 @@ static void put_call(const struct out *o, const struct mp_fig_call *fc, const ch
 
 	if (!fc->st.calls)
 		return;
-	fprintf(o->f, "  %s%-*s %10s%c %8s%c %8s%c %9s%c %8s%s\n", indent,
-		18 - (int)strlen(indent), fc->name, count(&a, fc->st.calls), m,
-		count(&b, fc->st.failed), m, bytes(&c, fc->st.bytes), m,
-		mp_bytes_signed(d.s, sizeof(d.s), fc->st.rss_delta), m, duration(&e, fc->st.dur), bang(o, MP_LOW_CALLS));
+	fprintf(o->f, "  %s%-*s %10s%c %8s%c %8s%c %9s%c %8s%s\n", indent, 18 - (int)strlen(indent),
+		fc->name, count(&a, fc->st.calls), m, count(&b, fc->st.failed), m,
+		bytes(&c, fc->st.bytes), m, mp_bytes_signed(d.s, sizeof(d.s), fc->st.rss_delta), m,
+		duration(&e, fc->st.dur), bang(o, MP_LOW_CALLS));
 }
 
 static void put_calls(const struct out *o)
@@ -464,9 +467,8 @@ static void put_collection(const struct out *o, const struct mp_gc *g)
 	struct txt a, b, c, d, e, f, h, i;
 
 	fprintf(o->f, "%c %8s %-7s %6s -> %6s %7s", mark(o, GC_GROUPS),
-		seconds(&a, mp_fig_since(o->fg->m, g->ts)),
-		mp_gc_kind_name(g->kind), bytes(&b, g->before), bytes(&c, g->after),
-		duration(&d, g->pause));
+		seconds(&a, mp_fig_since(o->fg->m, g->ts)), mp_gc_kind_name(g->kind),
+		bytes(&b, g->before), bytes(&c, g->after), duration(&d, g->pause));
 	if (wide)
 		fprintf(o->f, " %6s", bytes(&e, g->freed));
 	fprintf(o->f, " %8s %7s %7s ", bytes(&f, g->returned), duration(&h, mp_fig_lag(g)),
@@ -488,15 +490,16 @@ static void put_gcs(const struct out *o)
 		return;
 	}
 	fprintf(o->f, "%c %s minor, %s major; pauses: p50 %s, max %s, total %s\n",
-		mark(o, GC_GROUPS), count(&a, p->gc_minor), count(&b, p->gc_major), duration(&c, o->fg->pause_p50),
-		duration(&d, o->fg->pause_max), duration(&e, p->gc_pause));
+		mark(o, GC_GROUPS), count(&a, p->gc_minor), count(&b, p->gc_major),
+		duration(&c, o->fg->pause_p50), duration(&d, o->fg->pause_max),
+		duration(&e, p->gc_pause));
 	if (!p->n_gcs)
 		return;
 	if (first)
 		fprintf(o->f, "  the last %d:\n", LAST_GCS);
-	fprintf(o->f, "  %8s %-7s %6s    %6s %7s%s %8s %7s %7s %s\n", "t", "kind", "before", "after",
-		"pause", mp_text_width(o->term) >= WIDE ? "  freed" : "", "returned", "lag",
-		"refault", "reason");
+	fprintf(o->f, "  %8s %-7s %6s    %6s %7s%s %8s %7s %7s %s\n", "t", "kind", "before",
+		"after", "pause", mp_text_width(o->term) >= WIDE ? "  freed" : "", "returned",
+		"lag", "refault", "reason");
 	for (size_t i = first; i < p->n_gcs; i++)
 		put_collection(o, &p->gcs[i]);
 }
@@ -539,7 +542,7 @@ static int put_mappings(const struct out *o)
 	const struct mp_proc *p = o->fg->p;
 	struct mp_mapping **top;
 
-	head(o, "Mappings by resident: faulted in, handed out, faulted in again", MP_LOW_PAGES);
+	head(o, "Mappings (faulted in, released, refaulted)", MP_LOW_PAGES);
 	if (!o->fg->maps_known || !p->n_maps) {
 		fputs(o->fg->maps_known ? "  none\n" : "  not known: no snapshot of the mappings\n",
 		      o->f);
@@ -550,8 +553,8 @@ static int put_mappings(const struct out *o)
 		return -ENOMEM;
 	memcpy(top, p->maps, p->n_maps * sizeof(*top));
 	qsort(top, p->n_maps, sizeof(*top), by_resident);
-	fprintf(o->f, "  %6s %6s %6s %6s %6s %-7s %-4s %12s %s\n", "resid.", "size", "in",
-		"out", "again", "class", "perm", "start", "name");
+	fprintf(o->f, "  %6s %6s %6s %6s %6s %-7s %-4s %12s %s\n", "resid.", "size", "in", "out",
+		"again", "class", "perm", "start", "name");
 	for (size_t i = 0; i < p->n_maps && i < TOP_MAPPINGS && top[i]->resident; i++)
 		put_mapping(o, top[i]);
 	free(top);

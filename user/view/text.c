@@ -88,9 +88,14 @@ void mp_text_para(FILE *f, const struct mp_term *term, const char *text)
 
 void mp_text_bar(FILE *f, const struct mp_term *term, int64_t part, int64_t whole, unsigned cols)
 {
-	static const char *const eighth[] = { "",	      "\xe2\x96\x8f", "\xe2\x96\x8e",
-					      "\xe2\x96\x8d", "\xe2\x96\x8c", "\xe2\x96\x8b",
-					      "\xe2\x96\x8a", "\xe2\x96\x89" };
+	static const char *const eighth[] = { "",
+					      "\xe2\x96\x8f",
+					      "\xe2\x96\x8e",
+					      "\xe2\x96\x8d",
+					      "\xe2\x96\x8c",
+					      "\xe2\x96\x8b",
+					      "\xe2\x96\x8a",
+					      "\xe2\x96\x89" };
 	unsigned n;
 
 	if (part <= 0 || whole <= 0)
