@@ -103,8 +103,8 @@ void tui_draw_axis(struct tui_grid *g, const struct tui_frame *f)
 
 /*
  * Notes as labels that begin at their column. Two rows take turns, so that a
- * label has the room to the next but one. One that is too long loses what stands
- * before its colon first.
+ * label has the room to the next but one. When one is too long all lose what stands
+ * before their colon.
  */
 struct note {
 	int x;
@@ -126,11 +126,21 @@ static int collect_notes(const struct tui_frame *f, struct note *notes)
 	return n;
 }
 
+/* Cells a note's text may take: to the note after it in the same row. */
+static int note_room(const struct tui_frame *f, const struct note *notes, int i, int n)
+{
+	int rows = f->lay.notes.h;
+	int next = i + rows < n ? notes[i + rows].x - 1 : f->lay.plot.w;
+
+	return next - notes[i].x - 1;
+}
+
 static void draw_notes(struct tui_grid *g, const struct tui_frame *f)
 {
 	const struct tui_rect *r = &f->lay.notes;
 	struct tui_style st = tui_role(f->theme, TUI_R_NOTE);
 	struct note notes[NOTES_MAX];
+	bool brief = false;
 	int n;
 
 	if (r->h < 1)
@@ -138,20 +148,17 @@ static void draw_notes(struct tui_grid *g, const struct tui_frame *f)
 	n = collect_notes(f, notes);
 	tui_grid_text_right(g, r->x, r->y, f->lay.gutter.w - 1, tui_role(f->theme, TUI_R_DIM),
 			    "notes");
+	for (int i = 0; i < n; i++)
+		brief |= tui_text_width(mp_str(f->now, notes[i].id)) > note_room(f, notes, i, n);
 	for (int i = 0; i < n; i++) {
 		const char *text = mp_str(f->now, notes[i].id);
 		const char *colon = strstr(text, ": ");
-		int next = i + r->h < n ? notes[i + r->h].x - 1 : f->lay.plot.w;
-		int y = r->y + i % r->h;
 		int x = f->lay.plot.x + notes[i].x;
-		int room = next - notes[i].x - 1;
+		int y = r->y + i % r->h;
 
 		tui_grid_put(g, x, y, f->theme->g->mark[TUI_M_NOTE], st);
-		if (room < 1)
-			continue;
-		if (tui_text_width(text) > room && colon)
-			text = colon + 2;
-		tui_outside_text(g, f, x + 1, y, room, st, text);
+		tui_outside_text(g, f, x + 1, y, note_room(f, notes, i, n), st,
+				 brief && colon ? colon + 2 : text);
 	}
 }
 
@@ -227,21 +234,41 @@ static void draw_marks(struct tui_grid *g, const struct tui_frame *f, int y, enu
 	}
 }
 
-/* One item of the legend: mark, count, name, and what it amounted to. */
-static int count_item(struct tui_grid *g, const struct tui_frame *f, int x, enum tui_mark mark,
-		      uint64_t n, const char *name, const char *amount)
-{
-	const struct tui_rect *r = &f->lay.counts;
-	struct tui_style st = tui_role(f->theme, tui_mark_role(mark));
-	int end = r->x + r->w;
-	char text[64];
+/* One item of the lanes' legend: mark, count, name, and what it amounted to. */
+struct item {
+	enum tui_mark mark;
+	char text[56];
+};
+#define ITEMS 5
 
-	snprintf(text, sizeof(text), " %llu %s%s%s%s", (unsigned long long)n, name,
-		 *amount ? " (" : "", amount, *amount ? ")" : "");
-	if (x + 1 + tui_text_width(text) > end)
-		return end;
-	tui_grid_put(g, x, r->y, f->theme->g->mark[mark], st);
-	return tui_grid_text(g, x + 1, r->y, end - x - 1, tui_role(f->theme, TUI_R_DIM), text) + 2;
+static void set_item(struct item *it, enum tui_mark mark, uint64_t n, const char *name,
+		     const char *amount)
+{
+	it->mark = mark;
+	snprintf(it->text, sizeof(it->text), " %llu %s%s%s", (unsigned long long)n, name,
+		 *amount ? " " : "", amount);
+}
+
+/* Fills in all items, the pauses only when there is room; returns their width. */
+static int legend(struct item items[ITEMS], const struct mp_point *s, bool pauses)
+{
+	char pause[24] = "", back[24] = "", num[16];
+	int w = 0;
+
+	if (pauses && s->gc_pause)
+		mp_duration(pause, sizeof(pause), s->gc_pause);
+	if (s->madvise_pages) {
+		mp_bytes(num, sizeof(num), (int64_t)(s->madvise_pages * MP_PAGE_SIZE));
+		snprintf(back, sizeof(back), "-%s", num);
+	}
+	set_item(&items[0], TUI_M_MAJOR, s->gc_major, "major", "");
+	set_item(&items[1], TUI_M_MINOR, s->gc_minor, "minor gc", pause);
+	set_item(&items[2], TUI_M_RELEASE, s->madvise, "madvise", back);
+	set_item(&items[3], TUI_M_MMAP, s->mmap, "mmap", "");
+	set_item(&items[4], TUI_M_MUNMAP, s->munmap, "munmap", "");
+	for (int i = 0; i < ITEMS; i++)
+		w += 1 + tui_text_width(items[i].text) + 2;
+	return w - 2;
 }
 
 /* The lanes' legend: what there was in the window, or at the cursor. */
@@ -249,32 +276,23 @@ static void draw_counts(struct tui_grid *g, const struct tui_frame *f)
 {
 	const struct tui_rect *r = &f->lay.counts;
 	const struct tui_window *win = &f->win;
+	struct tui_style dim = tui_role(f->theme, TUI_R_DIM);
+	struct item items[ITEMS];
 	struct mp_point sum;
-	char amount[24], num[16];
 	int x = f->lay.plot.x;
-	bool here = win->cursor >= 0;
+	int end = r->x + r->w;
 
-	if (r->h < 1 || !win->tl)
+	if (r->h < 1 || !tui_window_sum(win, win->cursor, &sum))
 		return;
-	if (here ? !tui_window_merge(win, win->cursor, &sum) :
-		   !mp_tl_merge(win->tl, win->tl->start + tui_window_point(win, 0) * win->tl->width,
-				win->tl->start +
-					tui_window_point(win, win->cols) * win->tl->width,
-				&sum))
-		return;
-	tui_grid_text_right(g, r->x, r->y, f->lay.gutter.w - 1, tui_role(f->theme, TUI_R_DIM),
-			    here ? "here" : "");
-	x = count_item(g, f, x, TUI_M_MAJOR, sum.gc_major, "major gc", "");
-	x = count_item(g, f, x, TUI_M_MINOR, sum.gc_minor, "minor",
-		       sum.gc_pause ? mp_duration(amount, sizeof(amount), sum.gc_pause) : "");
-	amount[0] = '\0';
-	if (sum.madvise_pages)
-		snprintf(amount, sizeof(amount), "-%s",
-			 mp_bytes(num, sizeof(num),
-				  (int64_t)(sum.madvise_pages * MP_PAGE_SIZE)));
-	x = count_item(g, f, x, TUI_M_RELEASE, sum.madvise, "madvise", amount);
-	x = count_item(g, f, x, TUI_M_MMAP, sum.mmap, "mmap", "");
-	count_item(g, f, x, TUI_M_MUNMAP, sum.munmap, "munmap", "");
+	if (win->cursor >= 0)
+		tui_grid_text_right(g, r->x, r->y, f->lay.gutter.w - 1, dim, "here");
+	if (legend(items, &sum, true) > end - x)
+		legend(items, &sum, false);
+	for (int i = 0; i < ITEMS && x < end; i++) {
+		tui_grid_put(g, x, r->y, f->theme->g->mark[items[i].mark],
+			     tui_role(f->theme, tui_mark_role(items[i].mark)));
+		x = tui_grid_text(g, x + 1, r->y, end - x - 1, dim, items[i].text) + 2;
+	}
 }
 
 void tui_draw_lanes(struct tui_grid *g, const struct tui_frame *f)

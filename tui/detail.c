@@ -160,7 +160,8 @@ static void mapping(struct pane *p, const struct mp_mapping *m)
 		      text);
 	p->y++;
 	tui_outside_text(p->g, p->f, p->r.x + 1, p->y, p->r.w - 2,
-			 tui_role(p->f->theme, TUI_R_TEXT), mp_str(p->f->state, m->name));
+			 tui_role(p->f->theme, TUI_R_TEXT),
+			 m->name ? mp_str(p->f->state, m->name) : mp_class_name(m->cls));
 	p->y++;
 	row(p, "touched again after release",
 	    mp_bytes(num, sizeof(num), (int64_t)(m->refaulted * MP_PAGE_SIZE)));

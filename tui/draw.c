@@ -63,13 +63,20 @@ const struct mp_point *tui_frame_col(const struct tui_frame *f, int col)
 int tui_outside_text(struct tui_grid *g, const struct tui_frame *f, int x, int y, int w,
 		     struct tui_style st, const char *raw)
 {
-	char text[512];
+	char buf[512];
+	const char *text = mp_clean(buf, sizeof(buf), raw, !f->theme->utf8);
 
 	if (w < 1)
 		return x;
-	mp_clean(text, sizeof(text), raw, !f->theme->utf8);
 	if (tui_text_width(text) <= w)
 		return tui_grid_text(g, x, y, w, st, text);
+	if (*text == '/') {
+		/* of a path the end tells most */
+		while (tui_text_width(text) > w - 1)
+			text += tui_text_step(text);
+		tui_grid_put(g, x, y, f->theme->g->lost, st);
+		return tui_grid_text(g, x + 1, y, w - 1, st, text);
+	}
 	x = tui_grid_text(g, x, y, w - 1, st, text);
 	tui_grid_put(g, x, y, f->theme->g->lost, st);
 	return x + 1;

@@ -64,14 +64,16 @@ struct tui_stack {
 };
 void tui_stack(struct tui_stack *s, const struct mp_point *p);
 
-/*
- * A scale for values up to max over `rows` rows: sets the value at the top and
- * the distance between labels, at most one label every other row.
- */
-void tui_scale(int64_t max, int rows, int64_t *top, int64_t *step);
+/* A y axis: `top` bytes over all rows, a label each `every` rows, `step` apart. */
+struct tui_scale {
+	int64_t top, step;
+	int every;
+};
+void tui_scale(struct tui_scale *sc, int64_t max, int rows);
 
-/* Outside text (names of processes, files): cleaned, then at most w cells, the
- * last of them a mark when something was cut. Returns the column after it. */
+/* Outside text (names of processes, files): cleaned, then at most w cells.
+ * Where something was cut stands a mark: of a path the beginning is cut, of other
+ * text the end. Returns the column after it. */
 int tui_outside_text(struct tui_grid *g, const struct tui_frame *f, int x, int y, int w,
 		     struct tui_style st, const char *raw);
 /* Time since the session's start as the screen shows it: "01:05", "1:02:03". */

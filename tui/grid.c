@@ -174,6 +174,15 @@ int tui_text_width(const char *text)
 	return n;
 }
 
+size_t tui_text_step(const char *text)
+{
+	const char *next = text;
+
+	if (*text)
+		next_char(&next);
+	return (size_t)(next - text);
+}
+
 static size_t encode(char *out, uint32_t ch)
 {
 	if (ch < 0x80) {

@@ -66,6 +66,8 @@ void tui_grid_text_right(struct tui_grid *g, int x, int y, int w, struct tui_sty
 
 /* Columns a UTF-8 text takes in a grid. */
 int tui_text_width(const char *text);
+/* Bytes of its first character; 0 at its end. */
+size_t tui_text_step(const char *text);
 
 /*
  * The characters as UTF-8, a line a row, blanks at line ends cut. Returns a

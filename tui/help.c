@@ -3,7 +3,6 @@
  * help.c - the key hints at the bottom and the help over everything. Both are
  * written by the table of keys; only the reading of the picture is told here.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "tui/draw.h"
@@ -15,18 +14,14 @@ void tui_draw_hints(struct tui_grid *g, const struct tui_frame *f)
 	int x = r->x + 1;
 
 	for (size_t i = 0; i < tui_keys_n; i++) {
-		const struct tui_key *k = &tui_keys[i];
-		char name[16];
-		int w;
+		const char *hint = tui_keys[i].hint;
+		const char *word = hint ? strrchr(hint, ' ') : NULL;
 
-		if (!k->hint)
+		if (!word || x + tui_text_width(hint) > r->x + r->w)
 			continue;
-		snprintf(name, sizeof(name), "%.*s", (int)strcspn(k->name, " "), k->name);
-		w = tui_text_width(name) + 1 + tui_text_width(k->hint);
-		if (x + w > r->x + r->w)
-			continue;
-		x = tui_grid_text(g, x, r->y, r->w, tui_role(f->theme, TUI_R_KEY), name) + 1;
-		x = tui_grid_text(g, x, r->y, r->w, tui_role(f->theme, TUI_R_DIM), k->hint) + 2;
+		x = tui_grid_text(g, x, r->y, (int)(word - hint), tui_role(f->theme, TUI_R_KEY),
+				  hint);
+		x = tui_grid_text(g, x, r->y, r->w, tui_role(f->theme, TUI_R_DIM), word) + 2;
 	}
 }
 
@@ -36,6 +31,7 @@ static const char *const reading[] = {
 	"the kernel maps it page by page, at the first touch (lazy mapping).",
 	"Free heap, still resident: collected, but not yet given back; 'owed' is",
 	"what collections freed and no call returned so far (deferred reclaim).",
+	"Events are collections, releases and notes.  Any key leaves this help.",
 };
 #define READING_N ((int)(sizeof(reading) / sizeof(reading[0])))
 

@@ -30,7 +30,7 @@ struct tui_key {
 	int key[3];       /* any of these; 0: none */
 	const char *name; /* as the help writes it */
 	const char *help;
-	const char *hint; /* for the bottom line, or NULL */
+	const char *hint; /* for the bottom line: keys, a blank, one word; or NULL */
 	void (*act)(struct tui_frame *f, int arg);
 	int arg;
 };

@@ -31,7 +31,7 @@ struct plot {
 	struct tui_rect r;
 	struct column *cols;
 	int8_t *kind; /* the band a cell belongs to wholly, or NONE */
-	int64_t top, step;
+	struct tui_scale scale;
 };
 
 #define NONE (-1)
@@ -39,7 +39,7 @@ struct plot {
 static int eighths(const struct plot *p, int64_t bytes)
 {
 	int full = p->r.h * 8;
-	double v = (double)bytes / (double)p->top * full;
+	double v = (double)bytes / (double)p->scale.top * full;
 
 	return v <= 0 ? 0 : v >= full ? full : (int)(v + 0.5);
 }
@@ -222,63 +222,130 @@ static void draw_column(const struct plot *p, int x)
 	draw_line(p, c, x);
 }
 
-/* Where a band is widest: the longest run of its cells, the middle such row. */
-struct run {
-	int x, row, len;
+/* --- names written into the bands ------------------------------------------------- */
+
+#define LABEL_LINES 3
+
+struct label {
+	int band;
+	const char *lines[LABEL_LINES]; /* the first follows the number */
 };
 
-static struct run widest(const struct plot *p, int band)
+/* From the one that says most to the one that needs least room. */
+static const struct label labels[] = {
+	{ TUI_BAND_LAZY, { " lazy: promised, not mapped yet" } },
+	{ TUI_BAND_LAZY, { " lazy:", "promised,", "not mapped yet" } },
+	{ TUI_BAND_LAZY, { "", "lazy" } },
+	{ TUI_BAND_FREE, { " freed, still resident" } },
+	{ TUI_BAND_FREE, { " freed,", "still resident" } },
+	{ TUI_BAND_FREE, { "", "freed,", "still here" } },
+	{ TUI_BAND_FREE, { "", "free" } },
+	{ TUI_BAND_LIVE, { " live heap" } },
+	{ TUI_BAND_LIVE, { "", "live" } },
+	/* the second line only keeps thin bands from being written over */
+	{ TUI_BAND_OTHER, { " other anonymous memory", "" } },
+	{ TUI_BAND_OTHER, { " other", "" } },
+	{ TUI_BAND_FILE, { " file pages", "" } },
+};
+#define LABELS_N (sizeof(labels) / sizeof(labels[0]))
+
+/* How many cells of the band lie from here to the right. */
+static int run_from(const struct plot *p, int band, int x, int row, int need)
 {
-	struct run best = { 0, 0, 0 };
-	int last = 0;
+	int n = 0;
 
-	for (int row = 0; row < p->r.h; row++) {
-		int len = 0;
-
-		for (int x = 0; x <= p->r.w; x++) {
-			bool in = x < p->r.w && p->kind[row * p->r.w + x] == band;
-
-			len = in ? len + 1 : 0;
-			if (len > best.len) {
-				best = (struct run){ x - len + 1, row, len };
-				last = row;
-			} else if (len == best.len && len && x - len + 1 == best.x &&
-				   row == last + 1) {
-				last = row;
-			}
-		}
-	}
-	best.row += (last - best.row) / 2;
-	return best;
+	while (n < need && x + n < p->r.w && p->kind[row * p->r.w + x + n] == band)
+		n++;
+	return n;
 }
 
-/* Writes in a band what it is, when it is wide enough to hold that. */
-static void label_band(const struct plot *p, int band, const char *what, const char *brief)
+/*
+ * A free rectangle of w x h cells in a band, the one nearest to the band's
+ * middle, so that a label lies where the eye looks and moves with the picture.
+ */
+static bool find_room(const struct plot *p, int band, int w, int h, int *at_x, int *at_row)
 {
-	struct run run = widest(p, band);
-	struct tui_style st = tui_band_text(p->t, band);
-	char num[16], text[80];
-	int64_t value = 0;
-	int w, x, y;
+	long sum_x = 0, sum_y = 0, n = 0, best = -1;
 
-	for (int i = run.x; i < run.x + run.len; i++) {
+	for (int i = 0; i < p->r.w * p->r.h; i++) {
+		if (p->kind[i] == band) {
+			sum_x += i % p->r.w;
+			sum_y += i / p->r.w;
+			n++;
+		}
+	}
+	if (n < (long)w * h)
+		return false;
+	for (int row = 0; row + h <= p->r.h; row++) {
+		for (int x = 0; x + w <= p->r.w; x++) {
+			long dx = x + w / 2 - sum_x / n;
+			long dy = (row + h / 2 - sum_y / n) * 2;
+			long far = dx * dx + dy * dy;
+			int ok = 0;
+
+			if (best >= 0 && far >= best)
+				continue;
+			while (ok < h && run_from(p, band, x, row + ok, w) == w)
+				ok++;
+			if (ok < h)
+				continue;
+			best = far;
+			*at_x = x;
+			*at_row = row;
+		}
+	}
+	return best >= 0;
+}
+
+static int64_t highest(const struct plot *p, int band, int x, int w)
+{
+	int64_t max = 0;
+
+	for (int i = x; i < x + w; i++) {
 		const struct tui_stack *s = &p->cols[i].s;
 		int64_t v = band == TUI_BAND_LAZY ? s->lazy : s->band[band];
 
-		value = v > value ? v : value;
+		max = v > max ? v : max;
 	}
-	mp_bytes(num, sizeof(num), value);
-	snprintf(text, sizeof(text), " %s %s ", num, what);
-	w = tui_text_width(text);
-	if (w + 2 > run.len) {
-		snprintf(text, sizeof(text), " %s %s ", num, brief);
-		w = tui_text_width(text);
+	return max;
+}
+
+/* Writes a label into its band; false where it finds no room. */
+static bool draw_label(const struct plot *p, const struct label *l)
+{
+	struct tui_style st = tui_band_text(p->t, l->band);
+	int w = 0, n = 0, x, row;
+	char text[64], num[16];
+
+	for (; n < LABEL_LINES && l->lines[n]; n++) {
+		int len = tui_text_width(l->lines[n]) + (n ? 0 : 6);
+
+		w = len > w ? len : w;
 	}
-	if (w > run.len)
-		return;
-	x = p->r.x + run.x + (run.len - w) / 2;
-	y = p->r.y + p->r.h - 1 - run.row;
-	tui_grid_text(p->g, x, y, w, st, text);
+	w += 2;
+	if (!find_room(p, l->band, w, n, &x, &row))
+		return false;
+	mp_bytes(num, sizeof(num), highest(p, l->band, x, w));
+	for (int i = 0; i < n; i++) {
+		struct tui_rect line = { p->r.x + x, p->r.y + p->r.h - row - n + i, w, 1 };
+		int len;
+
+		if (i && !*l->lines[i])
+			continue;
+		snprintf(text, sizeof(text), " %s%s ", i ? "" : num, l->lines[i]);
+		len = tui_text_width(text);
+		tui_grid_text(p->g, line.x + (w - len) / 2, line.y, len, st, text);
+	}
+	return true;
+}
+
+static void draw_labels(const struct plot *p)
+{
+	bool done[TUI_BAND_MAX] = { false };
+
+	for (size_t i = 0; i < LABELS_N; i++)
+		if (!done[labels[i].band])
+			done[labels[i].band] = draw_label(p, &labels[i]);
 }
 
 static void draw_gutter(const struct plot *p)
@@ -287,12 +354,10 @@ static void draw_gutter(const struct plot *p)
 	struct tui_style st = tui_role(p->t, TUI_R_DIM);
 	char num[16];
 
-	for (int64_t v = p->step; v <= p->top; v += p->step) {
-		int row = eighths(p, v) / 8 - 1;
-
-		tui_grid_text_right(p->g, r->x, r->y + r->h - 1 - (row < 0 ? 0 : row), r->w - 1, st,
-				    mp_bytes(num, sizeof(num), v));
-	}
+	/* the upper edge of a label's row is where its value lies */
+	for (int i = 1; i * p->scale.every <= r->h; i++)
+		tui_grid_text_right(p->g, r->x, r->y + r->h - i * p->scale.every, r->w - 1, st,
+				    mp_bytes(num, sizeof(num), i * p->scale.step));
 }
 
 /* A line through the picture at the moment looked at; the bands stay seen. */
@@ -322,7 +387,6 @@ static void draw_cursor(const struct plot *p)
 void tui_draw_plot(struct tui_grid *g, const struct tui_frame *f)
 {
 	struct plot p = { .g = g, .f = f, .t = f->theme, .r = f->lay.plot };
-	int64_t max;
 
 	if (p.r.w < 1 || p.r.h < 1)
 		return;
@@ -330,15 +394,12 @@ void tui_draw_plot(struct tui_grid *g, const struct tui_frame *f)
 	p.kind = malloc((size_t)p.r.w * (size_t)p.r.h);
 	if (p.cols && p.kind) {
 		memset(p.kind, NONE, (size_t)p.r.w * (size_t)p.r.h);
-		max = load(&p);
-		tui_scale(max, p.r.h, &p.top, &p.step);
+		tui_scale(&p.scale, load(&p), p.r.h);
 		measure(&p);
 		for (int x = 0; x < p.r.w; x++)
 			if (p.cols[x].any)
 				draw_column(&p, x);
-		label_band(&p, TUI_BAND_LIVE, "live heap", "live");
-		label_band(&p, TUI_BAND_FREE, "freed, still resident", "free");
-		label_band(&p, TUI_BAND_LAZY, "promised, not mapped yet", "lazy");
+		draw_labels(&p);
 		draw_gutter(&p);
 		draw_cursor(&p);
 	}

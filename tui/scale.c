@@ -50,32 +50,30 @@ void tui_stack(struct tui_stack *s, const struct mp_point *p)
 	s->lazy = above_zero(s->committed - s->heap);
 }
 
-void tui_scale(int64_t max, int rows, int64_t *top, int64_t *step)
+void tui_scale(struct tui_scale *sc, int64_t max, int rows)
 {
 	/* quarters of a unit: a quarter, a half, 1, 2, 2.5, 5, 10 ... */
-	static const int quarters[] = { 1,   2,   4,   8,   10,   20,  40,
+	static const int quarters[] = { 1,   2,   4,   8,   10,  20,   40,
 					80,  100, 200, 400, 800, 1000, 2000 };
-	int64_t labels = rows / 2 > 2 ? rows / 2 : 2;
 	int64_t unit = 1024;
 
-	if (max < 4096)
-		max = 4096;
-	*top = INT64_MAX;
+	max = max < 4096 ? 4096 : max;
 	while (unit <= max / 1024)
 		unit *= 1024;
-	/* the step that leaves the least room above the highest value */
-	for (size_t i = 0; i < sizeof(quarters) / sizeof(quarters[0]); i++) {
-		int64_t s = unit / 4 * quarters[i];
-		int64_t n = (max - 1) / s + 1;
+	*sc = (struct tui_scale){ max, max, rows };
+	/* Labels stand a whole number of rows apart, so that they are exact. Of
+	 * all such scales: the one that leaves the least room at the top. */
+	for (int every = 2; every <= (rows > 4 ? rows / 2 : 2); every++) {
+		for (size_t i = 0; i < sizeof(quarters) / sizeof(quarters[0]); i++) {
+			int64_t step = unit / 4 * quarters[i];
+			int64_t top = step / every * rows + step % every * rows / every;
 
-		if (n < 2 || n > labels || n * s >= *top)
-			continue;
-		*top = n * s;
-		*step = s;
-	}
-	if (*top == INT64_MAX) {
-		*step = (max + 1) / 2;
-		*top = *step * 2;
+			if (top < max)
+				continue;
+			if (sc->every == rows || top < sc->top)
+				*sc = (struct tui_scale){ top, step, every };
+			break;
+		}
 	}
 }
 

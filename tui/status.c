@@ -131,13 +131,13 @@ static const struct figure_def defs[FIG_N] = {
 	[FIG_RSS] = { { "RSS", "RSS", "RSS" }, -1 },
 	[FIG_MAX] = { { "max", "max", "max" }, -1 },
 	[FIG_LIVE] = { { "live", "live heap", "live heap" }, TUI_BAND_LIVE },
-	[FIG_FREE] = { { "free", "free heap", "free heap, still resident" }, TUI_BAND_FREE },
-	[FIG_OTHER] = { { "other", "other", "other anonymous" }, TUI_BAND_OTHER },
-	[FIG_FILE] = { { "file", "file", "file and shared" }, TUI_BAND_FILE },
+	[FIG_FREE] = { { "free", "free heap", "free heap, resident" }, TUI_BAND_FREE },
+	[FIG_OTHER] = { { "other", "other", "other anon" }, TUI_BAND_OTHER },
+	[FIG_FILE] = { { "file", "file", "file, shared" }, TUI_BAND_FILE },
 	[FIG_COMMITTED] = { { "commit", "committed", "committed heap" }, TUI_BAND_MAX },
-	[FIG_LAZY] = { { "lazy", "lazy", "lazy: not mapped yet" }, TUI_BAND_LAZY },
+	[FIG_LAZY] = { { "lazy", "lazy", "lazy: not mapped" }, TUI_BAND_LAZY },
 	[FIG_USED] = { { "used", "used", "heap used" }, -1 },
-	[FIG_OWED] = { { "owed", "owed", "owed: not yet returned" }, -1 },
+	[FIG_OWED] = { { "owed", "owed", "owed: not returned" }, -1 },
 };
 
 struct figures {
@@ -285,5 +285,5 @@ void tui_draw_numbers(struct tui_grid *g, const struct tui_frame *f)
 	else if (f->lay.numbers.h == 3)
 		draw_table(g, f, &n, &three_rows[0][0], 4, 3, w >= 70 ? 1 : 0);
 	else
-		draw_table(g, f, &n, &two_rows[0][0], 5, 2, w >= 132 ? 2 : 1);
+		draw_table(g, f, &n, &two_rows[0][0], 5, 2, w >= 120 ? 2 : 1);
 }

@@ -28,7 +28,7 @@ static const struct col_def cols[C_N] = {
 	[C_RELEASED] = { "released", 8, 76, true, TUI_SORT_RELEASED },
 	[C_CLASS] = { "class", 7, 0, false, -1 },
 	[C_NAME] = { "name", 0, 0, false, -1 },
-	[C_STRIP] = { "which parts are resident", 0, 0, false, -1 },
+	[C_STRIP] = { "resident parts", 0, 0, false, -1 },
 };
 
 static void place(int screen, int x[C_N], int w[C_N])
@@ -83,7 +83,7 @@ static void draw_head(struct tui_grid *g, const struct tui_frame *f, const int x
 	}
 	snprintf(text, sizeof(text), " %zu-%zu of %zu ", f->view->top + 1,
 		 f->view->top + (f->rows.n < f->shown ? f->rows.n : f->shown), f->rows.n);
-	if (f->rows.n && w[C_STRIP] > 25 + (int)strlen(text))
+	if (f->rows.n && w[C_STRIP] > 16 + (int)strlen(text))
 		tui_grid_text_right(g, r->x, r->y, r->w, tui_role(f->theme, TUI_R_BAR_DIM), text);
 }
 

@@ -34,14 +34,14 @@ static const struct tui_glyphs glyphs_utf8 = {
 static const struct tui_glyphs glyphs_ascii = {
 	.level = { L' ', L'.', L'.', L':', L'-', L'=', L'+', L'*', L'#' },
 	.fill = { L':', L'-', L'#', L'o', L'/' },
-	.line = { L'_', L'-', L'~' },
+	.line = { L'=', L'=', L'=' },
 	.vline = L'|',
 	.tick = L'|',
 	.corner = L'+',
 	.dots = L':',
 	.spike = L'|',
 	.mark = { L'm', L'M', L'v', L'+', L'-', L'*' },
-	.strip = { L' ', L'.', L':', L'-', L'=', L'+', L'*', L'%', L'@' },
+	.strip = { L'.', L':', L'-', L'=', L'+', L'*', L'#', L'%', L'@' },
 	.pointer = L'^',
 	.sel = L'>',
 	.lost = L'~',
@@ -57,7 +57,7 @@ static const uint8_t band_colors[TUI_BAND_MAX][D_N] = {
 	[TUI_BAND_OTHER] = { 0, 7, 247 },
 	[TUI_BAND_LIVE] = { 0, 4, 32 },
 	[TUI_BAND_FREE] = { 0, 3, 214 },
-	[TUI_BAND_LAZY] = { 0, 4, 110 },
+	[TUI_BAND_LAZY] = { 0, 6, 110 },
 };
 
 /* Ink that can be read on a band. */
@@ -144,19 +144,6 @@ struct tui_style tui_band_text(const struct tui_theme *t, enum tui_band band)
 	else
 		st.fg = 0;
 	return st;
-}
-
-const char *tui_band_name(enum tui_band band, bool verbose)
-{
-	static const char *const names[TUI_BAND_MAX][2] = {
-		[TUI_BAND_FILE] = { "file", "file and shared" },
-		[TUI_BAND_OTHER] = { "other", "other anonymous" },
-		[TUI_BAND_LIVE] = { "live heap", "live heap" },
-		[TUI_BAND_FREE] = { "free heap", "free heap, still resident" },
-		[TUI_BAND_LAZY] = { "lazy", "lazy: promised, not mapped" },
-	};
-
-	return names[band][verbose];
 }
 
 enum tui_role tui_mark_role(enum tui_mark mark)

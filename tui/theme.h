@@ -91,8 +91,6 @@ struct tui_cell tui_band_cell(const struct tui_theme *t, enum tui_band band);
 struct tui_style tui_band_text(const struct tui_theme *t, enum tui_band band);
 /* Bands can be cut within a cell: fractions of a cell can be drawn in two colours. */
 bool tui_theme_fine(const struct tui_theme *t);
-/* The name of a band: short, or long enough to explain itself. */
-const char *tui_band_name(enum tui_band band, bool verbose);
 enum tui_role tui_mark_role(enum tui_mark mark);
 
 #endif /* MEMPROF_TUI_THEME_H */
