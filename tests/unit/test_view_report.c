@@ -121,7 +121,7 @@ static void assert_keys(const char *json)
 
 static size_t js_count(const char *json, const char *path)
 {
-	char at[64];
+	char at[128];
 	size_t n = 0;
 
 	for (;; n++) {
@@ -315,6 +315,7 @@ static void text_answers_first(void **state)
 	assert_has(t, "dontneed");
 	assert_has(t, "stage 1: made, not touched");
 	assert_columns(t, 80);
+	assert_null(strstr(t, "\nM"));
 	assert_null(strchr(t, '!'));
 	for (; *t; t++)
 		assert_in_range((unsigned char)*t, '\n', '~');

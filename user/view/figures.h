@@ -28,9 +28,9 @@ enum mp_low {
 struct mp_fig {
 	const char *key;   /* in JSON       */
 	const char *label; /* in text       */
-	int64_t v;         /* bytes, or a count */
+	int64_t v;	   /* bytes, or a count */
 	bool known;
-	unsigned group;    /* enum mp_low   */
+	unsigned group; /* enum mp_low   */
 };
 
 /* Rows of the account: the first MP_ACC_RSS sum to the one of that number. */
@@ -48,16 +48,16 @@ struct mp_fig_call {
 struct mp_figures {
 	const struct mp_model *m;
 	const struct mp_proc *p; /* NULL: the model has seen no process */
-	uint64_t duration;       /* ns */
+	uint64_t duration;	 /* ns */
 	struct mp_fig account[MP_ACC_N];
 	struct mp_fig rss[MP_FRSS_N];
 	struct mp_fig faults[MP_FFAULT_N];
 	unsigned n_calls, n_advice;
 	struct mp_fig_call calls[MP_CALL_MAX], advice[MP_ADVICE_MAX];
 	bool maps_known;
-	bool gc_known; /* something would have told of collections */
+	bool gc_known;		       /* something would have told of collections */
 	uint64_t pause_p50, pause_max; /* ns, MP_UNKNOWN without collections */
-	unsigned low; /* enum mp_low: groups that lost events */
+	unsigned low;		       /* enum mp_low: groups that lost events */
 };
 
 /* 0 or -ENOMEM. */

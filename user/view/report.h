@@ -21,7 +21,7 @@ struct mp_report_info {
 	uint64_t duration_ns; /* MP_UNKNOWN: first to last event of the model */
 	uint64_t events;      /* MP_UNKNOWN: as folded                        */
 	uint64_t blocks;      /* MP_UNKNOWN: not a file                       */
-	uint64_t bytes;       /* size of the file; MP_UNKNOWN likewise        */
+	uint64_t bytes;	      /* size of the file; MP_UNKNOWN likewise        */
 };
 
 /* Both write all of it and return 0, -EPIPE, -EIO or another -errno. A model

@@ -99,6 +99,26 @@ static void head(const struct out *o, const char *title, unsigned groups)
 
 /* --- the answer in words ------------------------------------------------------- */
 
+/* A number and its unit stay on one line. */
+static const char *glue(const char *s, struct txt *t)
+{
+	char *sp = s == t->s ? strchr(t->s, ' ') : NULL;
+
+	if (sp)
+		*sp = MP_TEXT_GLUE;
+	return s;
+}
+
+static const char *say_bytes(struct txt *t, uint64_t v)
+{
+	return glue(bytes(t, v), t);
+}
+
+static const char *say_fig(struct txt *t, const struct mp_fig *fig)
+{
+	return glue(fig_bytes(t, fig), t);
+}
+
 static void say_target(const struct out *o, FILE *f)
 {
 	const struct mp_proc *p = o->fg->p;
@@ -110,7 +130,7 @@ static void say_target(const struct out *o, FILE *f)
 		fprintf(f, "%s (%u)", name, p->tgid);
 	else
 		fputs(p ? name : "No process was seen", f);
-	fprintf(f, ", %s %s, %s", duration(&t, o->fg->duration),
+	fprintf(f, ", %s %s, %s", glue(duration(&t, o->fg->duration), &t),
 		o->info->path ? "recorded" : "seen",
 		o->info->state ? o->info->state : "state unknown");
 	if (p && p->exited && WIFEXITED(p->wait_status))
@@ -133,17 +153,17 @@ static void say_rss(const struct out *o, FILE *f)
 		fputs("RSS is not known: no source told.\n", f);
 		return;
 	}
-	fprintf(f, "RSS %s at the end", fig_bytes(&a, &acc[MP_ACC_RSS]));
+	fprintf(f, "RSS %s at the end", say_fig(&a, &acc[MP_ACC_RSS]));
 	if (max->known && start->known)
-		fprintf(f, " (max %s%s, start %s)", fig_bytes(&b, max), bang(o, max->group),
-			fig_bytes(&c, start));
+		fprintf(f, " (max %s%s, start %s)", say_fig(&b, max), bang(o, max->group),
+			say_fig(&c, start));
 	fputc(':', f);
 	for (size_t i = 0; i < MP_ACC_RSS; i++) {
 		/* small change is in the table below; what is not explained is said */
 		if (!acc[i].known || (i != MP_ACC_UNKNOWN && acc[i].v < acc[MP_ACC_RSS].v / 200) ||
 		    (i == MP_ACC_UNKNOWN && !acc[i].v))
 			continue;
-		fprintf(f, "%s%s %s", sep, acc[i].label, fig_bytes(&a, &acc[i]));
+		fprintf(f, "%s%s %s", sep, acc[i].label, say_fig(&a, &acc[i]));
 		fputs(bang(o, acc[i].group), f);
 		sep = ", ";
 	}
@@ -162,16 +182,16 @@ static void say_heap(const struct out *o, FILE *f)
 	}
 	if (acc[MP_ACC_LAZY].v > 0)
 		fprintf(f, "%s%s more of the heap is committed but not resident.\n",
-			fig_bytes(&a, &acc[MP_ACC_LAZY]), bang(o, acc[MP_ACC_LAZY].group));
+			say_fig(&a, &acc[MP_ACC_LAZY]), bang(o, acc[MP_ACC_LAZY].group));
 	if (p->owed)
 		fprintf(f, "%s%s owed: freed by collections and not returned (max %s).\n",
-			bytes(&a, p->owed), bang(o, MP_LOW_GC | MP_LOW_CALLS),
-			bytes(&b, p->owed_max));
+			say_bytes(&a, p->owed), bang(o, MP_LOW_GC | MP_LOW_CALLS),
+			say_bytes(&b, p->owed_max));
 	else if (p->owed_max)
 		fprintf(f,
 			"Nothing owed at the end: all that collections freed was returned "
 			"(max owed %s).\n",
-			bytes(&b, p->owed_max));
+			say_bytes(&b, p->owed_max));
 }
 
 static void say_losses(const struct out *o, FILE *f)

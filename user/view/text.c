@@ -72,7 +72,8 @@ void mp_text_para(FILE *f, const struct mp_term *term, const char *text)
 			fputc(' ', f);
 			col++;
 		}
-		fwrite(text, 1, len, f);
+		for (size_t i = 0; i < len; i++)
+			fputc(text[i] == MP_TEXT_GLUE ? ' ' : text[i], f);
 		col += need;
 		text += len;
 		if (*text == '\n') {

@@ -18,9 +18,9 @@
 /* What the output can show. All zero: 80 columns, ASCII, no colour, a file. */
 struct mp_term {
 	unsigned width; /* columns, 0 = 80                              */
-	bool color;     /* SGR sequences may be written                 */
-	bool utf8;      /* characters beyond ASCII may be written       */
-	bool tty;       /* a terminal: headers are repeated now and then */
+	bool color;	/* SGR sequences may be written                 */
+	bool utf8;	/* characters beyond ASCII may be written       */
+	bool tty;	/* a terminal: headers are repeated now and then */
 };
 
 /* Columns of the terminal, between 40 and 400; 80 when term is NULL. */
@@ -29,13 +29,14 @@ unsigned mp_text_width(const struct mp_term *term);
 unsigned mp_text_left(const struct mp_term *term, unsigned used);
 /* A heading on a line of its own, after an empty line. */
 void mp_text_head(FILE *f, const struct mp_term *term, const char *title);
-/* Text wrapped at spaces to the width, ending with a newline. */
+/* Text wrapped at spaces to the width, ending with a newline. A space that must
+ * not break is written as MP_TEXT_GLUE. */
+#define MP_TEXT_GLUE '\v'
 void mp_text_para(FILE *f, const struct mp_term *term, const char *text);
 /* A bar of part/whole of `cols` columns, without padding; nothing below 0. */
 void mp_text_bar(FILE *f, const struct mp_term *term, int64_t part, int64_t whole, unsigned cols);
 /* One line of n values on a scale from 0 to max; UINT64_MAX is a gap. */
-void mp_text_spark(FILE *f, const struct mp_term *term, const uint64_t *v, size_t n,
-		   uint64_t max);
+void mp_text_spark(FILE *f, const struct mp_term *term, const uint64_t *v, size_t n, uint64_t max);
 /* s cleaned for the terminal and cut to at most `cols` columns, returned is what it
  * took. A cut shows as "~"; tail: keep the end of s, not its beginning. */
 unsigned mp_text_cut(FILE *f, const struct mp_term *term, const char *s, unsigned cols, bool tail);
