@@ -45,7 +45,7 @@ pkg_libs = $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null)
 
 # --- sources by folder -------------------------------------------------------
 GC_SRC := $(wildcard gc/*.c)
-CORE_SRC := $(wildcard user/util/*.c user/model/*.c user/rec/*.c user/view/*.c)
+CORE_SRC := $(wildcard user/util/*.c user/model/*.c user/rec/*.c user/view/*.c user/rt/*.c)
 LIVE_SRC := $(wildcard user/live/*.c)
 TUI_SRC := $(wildcard tui/*.c)
 CMD_SRC := $(wildcard user/cmd/*.c)

@@ -122,7 +122,7 @@ enum mp_pages_op {
 enum mp_task_op {
 	MP_TASK_FORK = 1,     /* a = child tgid, b = child mm id or 0            */
 	MP_TASK_EXEC = 2,     /* event.mm = the new mm; a = old mm id or 0       */
-	MP_TASK_EXIT = 3,     /* the process ended: a = wait status              */
+	MP_TASK_EXIT = 3,     /* the process ended: a = wait status, or UNKNOWN  */
 	MP_TASK_MM_EXIT = 4,  /* the mm was torn down: every counter is 0 now    */
 	MP_TASK_THREAD = 5,   /* a new thread: a = its tid                       */
 	MP_TASK_TARGET = 6,   /* a process is being watched: a = tgid; x = flags */

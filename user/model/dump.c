@@ -373,7 +373,7 @@ static void out_proc(struct out *o)
 	}
 	if (p->exited) {
 		e = blank(o, MP_EV_TASK, MP_TASK_EXIT);
-		e.task.a = (uint64_t)p->wait_status;
+		e.task.a = p->exit_known ? (uint64_t)p->wait_status : MP_UNKNOWN;
 		out(o, &e);
 	}
 	if (p->mm_gone) {

@@ -272,7 +272,8 @@ static int fold_task(struct mp_model *m, const struct mp_event *e)
 		break;
 	case MP_TASK_EXIT:
 		p->exited = true;
-		p->wait_status = (int)e->task.a;
+		p->exit_known = e->task.a != MP_UNKNOWN;
+		p->wait_status = p->exit_known ? (int)e->task.a : 0;
 		p->exit_ts = e->ts;
 		break;
 	case MP_TASK_MM_EXIT:

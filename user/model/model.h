@@ -168,6 +168,7 @@ struct mp_proc {
 	uint32_t exe;     /* string id                           */
 	bool exited;
 	bool mm_gone;     /* torn down: figures stay as they were before */
+	bool exit_known;  /* wait_status is                      */
 	int wait_status;  /* as wait(2) gives it, when exited    */
 	bool launched;    /* started by memprof                  */
 	bool loading;     /* a state dump is being folded in     */

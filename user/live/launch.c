@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * launch.c - see launch.h.
+ *
+ * The command keeps the terminal, standard input and signals of memprof. Under
+ * sudo it runs as the user who called sudo: profiling a program must not make
+ * it a root program.
+ */
+#include "user/live/launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Back to the user behind sudo. Failing to drop rights must not go on with them. */
+static int drop_rights(void)
+{
+	const char *uid_s = getenv("SUDO_UID"), *gid_s = getenv("SUDO_GID");
+	struct passwd *pw;
+	uid_t uid;
+	gid_t gid;
+
+	if (geteuid() != 0 || !uid_s || !gid_s)
+		return 0;
+	uid = (uid_t)strtoul(uid_s, NULL, 10);
+	gid = (gid_t)strtoul(gid_s, NULL, 10);
+	pw = getpwuid(uid);
+	if (pw ? initgroups(pw->pw_name, gid) : setgroups(1, &gid))
+		return -errno;
+	if (setresgid(gid, gid, gid) || setresuid(uid, uid, uid))
+		return -errno;
+	if (pw) {
+		setenv("HOME", pw->pw_dir, 1);
+		setenv("USER", pw->pw_name, 1);
+		setenv("LOGNAME", pw->pw_name, 1);
+	}
+	return 0;
+}
+
+static void child(const struct launch *l, int go_r, int err_w, char *const argv[])
+{
+	char c;
+	int err;
+
+	close(l->go_fd);
+	close(l->err_fd);
+	/* End of file: memprof went away before it said go. */
+	if (read(go_r, &c, 1) != 1)
+		_exit(125);
+	signal(SIGPIPE, SIG_DFL); /* memprof ignores it; caught signals reset themselves */
+	err = drop_rights();
+	if (!err) {
+		execvp(argv[0], argv);
+		err = -errno;
+	}
+	err = -err;
+	if (write(err_w, &err, sizeof(err)) != sizeof(err))
+		_exit(125);
+	_exit(127);
+}
+
+int launch_prepare(struct launch *l, char *const argv[], struct mp_diag *diag)
+{
+	int go[2] = { -1, -1 }, er[2] = { -1, -1 };
+	int err;
+
+	memset(l, 0, sizeof(*l));
+	if (pipe2(go, O_CLOEXEC) || pipe2(er, O_CLOEXEC)) {
+		err = -errno;
+		goto fail;
+	}
+	l->go_fd = go[1];
+	l->err_fd = er[0];
+	fflush(NULL);
+	l->pid = fork();
+	if (l->pid < 0) {
+		err = -errno;
+		l->pid = 0;
+		goto fail;
+	}
+	if (l->pid == 0)
+		child(l, go[0], er[1], argv);
+	close(go[0]);
+	close(er[1]);
+	return 0;
+fail:
+	for (int i = 0; i < 2; i++) {
+		if (go[i] >= 0)
+			close(go[i]);
+		if (er[i] >= 0)
+			close(er[i]);
+	}
+	mp_diag_fmt(diag->cause, "%s", strerror(-err));
+	return mp_diag_set(diag, err, MP_EXIT_FAILURE, "cannot start the command", NULL, "");
+}
+
+int launch_go(struct launch *l, char *const argv[], struct mp_diag *diag)
+{
+	int err = 0;
+	ssize_t n;
+
+	if (write(l->go_fd, "g", 1) != 1)
+		err = EPIPE;
+	close(l->go_fd);
+	l->go_fd = -1;
+	do {
+		n = read(l->err_fd, &err, sizeof(err));
+	} while (n < 0 && errno == EINTR);
+	close(l->err_fd);
+	l->err_fd = -1;
+	if (!err)
+		return 0;
+	waitpid(l->pid, &l->status, 0);
+	l->done = true;
+	mp_diag_fmt(diag->what, "cannot run '%.100s'", argv[0]);
+	mp_diag_fmt(diag->cause, "%s", strerror(err));
+	return mp_diag_set(diag, -err, err == ENOENT ? 127 : 126, NULL, NULL,
+			   "give the program's path after --");
+}
+
+void launch_reap(struct launch *l)
+{
+	if (l->pid && !l->done && waitpid(l->pid, &l->status, WNOHANG) == l->pid)
+		l->done = true;
+}
+
+int launch_exit_code(const struct launch *l)
+{
+	if (WIFEXITED(l->status))
+		return WEXITSTATUS(l->status);
+	return 128 + WTERMSIG(l->status);
+}
+
+void launch_abort(struct launch *l)
+{
+	if (!l->pid || l->done || l->go_fd < 0)
+		return;
+	close(l->go_fd); /* the child reads end of file and leaves */
+	l->go_fd = -1;
+	waitpid(l->pid, &l->status, 0);
+	l->done = true;
+}
+
+int launch_which(const char *name, char *buf, unsigned size)
+{
+	const char *path = getenv("PATH");
+	char dirs[4096], *save = NULL;
+
+	if (strchr(name, '/')) {
+		snprintf(buf, size, "%s", name);
+		return access(buf, X_OK) ? -ENOENT : 0;
+	}
+	snprintf(dirs, sizeof(dirs), "%s", path ? path : "/usr/local/bin:/usr/bin:/bin");
+	for (char *d = strtok_r(dirs, ":", &save); d; d = strtok_r(NULL, ":", &save)) {
+		struct stat st;
+
+		snprintf(buf, size, "%s/%s", d, name);
+		if (!stat(buf, &st) && S_ISREG(st.st_mode) && !access(buf, X_OK))
+			return 0;
+	}
+	return -ENOENT;
+}

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * procfs.c - see procfs.h. Text of other processes is not trusted: every line
+ * is parsed with bounds, names may hold anything but a newline.
+ */
+#include "user/live/procfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "bpf/events.h"
+#include "user/util/util.h"
+
+static FILE *proc_open(pid_t pid, const char *what)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, what);
+	return fopen(path, "re");
+}
+
+static int gone(int err)
+{
+	return err == ENOENT || err == ESRCH ? -ESRCH : -err;
+}
+
+/* --- maps -------------------------------------------------------------------------- */
+
+static int name_add(struct proc_maps *m, const char *s, size_t *off)
+{
+	size_t len = strlen(s) + 1;
+	int err = mp_grow(&m->names, &m->names_cap, m->names_len + len, 1);
+
+	if (err)
+		return err;
+	memcpy(m->names + m->names_len, s, len);
+	*off = m->names_len;
+	m->names_len += len;
+	return 0;
+}
+
+/* Files that live in shmem: memfds, /dev/shm, SysV segments, shared anonymous
+ * memory (which maps as /dev/zero). */
+static bool is_shmem_name(const char *s)
+{
+	return !strncmp(s, "/memfd:", 7) || !strncmp(s, "/dev/shm/", 9) || !strncmp(s, "/SYSV", 5) ||
+	       !strncmp(s, "/dev/zero", 9) || !strncmp(s, "[anon_shmem", 11);
+}
+
+static int parse_line(struct proc_maps *m, char *line)
+{
+	unsigned long long start, end, off, ino;
+	unsigned maj, min;
+	struct proc_map *v;
+	char perms[5];
+	int used = 0, err;
+	char *name;
+
+	if (sscanf(line, "%llx-%llx %4s %llx %x:%x %llu %n", &start, &end, perms, &off, &maj, &min, &ino,
+		   &used) < 7)
+		return 0;
+	name = line + used;
+	name[strcspn(name, "\n")] = 0;
+	err = mp_grow(&m->v, &m->cap, m->n + 1, sizeof(*m->v));
+	if (err)
+		return err;
+	v = &m->v[m->n];
+	*v = (struct proc_map){ .start = start, .end = end, .off = off, .ino = ino };
+	v->dev_major = maj;
+	v->dev_minor = min;
+	v->bits = (perms[0] == 'r' ? MP_MAP_R : 0) | (perms[1] == 'w' ? MP_MAP_W : 0) |
+		  (perms[2] == 'x' ? MP_MAP_X : 0) | (perms[3] == 's' ? MP_MAP_SHARED : 0) |
+		  (ino ? MP_MAP_FILE : 0) | (is_shmem_name(name) ? MP_MAP_SHMEM | MP_MAP_FILE : 0);
+	err = name_add(m, name, &v->name);
+	if (!err)
+		m->n++;
+	return err;
+}
+
+int proc_maps_read(pid_t pid, struct proc_maps *m)
+{
+	FILE *f = proc_open(pid, "maps");
+	char *line = NULL;
+	size_t cap = 0;
+	int err = 0;
+
+	if (!f)
+		return gone(errno);
+	m->n = 0;
+	m->names_len = 0;
+	errno = 0;
+	while (!err && getline(&line, &cap, f) > 0)
+		err = parse_line(m, line);
+	if (!err && ferror(f))
+		err = gone(errno);
+	if (!err && !m->n) /* a zombie or a kernel thread has none */
+		err = -ESRCH;
+	free(line);
+	fclose(f);
+	return err;
+}
+
+void proc_maps_free(struct proc_maps *m)
+{
+	free(m->v);
+	free(m->names);
+	memset(m, 0, sizeof(*m));
+}
+
+/* --- status, links, start -------------------------------------------------------------- */
+
+struct status_key {
+	const char *key;
+	size_t off;
+};
+
+static const struct status_key status_kb[] = {
+	{ "RssAnon:", offsetof(struct proc_status, anon) },
+	{ "RssFile:", offsetof(struct proc_status, file) },
+	{ "RssShmem:", offsetof(struct proc_status, shmem) },
+	{ "VmSwap:", offsetof(struct proc_status, swap) },
+};
+
+static unsigned status_line(const char *line, struct proc_status *s)
+{
+	for (size_t i = 0; i < sizeof(status_kb) / sizeof(status_kb[0]); i++) {
+		size_t n = strlen(status_kb[i].key);
+		uint64_t kb;
+
+		if (strncmp(line, status_kb[i].key, n))
+			continue;
+		kb = strtoull(line + n, NULL, 10);
+		*(uint64_t *)((char *)s + status_kb[i].off) = kb * 1024 / MP_PAGE_SIZE;
+		return 1;
+	}
+	if (!strncmp(line, "Threads:", 8))
+		s->threads = strtoull(line + 8, NULL, 10);
+	else if (!strncmp(line, "State:", 6))
+		s->zombie = strchr("ZX", line[6 + strspn(line + 6, " \t")]) != NULL;
+	return 0;
+}
+
+int proc_status_read(pid_t pid, struct proc_status *s)
+{
+	FILE *f = proc_open(pid, "status");
+	char line[256];
+	unsigned found = 0;
+
+	if (!f)
+		return gone(errno);
+	memset(s, 0, sizeof(*s));
+	while (fgets(line, sizeof(line), f)) {
+		if (!strncmp(line, "Name:\t", 6)) {
+			line[strcspn(line, "\n")] = 0;
+			snprintf(s->comm, sizeof(s->comm), "%.63s", line + 6);
+		}
+		found += status_line(line, s);
+	}
+	fclose(f);
+	if (!found)
+		s->zombie = true;
+	return 0;
+}
+
+int proc_link(pid_t pid, const char *what, char *buf, size_t size)
+{
+	char path[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, what);
+	n = readlink(path, buf, size - 1);
+	if (n < 0)
+		return gone(errno);
+	buf[n] = 0;
+	return 0;
+}
+
+int proc_start_ns(pid_t pid, uint64_t *ns)
+{
+	FILE *f = proc_open(pid, "stat");
+	unsigned long long start = 0;
+	char buf[1024], *p;
+	size_t n;
+
+	if (!f)
+		return gone(errno);
+	n = fread(buf, 1, sizeof(buf) - 1, f);
+	fclose(f);
+	buf[n] = 0;
+	p = strrchr(buf, ')'); /* comm may hold blanks and parentheses */
+	if (!p || sscanf(p + 1,
+			 " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
+			 "%*d %llu",
+			 &start) != 1)
+		return -EPROTO;
+	*ns = start * (1000000000ULL / (unsigned long)sysconf(_SC_CLK_TCK));
+	return 0;
+}
+
+/* --- pages -------------------------------------------------------------------------------- */
+
+int proc_ranges_add(struct proc_ranges *r, uint64_t start, uint64_t end)
+{
+	int err;
+
+	if (r->n && r->v[r->n - 1].end == start) {
+		r->v[r->n - 1].end = end;
+		return 0;
+	}
+	err = mp_grow(&r->v, &r->cap, r->n + 1, sizeof(*r->v));
+	if (err)
+		return err;
+	r->v[r->n].start = start;
+	r->v[r->n++].end = end;
+	return 0;
+}
+
+/* PAGEMAP_SCAN, include/uapi/linux/fs.h of 6.7; Debian 12's headers lack it. */
+struct page_region {
+	uint64_t start, end, categories;
+};
+struct pm_scan_arg {
+	uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
+	uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
+};
+#define PAGEMAP_SCAN_ _IOWR('f', 16, struct pm_scan_arg)
+#define PAGE_IS_PRESENT_ (1 << 3)
+#define PAGE_IS_PFNZERO_ (1 << 5)
+
+static int scan_ioctl(int fd, uint64_t start, uint64_t end, struct proc_ranges *out)
+{
+	struct page_region vec[512];
+
+	while (start < end) {
+		struct pm_scan_arg a = { .size = sizeof(a),
+					 .start = start,
+					 .end = end,
+					 .vec = (uint64_t)(uintptr_t)vec,
+					 .vec_len = sizeof(vec) / sizeof(vec[0]),
+					 .category_inverted = PAGE_IS_PFNZERO_,
+					 .category_mask = PAGE_IS_PRESENT_ | PAGE_IS_PFNZERO_,
+					 .return_mask = PAGE_IS_PRESENT_ };
+		int n = ioctl(fd, PAGEMAP_SCAN_, &a);
+		uint64_t next;
+
+		if (n < 0)
+			return -errno;
+		next = a.walk_end;
+		for (int i = 0; i < n; i++) {
+			int err = proc_ranges_add(out, vec[i].start, vec[i].end);
+
+			if (err)
+				return err;
+			/* walk_end may lie before the end of the last region (seen on
+			 * 6.18): going on from there would report it twice */
+			if (vec[i].end > next)
+				next = vec[i].end;
+		}
+		if (next <= start)
+			break;
+		start = next;
+	}
+	return 0;
+}
+
+#define PM_PRESENT (1ULL << 63)
+#define PM_PFN ((1ULL << 55) - 1)
+
+/* The frame of the zero page, learned from a page of our own that was only read.
+ * 0 when frame numbers are hidden (no CAP_SYS_ADMIN): zero pages then count. */
+static uint64_t zero_pfn(void)
+{
+	static uint64_t pfn;
+	static bool known;
+	volatile char *p;
+	uint64_t e = 0;
+	int fd;
+
+	if (known)
+		return pfn;
+	known = true;
+	p = mmap(NULL, MP_PAGE_SIZE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		return 0;
+	(void)p[0];
+	fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		if (pread(fd, &e, sizeof(e), (off_t)((uintptr_t)p / MP_PAGE_SIZE * 8)) == sizeof(e))
+			pfn = e & PM_PRESENT ? e & PM_PFN : 0;
+		close(fd);
+	}
+	munmap((void *)p, MP_PAGE_SIZE);
+	return pfn;
+}
+
+static int scan_pagemap(int fd, uint64_t start, uint64_t end, struct proc_ranges *out)
+{
+	uint64_t buf[4096], zero = zero_pfn();
+
+	while (start < end) {
+		size_t want = (end - start) / MP_PAGE_SIZE;
+		ssize_t n;
+
+		if (want > 4096)
+			want = 4096;
+		n = pread(fd, buf, want * 8, (off_t)(start / MP_PAGE_SIZE * 8));
+		if (n < 0)
+			return -errno;
+		if (n < 8)
+			break;
+		for (ssize_t i = 0; i < n / 8; i++) {
+			uint64_t a = start + (uint64_t)i * MP_PAGE_SIZE;
+			int err;
+
+			if (!(buf[i] & PM_PRESENT) || (zero && (buf[i] & PM_PFN) == zero))
+				continue;
+			err = proc_ranges_add(out, a, a + MP_PAGE_SIZE);
+			if (err)
+				return err;
+		}
+		start += (uint64_t)(n / 8) * MP_PAGE_SIZE;
+	}
+	return 0;
+}
+
+int proc_pages_scan(int fd, uint64_t start, uint64_t end, struct proc_ranges *out)
+{
+	size_t n = out->n;
+	int err = scan_ioctl(fd, start, end, out);
+
+	if (err != -ENOTTY && err != -EINVAL && err != -ENOSYS)
+		return err;
+	out->n = n;
+	return scan_pagemap(fd, start, end, out);
+}
+
+int proc_pagemap_open(pid_t pid)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/pagemap", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? gone(errno) : fd;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * procfs.h - what /proc says about a process: mappings, counters, pages.
+ *
+ * Owns: reading and parsing. Must not: decide what the figures mean, keep a
+ * model. All sizes in bytes unless named pages; -ESRCH when the process is gone.
+ */
+#ifndef MEMPROF_PROCFS_H
+#define MEMPROF_PROCFS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct proc_map {
+	uint64_t start, end, off, ino;
+	uint32_t dev_major, dev_minor;
+	uint32_t bits;   /* enum mp_map_bits */
+	size_t name;     /* offset into proc_maps.names; names[name] is "" for none */
+};
+
+struct proc_maps {
+	struct proc_map *v;
+	size_t n, cap;
+	char *names;
+	size_t names_len, names_cap;
+};
+
+/* Reads /proc/PID/maps into *m, reusing its memory. */
+int proc_maps_read(pid_t pid, struct proc_maps *m);
+void proc_maps_free(struct proc_maps *m);
+
+struct proc_status {
+	uint64_t anon, file, shmem, swap; /* pages */
+	uint64_t threads;
+	bool zombie;                      /* dead, not reaped: the counters are gone */
+	char comm[64];
+};
+int proc_status_read(pid_t pid, struct proc_status *s);
+
+/* Link of /proc/PID/<what> ("exe", "cwd"); cut to size. -errno. */
+int proc_link(pid_t pid, const char *what, char *buf, size_t size);
+/* Start of the process in CLOCK_BOOTTIME ns (field 22 of stat, clock ticks). */
+int proc_start_ns(pid_t pid, uint64_t *ns);
+
+struct proc_range {
+	uint64_t start, end;
+};
+struct proc_ranges {
+	struct proc_range *v;
+	size_t n, cap;
+};
+int proc_ranges_add(struct proc_ranges *r, uint64_t start, uint64_t end);
+
+/*
+ * The resident runs of [start, end), appended to *out in address order: pages in
+ * RAM, the zero page excepted, which is in no RSS. By PAGEMAP_SCAN (6.7), else by
+ * reading pagemap. `fd` is /proc/PID/pagemap.
+ */
+int proc_pages_scan(int fd, uint64_t start, uint64_t end, struct proc_ranges *out);
+int proc_pagemap_open(pid_t pid);
+
+#endif /* MEMPROF_PROCFS_H */

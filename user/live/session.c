@@ -1,0 +1,676 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * session.c - see session.h.
+ *
+ * A tick, in this order, and why:
+ *   1. T = now; close the runs open in the kernel: what happened before T is in
+ *      the ring.
+ *   2. Look at /proc and at collectors' segments; drain the ring.
+ *   3. Sort. Fold what is not newer than the T of the tick before: a record that
+ *      was still being written when the ring was drained is in it by now.
+ *   4. Hand the folded events to the history (and through it to the recording).
+ */
+#include "user/live/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "user/live/session_int.h"
+#include "user/rec/history.h"
+#include "user/rec/writer.h"
+#include "user/util/util.h"
+
+#define SEAL_NS 1000000000ULL /* at most this much is lost when we are killed */
+
+/* --- the fold -------------------------------------------------------------------------- */
+
+int session_apply(struct mp_session *s, struct mp_event *e)
+{
+	int err;
+
+	stream_round(e, MP_SESSION_TIME_NS);
+	err = mp_model_fold(s->model, e);
+	if (err && err != -EINVAL) /* an impossible event is kept, for whoever debugs it */
+		return err;
+	err = mp_grow(&s->batch, &s->cap_batch, s->n_batch + 1, sizeof(*s->batch));
+	if (err)
+		return err;
+	s->batch[s->n_batch++] = *e;
+	return 0;
+}
+
+/* A full disk ends the recording, not the session. */
+static void rec_error(struct mp_session *s, int err)
+{
+	struct mp_writer_info w;
+
+	if (!err || s->rec_err)
+		return;
+	s->rec_err = err;
+	mp_diag_fmt(s->diag.what, "the recording stopped: %s", strerror(-err));
+	if (s->writer) {
+		mp_writer_info(s->writer, &w);
+		mp_diag_fmt(s->diag.cause, "%s holds %llu bytes, %llu events; all of it is readable",
+			    s->o.out_path ? s->o.out_path : "the output", (unsigned long long)w.bytes,
+			    (unsigned long long)(w.events > w.lost ? w.events - w.lost : 0));
+	}
+	mp_diag_set(&s->diag, err, MP_EXIT_FAILURE, NULL, NULL,
+		    err == -ENOSPC ? "make room, or record elsewhere with -o" : "");
+	snprintf(s->notice, sizeof(s->notice), "%.150s", s->diag.what);
+}
+
+static int hand_over(struct mp_session *s)
+{
+	int err = 0;
+
+	if (s->n_batch)
+		err = mp_history_append(s->history, s->model, s->batch, s->n_batch);
+	s->n_batch = 0;
+	if (!err && s->flushed >= s->next_seal) {
+		err = mp_history_flush(s->history);
+		s->next_seal = s->flushed + SEAL_NS;
+	}
+	if (err == -ENOMEM)
+		return err;
+	rec_error(s, err);
+	return 0;
+}
+
+struct target *session_target_of_mm(struct mp_session *s, uint32_t mm)
+{
+	for (size_t i = 0; i < s->n_t; i++)
+		if (s->t[i]->mm == mm)
+			return s->t[i];
+	return NULL;
+}
+
+static int fold_until(struct mp_session *s, uint64_t until)
+{
+	struct mp_event *e;
+	int err = 0;
+
+	while (!err && (e = stream_next(&s->stream, until))) {
+		struct mp_event copy = *e; /* applying may push strings and move the stream */
+
+		err = session_apply(s, &copy);
+	}
+	return err;
+}
+
+/* Folds in audits that are due, each at its own instant, and the rest. */
+static int fold_all(struct mp_session *s, uint64_t until)
+{
+	int err = 0;
+
+	stream_sort(&s->stream);
+	for (;;) {
+		struct target *first = NULL;
+
+		for (size_t i = 0; i < s->n_t; i++) {
+			struct audit *a = &s->t[i]->audit;
+
+			if (a->active && a->t1 <= until && (!first || a->t1 < first->audit.t1))
+				first = s->t[i];
+		}
+		if (!first)
+			break;
+		audit_check_races(s, first);
+		err = fold_until(s, first->audit.t1);
+		if (!err && first->audit.active)
+			err = audit_apply(s, first);
+		if (err)
+			return err;
+		stream_sort(&s->stream); /* names of mappings were pushed */
+	}
+	return fold_until(s, until);
+}
+
+/* --- what comes in ------------------------------------------------------------------------ */
+
+struct target *session_add_target(struct mp_session *s, pid_t pid, uint32_t mm)
+{
+	struct target **v = realloc(s->t, (s->n_t + 1) * sizeof(*v));
+	struct target *t = calloc(1, sizeof(*t));
+
+	if (v)
+		s->t = v;
+	if (!v || !t) {
+		free(t);
+		return NULL;
+	}
+	t->pid = pid;
+	t->mm = mm;
+	t->want_maps = t->want_pages = mm != 0;
+	s->t[s->n_t++] = t;
+	return t;
+}
+
+static void on_exec(struct mp_session *s, const struct mp_event *e)
+{
+	struct target *t = NULL;
+
+	for (size_t i = 0; i < s->n_t && !t; i++)
+		if (s->t[i]->pid == (pid_t)e->task.b)
+			t = s->t[i];
+	if (!t)
+		return;
+	t->mm = e->mm;
+	t->audit.active = false;
+	t->want_maps = t->want_pages = true;
+	t->next_maps = t->next_pages = 0;
+	t->accepted = 0;
+	gc_detach(t);
+	target_announce(s, t, e->ts);
+}
+
+static int on_record(void *ctx, void *data, size_t size)
+{
+	struct mp_session *s = ctx;
+	const struct mp_event *e = data;
+	struct target *t;
+	int err;
+
+	if (size >= sizeof(struct mp_raw_text)) {
+		const struct mp_raw_text *r = data;
+
+		if (r->type == MP_RAW_TEXT && r->sub == MP_SRC_V8)
+			v8_text(s, r);
+		return 0;
+	}
+	if (size != sizeof(*e))
+		return 0;
+	err = stream_push(&s->stream, e);
+	if (err || e->type != MP_EV_TASK)
+		return err;
+	if (e->sub == MP_TASK_EXEC) {
+		on_exec(s, e);
+	} else if (e->sub == MP_TASK_EXIT) {
+		t = session_target_of_mm(s, e->mm);
+		if (t)
+			t->gone = true;
+	} else if (e->sub == MP_TASK_FORK && e->task.b) {
+		t = session_add_target(s, (pid_t)e->task.a, (uint32_t)e->task.b);
+		if (t)
+			target_announce(s, t, e->ts);
+	}
+	return 0;
+}
+
+static void tell_losses(struct mp_session *s)
+{
+	uint64_t ev[MP_LOSS_MAX], faults[MP_LOSS_MAX];
+
+	if (!s->probes)
+		return;
+	mp_probes_lost(s->probes, ev, faults);
+	for (unsigned i = 1; i < MP_LOSS_MAX; i++) {
+		struct mp_event e = { .ts = s->flushed, .type = MP_EV_LOSS, .sub = (uint8_t)i };
+
+		if (ev[i] <= s->lost[i])
+			continue;
+		e.x = (uint32_t)(ev[i] - s->lost[i]);
+		e.v[0] = faults[i];
+		s->lost[i] = ev[i];
+		stream_push(&s->stream, &e);
+	}
+}
+
+/* What is looked at, not told: /proc and collectors' segments. */
+static void look(struct mp_session *s, uint64_t now)
+{
+	bool poll_now = now >= s->next_poll || s->settling;
+
+	if (poll_now)
+		s->next_poll = now + MP_SESSION_POLL_NS;
+	for (size_t i = 0; i < s->n_t; i++) {
+		struct target *t = s->t[i];
+
+		if (!t->mm)
+			continue;
+		/* also of one that is gone: its segment outlives it in our mapping */
+		gc_poll(s, t);
+		if (t->gone)
+			continue;
+		if (poll_now)
+			target_poll(s, t);
+		if (t->gone || t->audit.active)
+			continue;
+		if ((t->want_pages && now >= t->next_pages) || (t->want_maps && now >= t->next_maps)) {
+			if (t->want_pages && now < t->next_pages && !s->settling)
+				t->want_pages = false; /* judged again at the next poll */
+			audit_begin(s, t);
+			if (t->audit.active) {
+				gc_attach(s, t, &t->audit.maps);
+				v8_attach(s, t, &t->audit.maps);
+			}
+		}
+	}
+}
+
+static void push_tick(struct mp_session *s, uint64_t ts)
+{
+	struct mp_event e = { .ts = ts, .type = MP_EV_TICK };
+
+	stream_push(&s->stream, &e);
+}
+
+static int tick(struct mp_session *s)
+{
+	uint64_t until = s->flushed, now = mp_monotonic_ns();
+	int err = 0;
+
+	if (s->probes)
+		mp_probes_flush(s->probes);
+	s->flushed = now;
+	launch_reap(&s->child);
+	look(s, now);
+	if (s->probes)
+		err = mp_probes_drain(s->probes, on_record, s);
+	tell_losses(s);
+	push_tick(s, now);
+	if (!err)
+		err = fold_all(s, until);
+	for (size_t i = 0; i < s->n_t && !err; i++)
+		if (!s->t[i]->audit.active)
+			audit_judge(s, s->t[i]);
+	return err ? err : hand_over(s);
+}
+
+/* Every target is gone, its events folded, its child reaped. */
+static bool all_ended(const struct mp_session *s)
+{
+	for (size_t i = 0; i < s->n_t; i++) {
+		const struct mp_proc *p = mp_model_proc(s->model, s->t[i]->mm);
+
+		if (!s->t[i]->gone || (p && !p->exited && s->probes))
+			return false;
+	}
+	return s->n_t && (!s->child.pid || s->child.done);
+}
+
+static void note_end(struct mp_session *s)
+{
+	const struct mp_proc *p = mp_model_main(s->model);
+	char comm[64];
+
+	if (!p || !p->exited || s->notice[0])
+		return;
+	mp_clean(comm, sizeof(comm), mp_str(s->model, p->comm), 0);
+	if (!p->exit_known)
+		snprintf(s->notice, sizeof(s->notice), "%s ended", comm);
+	else if (p->wait_status & 0x7f)
+		snprintf(s->notice, sizeof(s->notice), "%s was ended by signal %d", comm,
+			 p->wait_status & 0x7f);
+	else
+		snprintf(s->notice, sizeof(s->notice), "%s exited %d", comm,
+			 p->wait_status >> 8 & 0xff);
+}
+
+int mp_session_pump(struct mp_session *s)
+{
+	uint64_t expirations, now = mp_monotonic_ns();
+	int err;
+
+	if (s->ended)
+		return 0;
+	if (read(s->timer_fd, &expirations, sizeof(expirations)) < 0 && errno != EAGAIN)
+		return -errno;
+	if (now < s->flushed + MP_SESSION_TICK_NS / 2) /* woken by a filling ring */
+		return s->probes && (err = mp_probes_drain(s->probes, on_record, s)) ? err : 1;
+	err = tick(s);
+	if (err)
+		return err;
+	if (all_ended(s)) {
+		err = tick(s); /* what waited for the tick after */
+		s->ended = true;
+		note_end(s);
+		return err;
+	}
+	return 1;
+}
+
+int mp_session_settle(struct mp_session *s)
+{
+	int err = 0;
+
+	if (s->ended)
+		return 0;
+	/* Look, fold, and once more if the look found pages unaccounted for. */
+	for (int round = 0; round < 3 && !err; round++) {
+		s->settling = true;
+		for (size_t i = 0; i < s->n_t; i++) {
+			s->t[i]->next_maps = s->t[i]->next_pages = 0;
+			if (round == 1)
+				s->t[i]->want_maps = true;
+			if (round == 2 && s->t[i]->mismatch)
+				s->t[i]->want_pages = true;
+		}
+		err = tick(s);
+		s->settling = false;
+		for (int i = 0; i < 3 && !err; i++) { /* audits fold two ticks later */
+			struct pollfd none = { .fd = -1 };
+
+			poll(&none, 1, 1); /* a later instant for the next tick */
+			err = tick(s);
+		}
+	}
+	return err;
+}
+
+/* --- opening -------------------------------------------------------------------------------- */
+
+static void meta(struct mp_session *s, uint8_t key, uint64_t num, const char *str)
+{
+	struct mp_event e = { .ts = s->start, .type = MP_EV_META, .sub = key };
+
+	e.meta.num = str ? stream_str(&s->stream, str, s->start) : num;
+	e.meta.isstr = str != NULL;
+	stream_push(&s->stream, &e);
+}
+
+static uint64_t clock_ns(clockid_t c)
+{
+	struct timespec ts;
+
+	clock_gettime(c, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
+}
+
+static void tell_probes(struct mp_session *s)
+{
+	for (unsigned f = 1; f < MP_FEAT_MAX; f++) {
+		struct mp_event e = { .ts = s->start, .type = MP_EV_PROBE, .sub = (uint8_t)f };
+		const char *why = NULL;
+
+		if (f == MP_FEAT_RSS) {
+			e.x = MP_RUNG_PROC;
+		} else if (f == MP_FEAT_HEAP_GC) {
+			e.x = MP_RUNG_SEGMENT;
+		} else if (f == MP_FEAT_HEAP_V8) {
+			continue; /* told when a V8 is found */
+		} else if (s->probes) {
+			e.x = mp_probes_rung(s->probes, (enum mp_feature)f)->rung;
+			e.v[0] = (uint64_t)(int64_t)mp_probes_rung(s->probes, (enum mp_feature)f)->err;
+			why = mp_probes_rung(s->probes, (enum mp_feature)f)->why;
+		} else {
+			why = "--hooks none: only /proc is polled";
+		}
+		e.v[1] = stream_str(&s->stream, why, s->start);
+		stream_push(&s->stream, &e);
+	}
+}
+
+static void tell_start(struct mp_session *s)
+{
+	struct utsname u;
+
+	meta(s, MP_META_VERSION, 0, MEMPROF_VERSION);
+	if (!uname(&u))
+		meta(s, MP_META_KERNEL, 0, u.release);
+	meta(s, MP_META_PAGE_SIZE, (uint64_t)sysconf(_SC_PAGESIZE), NULL);
+	meta(s, MP_META_NCPU, (uint64_t)sysconf(_SC_NPROCESSORS_ONLN), NULL);
+	meta(s, MP_META_START_TS, s->start, NULL);
+	meta(s, MP_META_WALL_NS, clock_ns(CLOCK_REALTIME), NULL);
+	meta(s, MP_META_BOOT_NS, clock_ns(CLOCK_BOOTTIME), NULL);
+	meta(s, MP_META_TICK_NS, MP_SESSION_TIME_NS, NULL);
+	tell_probes(s);
+}
+
+static int open_outputs(struct mp_session *s, struct mp_diag *diag)
+{
+	int err = mp_history_new(0, &s->history);
+
+	if (err)
+		return mp_diag_set(diag, err, MP_EXIT_FAILURE, "out of memory", "", "");
+	if (s->o.out_path)
+		err = mp_writer_open(s->o.out_path, &s->writer);
+	else if (s->o.out_fd >= 0)
+		err = mp_writer_open_fd(s->o.out_fd, &s->writer);
+	if (err) {
+		mp_diag_fmt(diag->what, "cannot create %.120s", s->o.out_path ? s->o.out_path : "output");
+		mp_diag_fmt(diag->cause, "%s", strerror(-err));
+		return mp_diag_set(diag, err, MP_EXIT_FAILURE, NULL, NULL,
+				   err == -EEXIST || err == -ELOOP ?
+					   "an existing file is never overwritten: choose another with -o FILE" :
+					   "choose another place with -o FILE");
+	}
+	return s->writer ? mp_history_tee(s->history, s->writer) : 0;
+}
+
+static int open_fds(struct mp_session *s)
+{
+	struct itimerspec it = { .it_interval.tv_nsec = (long)MP_SESSION_TICK_NS,
+				 .it_value.tv_nsec = (long)MP_SESSION_TICK_NS };
+	struct epoll_event ev = { .events = EPOLLIN };
+
+	s->ep_fd = epoll_create1(EPOLL_CLOEXEC);
+	s->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (s->ep_fd < 0 || s->timer_fd < 0)
+		return -errno;
+	if (timerfd_settime(s->timer_fd, 0, &it, NULL) ||
+	    epoll_ctl(s->ep_fd, EPOLL_CTL_ADD, s->timer_fd, &ev))
+		return -errno;
+	if (s->probes && epoll_ctl(s->ep_fd, EPOLL_CTL_ADD, mp_probes_fd(s->probes), &ev))
+		return -errno;
+	return 0;
+}
+
+static int no_target(struct mp_diag *diag, pid_t pid, int err)
+{
+	mp_diag_fmt(diag->what, "no process with pid %d to watch", (int)pid);
+	mp_diag_fmt(diag->cause, "%s",
+		    err == -ESRCH ? "it does not exist, has ended, or is a kernel thread" :
+				    strerror(-err));
+	return mp_diag_set(diag, err, MP_EXIT_NO_TARGET, NULL, NULL, "ps -e  # lists pids");
+}
+
+static int attach_pid(struct mp_session *s, pid_t pid, struct mp_diag *diag)
+{
+	struct proc_status st;
+	uint32_t mm = s->next_mm + 1;
+	struct target *t;
+	int err = proc_status_read(pid, &st);
+
+	if (!err && st.zombie)
+		err = -ESRCH;
+	if (!err && s->probes)
+		err = mp_probes_add(s->probes, (uint32_t)pid, &mm);
+	if (err)
+		return no_target(diag, pid, err);
+	s->next_mm = mm;
+	t = session_add_target(s, pid, mm);
+	if (!t)
+		return mp_diag_set(diag, -ENOMEM, MP_EXIT_FAILURE, "out of memory", "", "");
+	target_announce(s, t, mp_monotonic_ns());
+	return 0;
+}
+
+/* Waits until each target's mappings and pages are in the model. */
+static int first_picture(struct mp_session *s, struct mp_diag *diag)
+{
+	uint64_t deadline = mp_monotonic_ns() + 5000000000ULL;
+	bool ready = false;
+	int r = 1;
+
+	while (!ready && r > 0 && mp_monotonic_ns() < deadline) {
+		struct pollfd pfd = { .fd = s->ep_fd, .events = POLLIN };
+
+		poll(&pfd, 1, 100);
+		r = mp_session_pump(s);
+		ready = true;
+		for (size_t i = 0; i < s->n_t; i++) {
+			const struct mp_proc *p = mp_model_proc(s->model, s->t[i]->mm);
+
+			ready = ready && p && (p->maps_known || s->t[i]->gone);
+		}
+	}
+	for (size_t i = 0; i < s->n_t; i++) {
+		const struct mp_proc *p = mp_model_proc(s->model, s->t[i]->mm);
+
+		if (p && !p->maps_known && s->t[i]->gone)
+			return no_target(diag, s->t[i]->pid, -ESRCH);
+	}
+	return r < 0 ? mp_diag_set(diag, r, MP_EXIT_FAILURE, "cannot start the session", "", "") : 0;
+}
+
+static int start_command(struct mp_session *s, struct mp_diag *diag)
+{
+	char path[4096];
+	struct target *t;
+	int err = launch_prepare(&s->child, s->o.cmd, diag);
+
+	if (err)
+		return err;
+	t = session_add_target(s, s->child.pid, 0);
+	if (!t)
+		return mp_diag_set(diag, -ENOMEM, MP_EXIT_FAILURE, "out of memory", "", "");
+	t->launched = true;
+	if (s->probes) {
+		err = mp_probes_add_at_exec(s->probes, (uint32_t)s->child.pid);
+		if (err)
+			return mp_diag_set(diag, err, MP_EXIT_FAILURE, "cannot watch the command", "", "");
+		if (!launch_which(s->o.cmd[0], path, sizeof(path)))
+			v8_attach_file(s, path);
+	}
+	err = launch_go(&s->child, s->o.cmd, diag);
+	if (err)
+		return err;
+	if (!s->probes) { /* nobody tells of the exec: it has just happened */
+		t->mm = ++s->next_mm;
+		t->want_maps = t->want_pages = true;
+		target_announce(s, t, mp_monotonic_ns());
+	}
+	return 0;
+}
+
+int mp_session_open(const struct mp_session_opts *o, struct mp_session **out, struct mp_diag *diag)
+{
+	struct mp_session *s = calloc(1, sizeof(*s));
+	struct mp_probes_opts po = { .hooks = o->hooks, .follow_forks = o->follow_forks,
+				     .ring_bytes = o->ring_bytes };
+	int err = 0;
+
+	if (!s)
+		return mp_diag_set(diag, -ENOMEM, MP_EXIT_FAILURE, "out of memory", "", "");
+	s->o = *o;
+	s->ep_fd = s->timer_fd = -1;
+	s->child.go_fd = s->child.err_fd = -1;
+	s->model = mp_model_new();
+	if (!s->model)
+		err = mp_diag_set(diag, -ENOMEM, MP_EXIT_FAILURE, "out of memory", "", "");
+	/* The cheapest question first: nothing is created for a pid that is not there. */
+	for (size_t i = 0; i < o->n_pids && !err; i++) {
+		struct proc_status st;
+
+		err = proc_status_read(o->pids[i], &st);
+		if (err || st.zombie)
+			err = no_target(diag, o->pids[i], err ? err : -ESRCH);
+	}
+	if (!err && !o->hooks.none)
+		err = mp_probes_open(&po, &s->probes, diag);
+	if (!err)
+		err = open_outputs(s, diag);
+	if (!err && open_fds(s))
+		err = mp_diag_set(diag, -EMFILE, MP_EXIT_FAILURE, "cannot create timers", "", "");
+	s->start = s->flushed = mp_monotonic_ns();
+	if (!err)
+		tell_start(s);
+	for (size_t i = 0; i < o->n_pids && !err; i++)
+		err = attach_pid(s, o->pids[i], diag);
+	if (!err && o->cmd)
+		err = start_command(s, diag);
+	else if (!err)
+		err = first_picture(s, diag);
+	if (err) {
+		bool created = s->writer && s->o.out_path;
+
+		mp_session_close(s);
+		if (created) /* nothing was recorded in it */
+			unlink(o->out_path);
+		return err;
+	}
+	*out = s;
+	return 0;
+}
+
+/* --- the rest ------------------------------------------------------------------------------ */
+
+int mp_session_fd(const struct mp_session *s)
+{
+	return s->ep_fd;
+}
+
+const struct mp_model *mp_session_model(const struct mp_session *s)
+{
+	return s->model;
+}
+
+struct mp_history *mp_session_history(struct mp_session *s)
+{
+	return s->history;
+}
+
+const char *mp_session_notice(const struct mp_session *s)
+{
+	return s->notice[0] ? s->notice : NULL;
+}
+
+const struct mp_diag *mp_session_diag(const struct mp_session *s)
+{
+	return s->rec_err ? &s->diag : NULL;
+}
+
+int mp_session_exit_code(struct mp_session *s)
+{
+	launch_reap(&s->child);
+	return s->child.pid && s->child.done ? launch_exit_code(&s->child) : -1;
+}
+
+void mp_session_written(const struct mp_session *s, uint64_t *bytes, uint64_t *events)
+{
+	struct mp_writer_info w = { 0 };
+
+	if (s->writer)
+		mp_writer_info(s->writer, &w);
+	*bytes = w.bytes;
+	*events = w.events;
+}
+
+int mp_session_close(struct mp_session *s)
+{
+	int err;
+
+	if (!s)
+		return 0;
+	launch_abort(&s->child);
+	if (s->history) {
+		rec_error(s, mp_history_flush(s->history));
+		mp_history_tee(s->history, NULL);
+	}
+	err = s->writer ? mp_writer_close(s->writer) : 0;
+	if (s->rec_err)
+		err = s->rec_err;
+	mp_history_free(s->history);
+	mp_probes_close(s->probes);
+	for (size_t i = 0; i < s->n_t; i++)
+		target_free(s->t[i]);
+	free(s->t);
+	stream_free(&s->stream);
+	free(s->batch);
+	mp_model_free(s->model);
+	if (s->ep_fd >= 0)
+		close(s->ep_fd);
+	if (s->timer_fd >= 0)
+		close(s->timer_fd);
+	free(s);
+	return err;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * target.c - a process being watched: what is said about it at the start, and
+ * the looks at its counters in between.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "user/live/session_int.h"
+#include "user/util/util.h"
+
+void target_free(struct target *t)
+{
+	if (!t)
+		return;
+	audit_drop(&t->audit);
+	gc_detach(t);
+	free(t);
+}
+
+static void meta(struct mp_session *s, uint8_t key, uint64_t num, bool isstr, uint64_t ts)
+{
+	struct mp_event e = { .ts = ts, .type = MP_EV_META, .sub = key };
+
+	e.meta.num = num;
+	e.meta.isstr = isstr;
+	stream_push(&s->stream, &e);
+}
+
+/* Says who it is: at attach, and again after each exec. */
+void target_announce(struct mp_session *s, struct target *t, uint64_t ts)
+{
+	struct mp_event e = { .ts = ts, .type = MP_EV_TASK, .sub = MP_TASK_TARGET, .mm = t->mm };
+	struct proc_status st = { 0 };
+	uint64_t start = MP_UNKNOWN;
+	char exe[1024] = "";
+
+	proc_status_read(t->pid, &st);
+	proc_link(t->pid, "exe", exe, sizeof(exe));
+	proc_start_ns(t->pid, &start);
+	e.tid = (uint32_t)t->pid;
+	e.task.a = (uint64_t)t->pid;
+	e.task.b = stream_str(&s->stream, exe, ts);
+	e.task.comm = stream_str(&s->stream, st.comm, ts);
+	e.x = t->launched ? MP_TASK_F_LAUNCHED : 0;
+	stream_push(&s->stream, &e);
+	if (t != s->t[0])
+		return;
+	meta(s, MP_META_PID, (uint64_t)t->pid, false, ts);
+	meta(s, MP_META_COMM, e.task.comm, true, ts);
+	meta(s, MP_META_EXE, e.task.b, true, ts);
+	meta(s, MP_META_PROC_START, start, false, ts);
+	meta(s, MP_META_THREADS, st.threads ? st.threads : MP_UNKNOWN, false, ts);
+}
+
+/* The process went away without an event that said so. */
+static void vanished(struct mp_session *s, struct target *t)
+{
+	struct mp_event e = { .ts = mp_monotonic_ns(), .type = MP_EV_TASK, .sub = MP_TASK_EXIT,
+			      .mm = t->mm };
+
+	e.task.a = t->launched && s->child.done ? (uint64_t)s->child.status : MP_UNKNOWN;
+	stream_push(&s->stream, &e);
+	t->gone = true;
+}
+
+void target_poll(struct mp_session *s, struct target *t)
+{
+	struct mp_event e = { .type = MP_EV_RSS, .sub = MP_RSS_PROC, .mm = t->mm };
+	struct proc_status st;
+	int err;
+
+	if (t->gone || !t->mm)
+		return;
+	err = proc_status_read(t->pid, &st);
+	if (err == -ESRCH || (!err && st.zombie && !s->probes)) {
+		/* With probes the event is on its way; without, this is the event. */
+		if (!s->probes || s->settling)
+			vanished(s, t);
+		else if (err == -ESRCH)
+			t->gone = true;
+		return;
+	}
+	if (err || st.zombie)
+		return;
+	e.ts = mp_monotonic_ns();
+	e.rss.anon = st.anon;
+	e.rss.file = st.file;
+	e.rss.shmem = st.shmem;
+	e.rss.swap = st.swap;
+	e.rss.lazyfree = MP_UNKNOWN;
+	e.rss.hugetlb = MP_UNKNOWN;
+	stream_push(&s->stream, &e);
+}
