@@ -93,9 +93,10 @@ void tui_draw_axis(struct tui_grid *g, const struct tui_frame *f)
 			continue;
 		tick_text(text, sizeof(text), tick, step);
 		w = tui_text_width(text);
+		if (x + 1 + w > f->lay.plot.w)
+			break;
 		tui_grid_put(g, f->lay.plot.x + x, r->y, f->theme->g->tick, dim);
-		if (x + 1 + w <= f->lay.plot.w)
-			tui_grid_text(g, f->lay.plot.x + x + 1, r->y, w, dim, text);
+		tui_grid_text(g, f->lay.plot.x + x + 1, r->y, w, dim, text);
 	}
 	if (f->win.cursor >= 0)
 		draw_pointer(g, f);
@@ -282,7 +283,7 @@ static void draw_counts(struct tui_grid *g, const struct tui_frame *f)
 	int x = f->lay.plot.x;
 	int end = r->x + r->w;
 
-	if (r->h < 1 || !tui_window_sum(win, win->cursor, &sum))
+	if (r->h < 1 || !tui_frame_sum(f, win->cursor, &sum))
 		return;
 	if (win->cursor >= 0)
 		tui_grid_text_right(g, r->x, r->y, f->lay.gutter.w - 1, dim, "here");

@@ -11,24 +11,53 @@
 
 #include "user/util/util.h"
 
-static bool has_notes(const struct mp_model *m)
+/* Notes never go away, so only points not searched yet are. */
+static bool has_notes(struct tui_cache *c, const struct mp_proc *p)
 {
-	const struct mp_proc *p = mp_model_main(m);
+	size_t n = p ? p->tl.n : 0;
 
-	for (size_t i = 0; p && i < p->tl.n; i++)
-		if (p->tl.p[i].note)
-			return true;
-	return false;
+	if (c->noted > n)
+		c->noted = 0;
+	for (size_t i = c->noted; i < n && !c->notes; i++)
+		c->notes = p->tl.p[i].note != 0;
+	c->noted = n ? n - 1 : 0; /* the last point is still growing */
+	return c->notes;
+}
+
+/*
+ * Columns that the last frame has merged already move to their new place; they
+ * are as they were when all their points had others after them. Returns how many
+ * columns from the left are done.
+ */
+static int reuse_columns(struct tui_frame *f)
+{
+	const struct tui_window *old = &f->cache.win;
+	const struct tui_window *win = &f->win;
+	int64_t by = win->col0 - old->col0;
+	int n = 0;
+
+	if (!win->tl || old->tl != win->tl || old->colw != win->colw ||
+	    f->cache.width != win->tl->width || f->cache.n > win->tl->n || by < 0 ||
+	    by >= old->cols)
+		return 0;
+	while (n < win->cols && n + by < old->cols &&
+	       tui_window_point(win, n + 1) < f->cache.n)
+		n++;
+	memmove(f->cols, f->cols + by, (size_t)n * sizeof(f->cols[0]));
+	return n;
 }
 
 static int load_columns(struct tui_frame *f)
 {
-	size_t n = f->lay.plot.w > 0 ? (size_t)f->lay.plot.w : 0;
+	int n = f->lay.plot.w > 0 ? f->lay.plot.w : 0;
 
-	if (n && mp_grow(&f->cols, &f->cols_cap, n, sizeof(f->cols[0])))
+	if (n && mp_grow(&f->cols, &f->cols_cap, (size_t)n, sizeof(f->cols[0])))
 		return -ENOMEM;
-	for (size_t i = 0; i < n; i++)
-		f->cols[i].any = tui_window_merge(&f->win, (int)i, &f->cols[i].p);
+	for (int i = reuse_columns(f); i < n; i++)
+		f->cols[i].any = tui_window_merge(&f->win, i, &f->cols[i].p);
+	f->cache.win = f->win;
+	f->cache.n = f->win.tl ? f->win.tl->n : 0;
+	f->cache.width = f->win.tl ? f->win.tl->width : 0;
 	return 0;
 }
 
@@ -36,7 +65,7 @@ int tui_frame_begin(struct tui_frame *f, int w, int h)
 {
 	const struct mp_proc *p = f->state ? mp_model_main(f->state) : NULL;
 
-	tui_layout(&f->lay, w, h, has_notes(f->now));
+	tui_layout(&f->lay, w, h, has_notes(&f->cache, mp_model_main(f->now)));
 	tui_view_window(f->view, f->now, f->live, f->lay.plot.w, &f->win);
 	f->shown = f->lay.table.h > 1 ? (size_t)f->lay.table.h - 1 : 0;
 	if (load_columns(f) || tui_rows_build(&f->rows, p, f->view->sort))
@@ -58,6 +87,30 @@ const struct mp_point *tui_frame_col(const struct tui_frame *f, int col)
 	if (col < 0 || col >= f->lay.plot.w || !f->cols[col].any)
 		return NULL;
 	return &f->cols[col].p;
+}
+
+bool tui_frame_sum(const struct tui_frame *f, int col, struct mp_point *sum)
+{
+	int from = col < 0 ? 0 : col;
+	int to = col < 0 ? f->lay.plot.w : col + 1;
+	bool any = false;
+
+	memset(sum, 0, sizeof(*sum));
+	for (int i = from; i < to; i++) {
+		const struct mp_point *p = tui_frame_col(f, i);
+
+		if (!p)
+			continue;
+		any = true;
+		sum->gc_major += p->gc_major;
+		sum->gc_minor += p->gc_minor;
+		sum->gc_pause += p->gc_pause;
+		sum->madvise += p->madvise;
+		sum->madvise_pages += p->madvise_pages;
+		sum->mmap += p->mmap;
+		sum->munmap += p->munmap;
+	}
+	return any;
 }
 
 int tui_outside_text(struct tui_grid *g, const struct tui_frame *f, int x, int y, int w,

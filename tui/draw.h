@@ -32,6 +32,14 @@ struct tui_frame {
 		struct mp_point p;
 	} *cols; /* what each column of the plot covers */
 	size_t cols_cap;
+	/* what stays true from frame to frame: past points do not change */
+	struct tui_cache {
+		struct tui_window win; /* of the columns held             */
+		size_t n;              /* points the timeline had then    */
+		uint64_t width;        /* ns of each                      */
+		size_t noted;          /* points searched for notes       */
+		bool notes;            /* ... and one found               */
+	} cache;
 };
 
 /* Geometry, time window and table order for a screen of w x h. 0 or -ENOMEM. */
@@ -39,6 +47,8 @@ int tui_frame_begin(struct tui_frame *f, int w, int h);
 void tui_frame_free(struct tui_frame *f);
 /* The merged points of a column; NULL where there is nothing. */
 const struct mp_point *tui_frame_col(const struct tui_frame *f, int col);
+/* Counts of what happened in all columns shown, or in one. False: nothing there. */
+bool tui_frame_sum(const struct tui_frame *f, int col, struct mp_point *sum);
 /* Draws what tui_frame_begin() prepared. g has the same size. */
 void tui_draw(struct tui_grid *g, const struct tui_frame *f);
 

@@ -24,8 +24,10 @@
 
 static const int asking[] = { SIGINT, SIGTERM, SIGHUP };
 static const int fatal[] = { SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL };
+static const int curses_own[] = { SIGTSTP, SIGWINCH };
 #define ASKING_N (sizeof(asking) / sizeof(asking[0]))
 #define FATAL_N (sizeof(fatal) / sizeof(fatal[0]))
+#define CURSES_N (sizeof(curses_own) / sizeof(curses_own[0]))
 
 static struct {
 	volatile sig_atomic_t armed;
@@ -36,9 +38,9 @@ static struct {
 	int held;         /* memory that stderr goes to, -1: not redirected */
 	int err;          /* the real stderr, when it is                    */
 	bool at_exit;     /* the exit hook is in place                      */
-	bool signals;
 	bool alt;
-	struct sigaction old_asking[ASKING_N], old_fatal[FATAL_N];
+	/* what the caller had before curses put in its own */
+	struct sigaction old_asking[ASKING_N], old_fatal[FATAL_N], old_curses[CURSES_N];
 } guard = { .held = -1, .err = -1 };
 
 /* A crash may be an overflow of the stack: its handler needs one of its own. */
@@ -155,6 +157,18 @@ static void release_stderr(void)
 	guard.held = guard.err = -1;
 }
 
+static void save(const int *list, struct sigaction *old, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		sigaction(list[i], NULL, &old[i]);
+}
+
+static void put_back(const int *list, const struct sigaction *old, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		sigaction(list[i], &old[i], NULL);
+}
+
 void tui_guard_arm(void)
 {
 	tcgetattr(STDIN_FILENO, &guard.modes);
@@ -163,17 +177,20 @@ void tui_guard_arm(void)
 	hold_stderr();
 	if (!guard.at_exit)
 		guard.at_exit = atexit(on_exit_hook) == 0;
+	save(asking, guard.old_asking, ASKING_N);
+	save(fatal, guard.old_fatal, FATAL_N);
+	save(curses_own, guard.old_curses, CURSES_N);
 	guard.armed = 1;
 }
 
-static void install(const int *list, struct sigaction *old, size_t n, void (*fn)(int), int flags)
+static void install(const int *list, const struct sigaction *old, size_t n, void (*fn)(int),
+		    int flags)
 {
 	struct sigaction sa = { .sa_handler = fn, .sa_flags = flags };
 
 	sigemptyset(&sa.sa_mask);
 	for (size_t i = 0; i < n; i++) {
-		sigaction(list[i], NULL, &old[i]);
-		/* what the caller has ignored stays ignored (nohup) */
+		/* what the caller ignores stays ignored (nohup) */
 		if (old[i].sa_handler != SIG_IGN)
 			sigaction(list[i], &sa, NULL);
 	}
@@ -187,7 +204,6 @@ void tui_guard_signals(void)
 		    sigaltstack(&alt, NULL) == 0;
 	install(asking, guard.old_asking, ASKING_N, on_asking, 0);
 	install(fatal, guard.old_fatal, FATAL_N, on_fatal, SA_ONSTACK);
-	guard.signals = true;
 }
 
 void tui_guard_disarm(void)
@@ -195,15 +211,12 @@ void tui_guard_disarm(void)
 	stack_t off = { .ss_flags = SS_DISABLE };
 
 	guard.armed = 0;
-	if (guard.signals) {
-		for (size_t i = 0; i < ASKING_N; i++)
-			sigaction(asking[i], &guard.old_asking[i], NULL);
-		for (size_t i = 0; i < FATAL_N; i++)
-			sigaction(fatal[i], &guard.old_fatal[i], NULL);
-		if (guard.alt)
-			sigaltstack(&off, NULL);
-		guard.signals = false;
-	}
+	put_back(asking, guard.old_asking, ASKING_N);
+	put_back(fatal, guard.old_fatal, FATAL_N);
+	put_back(curses_own, guard.old_curses, CURSES_N);
+	if (guard.alt)
+		sigaltstack(&off, NULL);
+	guard.alt = false;
 	release_stderr();
 }
 

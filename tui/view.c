@@ -115,18 +115,6 @@ bool tui_window_merge(const struct tui_window *win, int col, struct mp_point *ou
 	return true;
 }
 
-bool tui_window_sum(const struct tui_window *win, int col, struct mp_point *out)
-{
-	const struct mp_timeline *tl = win->tl;
-
-	if (!tl)
-		return false;
-	if (col >= 0)
-		return tui_window_merge(win, col, out);
-	return mp_tl_merge(tl, tl->start + tui_window_point(win, 0) * tl->width,
-			   tl->start + tui_window_point(win, win->cols) * tl->width, out);
-}
-
 uint64_t tui_view_moment(const struct tui_view *v, const struct mp_model *m)
 {
 	const struct mp_timeline *tl = timeline(m);

@@ -75,9 +75,6 @@ int64_t tui_window_col(const struct tui_window *win, size_t q);
  * events excepted.
  */
 bool tui_window_merge(const struct tui_window *win, int col, struct mp_point *out);
-/* The same over one column, or over the whole window with col -1. */
-bool tui_window_sum(const struct tui_window *win, int col, struct mp_point *out);
-
 /* The last moment that the cursor's point covers. */
 uint64_t tui_view_moment(const struct tui_view *v, const struct mp_model *m);
 /* The timeline point looked at; NULL when there is none yet. */
