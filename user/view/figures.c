@@ -233,11 +233,20 @@ static int fill_gc(struct mp_figures *fg)
 	return 0;
 }
 
+uint64_t mp_fig_point_rss(const struct mp_point *pt)
+{
+	return pt->rss_min > pt->rss_max ? MP_UNKNOWN : (uint64_t)pt->rss;
+}
+
+bool mp_fig_delta_known(const struct mp_callstat *st)
+{
+	return !st->no_delta || st->no_delta + st->failed < st->calls;
+}
+
 static uint64_t get_rss(const struct mp_figures *fg, const struct mp_point *pt)
 {
 	(void)fg;
-	/* no lowest value: no source had told the RSS by then */
-	return pt->rss_min == INT64_MAX ? MP_UNKNOWN : (uint64_t)pt->rss;
+	return mp_fig_point_rss(pt);
 }
 
 static uint64_t get_used(const struct mp_figures *fg, const struct mp_point *pt)

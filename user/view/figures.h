@@ -75,6 +75,10 @@ extern const struct mp_series mp_series[MP_SERIES_N];
 bool mp_fig_seen(const struct mp_model *m, enum mp_feature feat);
 /* True when something tells of p's collections; p may be NULL. */
 bool mp_fig_gc_known(const struct mp_model *m, const struct mp_proc *p);
+/* RSS of a point of the timeline; MP_UNKNOWN when no source had told by then. */
+uint64_t mp_fig_point_rss(const struct mp_point *pt);
+/* False when no call's effect on RSS could be read. */
+bool mp_fig_delta_known(const struct mp_callstat *st);
 /* Nanoseconds from the start of the model, not below 0. */
 uint64_t mp_fig_since(const struct mp_model *m, uint64_t ts);
 /* "rw-p" */

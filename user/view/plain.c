@@ -380,7 +380,7 @@ int mp_plain_story(FILE *f, const struct mp_model *m, const struct mp_term *term
 			continue;
 		pt = stage_end(&p->tl, i, &next);
 		st = (struct stage){ .ts = p->tl.p[i].ts, .note = p->tl.p[i].note };
-		st.reached[R_RSS] = known(pt->rss_min != INT64_MAX, pt->rss);
+		st.reached[R_RSS] = mp_fig_point_rss(pt);
 		st.reached[R_USED] = pt->used;
 		st.reached[R_COMMITTED] = pt->committed;
 		st.reached[R_RESIDENT] = known(pt->used != MP_UNKNOWN, pt->live + pt->free_res);

@@ -78,7 +78,7 @@ static void put_target(struct mp_json *j, const struct mp_figures *fg)
 		mp_json_bool(j, "exited", p->exited);
 	else
 		mp_json_null(j, "exited");
-	put_if(j, "exit_code", p && p->exited && WIFEXITED(p->wait_status),
+	put_if(j, "exit_code", p && p->exit_known && WIFEXITED(p->wait_status),
 	       p ? (unsigned)WEXITSTATUS(p->wait_status) : 0);
 	mp_json_end(j);
 }
@@ -92,6 +92,14 @@ static void put_probes(struct mp_json *j, const struct mp_model *m)
 	mp_json_end(j);
 }
 
+static void put_delta(struct mp_json *j, const struct mp_fig_call *fc)
+{
+	if (fc->known && mp_fig_delta_known(&fc->st))
+		mp_json_i64(j, "rss_delta", fc->st.rss_delta);
+	else
+		mp_json_null(j, "rss_delta");
+}
+
 static void put_calls(struct mp_json *j, const struct mp_figures *fg)
 {
 	mp_json_rows(j, "calls", true);
@@ -102,10 +110,7 @@ static void put_calls(struct mp_json *j, const struct mp_figures *fg)
 		put_if(j, "calls", fc->known, fc->st.calls);
 		put_if(j, "failed", fc->known, fc->st.failed);
 		put_if(j, "bytes", fc->known, fc->st.bytes);
-		if (fc->known)
-			mp_json_i64(j, "rss_delta", fc->st.rss_delta);
-		else
-			mp_json_null(j, "rss_delta");
+		put_delta(j, fc);
 		mp_json_ns(j, "seconds", fc->known ? fc->st.dur : MP_UNKNOWN);
 		mp_json_end(j);
 	}
@@ -116,7 +121,7 @@ static void put_calls(struct mp_json *j, const struct mp_figures *fg)
 		mp_json_obj(j, fc->name);
 		mp_json_u64(j, "calls", fc->st.calls);
 		mp_json_u64(j, "bytes", fc->st.bytes);
-		mp_json_i64(j, "rss_delta", fc->st.rss_delta);
+		put_delta(j, fc);
 		mp_json_end(j);
 	}
 	mp_json_end(j);

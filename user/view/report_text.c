@@ -25,7 +25,7 @@
 #define NAME_MAX_OUT  256
 /* what a collection freed is paired with calls and faults */
 #define GC_GROUPS (MP_LOW_GC | MP_LOW_CALLS | MP_LOW_FAULTS)
-#define WIDE	  96 /* columns from which tables show more */
+#define WIDE	  100 /* columns from which tables show more */
 
 struct out {
 	FILE *f;
@@ -133,9 +133,9 @@ static void say_target(const struct out *o, FILE *f)
 	fprintf(f, ", %s %s, %s", glue(duration(&t, o->fg->duration), &t),
 		o->info->path ? "recorded" : "seen",
 		o->info->state ? o->info->state : "state unknown");
-	if (p && p->exited && WIFEXITED(p->wait_status))
+	if (p && p->exit_known && WIFEXITED(p->wait_status))
 		fprintf(f, "; exited with %d", WEXITSTATUS(p->wait_status));
-	else if (p && p->exited && WIFSIGNALED(p->wait_status))
+	else if (p && p->exit_known && WIFSIGNALED(p->wait_status))
 		fprintf(f, "; killed by signal %d", WTERMSIG(p->wait_status));
 	else if (p && p->exited)
 		fputs("; exited", f);
@@ -189,7 +189,7 @@ static void say_heap(const struct out *o, FILE *f)
 			say_bytes(&b, p->owed_max));
 	else if (p->owed_max)
 		fprintf(f,
-			"Nothing owed at the end: all that collections freed was returned "
+			"Nothing owed at the end: what collections freed was returned or reused "
 			"(max owed %s).\n",
 			say_bytes(&b, p->owed_max));
 }
@@ -454,8 +454,10 @@ static void put_call(const struct out *o, const struct mp_fig_call *fc, const ch
 		return;
 	fprintf(o->f, "  %s%-*s %10s%c %8s%c %8s%c %9s%c %8s%s\n", indent, 18 - (int)strlen(indent),
 		fc->name, count(&a, fc->st.calls), m, count(&b, fc->st.failed), m,
-		bytes(&c, fc->st.bytes), m, mp_bytes_signed(d.s, sizeof(d.s), fc->st.rss_delta), m,
-		duration(&e, fc->st.dur), bang(o, MP_LOW_CALLS));
+		bytes(&c, fc->st.bytes), m,
+		mp_fig_delta_known(&fc->st) ? mp_bytes_signed(d.s, sizeof(d.s), fc->st.rss_delta)
+					    : "-",
+		m, duration(&e, fc->st.dur), bang(o, MP_LOW_CALLS));
 }
 
 static void put_calls(const struct out *o)
@@ -484,17 +486,17 @@ static void put_calls(const struct out *o)
 static void put_collection(const struct out *o, const struct mp_gc *g)
 {
 	bool wide = mp_text_width(o->term) >= WIDE;
-	struct txt a, b, c, d, e, f, h, i;
+	struct txt a, b, c, d, e, f, h, i, k;
 
 	fprintf(o->f, "%c %8s %-7s %6s -> %6s %7s", mark(o, GC_GROUPS),
 		seconds(&a, mp_fig_since(o->fg->m, g->ts)), mp_gc_kind_name(g->kind),
 		bytes(&b, g->before), bytes(&c, g->after), duration(&d, g->pause));
 	if (wide)
-		fprintf(o->f, " %6s", bytes(&e, g->freed));
+		fprintf(o->f, " %6s %6s", bytes(&e, g->freed), bytes(&k, g->reused));
 	fprintf(o->f, " %8s %7s %7s ", bytes(&f, g->returned), duration(&h, mp_fig_lag(g)),
 		bytes(&i, g->refaulted));
 	mp_text_cut(o->f, o->term, mp_str(o->fg->m, g->reason),
-		    mp_text_left(o->term, wide ? 77 : 70), false);
+		    mp_text_left(o->term, wide ? 84 : 70), false);
 	fputc('\n', o->f);
 }
 
@@ -517,9 +519,11 @@ static void put_gcs(const struct out *o)
 		return;
 	if (first)
 		fprintf(o->f, "  the last %d:\n", LAST_GCS);
+	if (p->gc_dropped)
+		fprintf(o->f, "  %s older ones are in the counts only\n", count(&a, p->gc_dropped));
 	fprintf(o->f, "  %8s %-7s %6s    %6s %7s%s %8s %7s %7s %s\n", "t", "kind", "before",
-		"after", "pause", mp_text_width(o->term) >= WIDE ? "  freed" : "", "returned",
-		"lag", "refault", "reason");
+		"after", "pause", mp_text_width(o->term) >= WIDE ? "  freed reused" : "",
+		"returned", "lag", "refault", "reason");
 	for (size_t i = first; i < p->n_gcs; i++)
 		put_collection(o, &p->gcs[i]);
 }
