@@ -28,6 +28,13 @@
 #define MIB(n) ((size_t)(n) << 20)
 #define PAGE   4096u
 
+/* Whether the process's RSS is the program's own: sanitizers add theirs. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define RSS_IS_OURS 0
+#else
+#define RSS_IS_OURS 1
+#endif
+
 struct pair {
 	struct pair *a, *b;
 	uint64_t value;
