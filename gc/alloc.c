@@ -10,7 +10,7 @@
 #include "gc/internal.h"
 
 #define DIRECT_MIN     (TLAB_SIZE / 4) /* larger cells do not use up a buffer */
-#define CLOCK_REFILLS  16              /* refills between looks at the clock */
+#define CLOCK_REFILLS  16	       /* refills between looks at the clock */
 #define COUNTERS_EVERY 10000000u       /* ns between COUNTERS events */
 
 /* Bytes of objects; the open allocation buffer counts as full (at most 32 KiB). */

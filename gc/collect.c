@@ -112,7 +112,8 @@ static void collect_one(struct gc_heap *h, unsigned kind, unsigned reason)
 	remember_line(h, &l);
 	say_end(h, &l);
 	if (h->verify && check_heap(h, why, sizeof(why)))
-		gc_fatal("after a %s collection: %s", kind == GC_SEG_MINOR ? "minor" : "major", why);
+		gc_fatal("after a %s collection: %s", kind == GC_SEG_MINOR ? "minor" : "major",
+			 why);
 }
 
 void collect_locked(struct gc_heap *h, enum gc_collect_kind kind, unsigned reason)
@@ -165,7 +166,8 @@ static void print_line(const struct gc_heap *h, const struct gc_record_line *l)
 		(int)getpid(), (const void *)h, (double)(l->ts - h->start_ns) / 1e6,
 		l->kind == GC_SEG_MINOR ? "Scavenge" : "Mark-Sweep", (double)l->before / 1048576.0,
 		(double)l->cbefore / 1048576.0, (double)l->after / 1048576.0,
-		(double)l->cafter / 1048576.0, (double)l->pause / 1e6, gc_seg_reason_name(l->reason));
+		(double)l->cafter / 1048576.0, (double)l->pause / 1e6,
+		gc_seg_reason_name(l->reason));
 }
 
 static _Noreturn void oom_default(struct gc_heap *h, size_t wanted)
@@ -204,7 +206,10 @@ static bool ask_limit(struct gc_heap *h, size_t wanted)
 	limit = h->near_fn(h, h->old_limit, h->initial_limit, wanted, h->near_arg);
 	if (limit <= h->old_limit)
 		return false;
+	pthread_mutex_lock(&h->lock);
 	h->old_limit = limit;
+	segment_counters(h);
+	pthread_mutex_unlock(&h->lock);
 	event(h, GC_EV_LIMIT, GC_SPACE_NONE, 3, wanted, limit, NULL, 0);
 	return true;
 }

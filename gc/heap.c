@@ -99,7 +99,8 @@ static int options_check(struct gc_options *o, const struct gc_options *given)
 	}
 	o->reserve = o->reserve ? o->reserve : (size_t)64 << 30;
 	o->young_max = o->young_max ? o->young_max : MIB(8);
-	o->young_min = o->young_min ? o->young_min : (o->young_max < MIB(1) ? o->young_max : MIB(1));
+	o->young_min = o->young_min ? o->young_min
+				    : (o->young_max < MIB(1) ? o->young_max : MIB(1));
 	o->old_limit = o->old_limit ? o->old_limit : GC_NO_LIMIT;
 	o->soft_limit = o->soft_limit ? o->soft_limit : GC_NO_LIMIT;
 	o->gogc = o->gogc ? o->gogc : 100;
@@ -382,8 +383,11 @@ static void fill_public(struct type_info *t, const struct gc_type_desc *d)
 
 static int register_locked(struct gc_heap *h, const struct gc_type_desc *d, struct type_info *t)
 {
-	*t = (struct type_info){ .kind = d->kind, .id = h->ntypes, .bitmap = d->bitmap,
-				 .trace = d->trace, .size = d->size };
+	*t = (struct type_info){ .kind = d->kind,
+				 .id = h->ntypes,
+				 .bitmap = d->bitmap,
+				 .trace = d->trace,
+				 .size = d->size };
 	t->name = strdup(d->name);
 	if (!t->name || !copy_fields(t, d)) {
 		while (t->nfields)
@@ -474,7 +478,8 @@ int gc_external_adjust(struct gc_heap *h, int cls, int64_t delta)
 	h->external[cls] += delta;
 	h->external_total += delta;
 	external_say(h, cls);
-	total = h->old_used + h->large_used + (h->external_total > 0 ? (size_t)h->external_total : 0);
+	total = h->old_used + h->large_used +
+		(h->external_total > 0 ? (size_t)h->external_total : 0);
 	if (delta > 0 && total >= h->goal) {
 		__atomic_store_n(&h->want, WANT_MAJOR, __ATOMIC_RELEASE);
 		if (h->mut)

@@ -15,8 +15,8 @@
 
 #include "gc/internal.h"
 
-static uint16_t class_size[NCLASSES];        /* bytes */
-static uint8_t class_of[CELL_MAX / 8 + 1];   /* by words */
+static uint16_t class_size[NCLASSES];	   /* bytes */
+static uint8_t class_of[CELL_MAX / 8 + 1]; /* by words */
 static pthread_once_t classes_once = PTHREAD_ONCE_INIT;
 
 /* 16 to 128 bytes in steps of 8, then four steps to each doubling. */

@@ -60,8 +60,8 @@ static bool meta_map(struct gc_heap *h)
 	uint8_t *p;
 
 	meta_layout(&l, h->reserved);
-	p = mmap(NULL, l.total, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	p = mmap(NULL, l.total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		 -1, 0);
 	if (p == MAP_FAILED)
 		return false;
 	madvise(p, l.total, MADV_NOHUGEPAGE);
@@ -343,8 +343,9 @@ uint32_t block_take_old(struct gc_heap *h)
 	size_t c, last = h->reserved >> CHUNK_SHIFT;
 	uint32_t b;
 
-	for (c = (h->old_hint - h->base) >> CHUNK_SHIFT; c < (h->commit_top - h->base) >> CHUNK_SHIFT ||
-	     c == (h->dyn - h->base) >> CHUNK_SHIFT; c++) {
+	for (c = (h->old_hint - h->base) >> CHUNK_SHIFT;
+	     c < (h->commit_top - h->base) >> CHUNK_SHIFT || c == (h->dyn - h->base) >> CHUNK_SHIFT;
+	     c++) {
 		if (!chunk_is_old(h, c) || h->chunk_old[c] == CHUNK_BLOCKS)
 			continue;
 		b = take_in_chunk(h, c);

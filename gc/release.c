@@ -61,9 +61,9 @@ static size_t give_back(struct gc_heap *h, uintptr_t addr, uintptr_t end)
 
 struct sweep {
 	bool all;
-	int64_t due_ms;    /* pages DIRTY since then or before are due */
-	uint32_t oldest;   /* of those that are not */
-	bool waiting;      /* `oldest` is set */
+	int64_t due_ms;	 /* pages DIRTY since then or before are due */
+	uint32_t oldest; /* of those that are not */
+	bool waiting;	 /* `oldest` is set */
 };
 
 static bool page_due(const struct gc_heap *h, struct sweep *s, size_t page)
@@ -111,15 +111,16 @@ size_t release_due(struct gc_heap *h, uint64_t now, bool all, size_t budget, uin
 		run_end = p + 1;
 		while (p > 0 && run_end - p < BATCH / PAGE_SIZE && page_due(h, &s, p - 1))
 			p--;
-		done += give_back(h, h->base + (p << PAGE_SHIFT), h->base + (run_end << PAGE_SHIFT));
+		done += give_back(h, h->base + (p << PAGE_SHIFT),
+				  h->base + (run_end << PAGE_SHIFT));
 	}
 	*cursor = h->base + (p << PAGE_SHIFT);
 	if (p == 0 || held_bytes(h) <= keep) {
 		*cursor = h->base;
 		h->release_at = 0;
 		if (s.waiting && held_bytes(h) > keep)
-			h->release_at = h->start_ns +
-					((uint64_t)s.oldest + h->delay_ms + 1) * 1000000u;
+			h->release_at =
+				h->start_ns + ((uint64_t)s.oldest + h->delay_ms + 1) * 1000000u;
 	}
 	return done;
 }

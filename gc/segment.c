@@ -194,8 +194,11 @@ static void put_event(struct gc_heap *h, struct gc_record *head, const uint8_t *
 void event(struct gc_heap *h, unsigned type, unsigned space, unsigned flags, uint64_t a, uint64_t b,
 	   const uint64_t *v, unsigned nv)
 {
-	struct gc_record r = { .type = (uint16_t)type, .space = (uint8_t)space,
-			       .flags = (uint8_t)flags, .a = a, .b = b };
+	struct gc_record r = { .type = (uint16_t)type,
+			       .space = (uint8_t)space,
+			       .flags = (uint8_t)flags,
+			       .a = a,
+			       .b = b };
 
 	pthread_mutex_lock(&h->ev_lock);
 	if (h->ring)
@@ -275,8 +278,7 @@ static void fill(struct gc_heap *h, struct gc_seg_counters *c)
 	c->released_total = h->released_total;
 	c->external = (uint64_t)__atomic_load_n(&h->external_total, __ATOMIC_RELAXED);
 	for (i = 0; i < GC_SEG_CLASSES; i++)
-		c->external_class[i] =
-			(uint64_t)__atomic_load_n(&h->external[i], __ATOMIC_RELAXED);
+		c->external_class[i] = (uint64_t)__atomic_load_n(&h->external[i], __ATOMIC_RELAXED);
 	c->array_buffers = c->external_class[GC_CLASS_ARRAY_BUFFERS];
 	c->limit = limit_value(h->old_limit);
 	c->soft_limit = limit_value(h->soft_limit);

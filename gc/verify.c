@@ -64,9 +64,11 @@ static void check_header(struct check *c, const void *obj, bool young)
 	if (!young && hdr & HDR_AGE)
 		fail(c, "old object %p has an age", obj);
 	t = &c->h->types[type];
-	if (t->pub.elem ? hdr_cell(hdr) != ((((const size_t *)obj)[0] * t->pub.elem + 7) & ~7ULL) + 16
-			: hdr_cell(hdr) != t->pub.cell)
-		fail(c, "object %p of type %s has a cell of %zu bytes", obj, t->name, hdr_cell(hdr));
+	if (t->pub.elem
+		    ? hdr_cell(hdr) != ((((const size_t *)obj)[0] * t->pub.elem + 7) & ~7ULL) + 16
+		    : hdr_cell(hdr) != t->pub.cell)
+		fail(c, "object %p of type %s has a cell of %zu bytes", obj, t->name,
+		     hdr_cell(hdr));
 }
 
 static void check_young(struct check *c)
@@ -166,7 +168,8 @@ static void check_logged(struct check *c, void *obj)
 
 	if (logged == !!(*hdr_of(obj) & HDR_UNLOGGED))
 		fail(c, "old object %p %s", obj,
-		     logged ? "is in the log and has UNLOGGED" : "has no UNLOGGED and is in no log");
+		     logged ? "is in the log and has UNLOGGED"
+			    : "has no UNLOGGED and is in no log");
 }
 
 static void clear_all_marks(struct gc_heap *h)
@@ -218,7 +221,8 @@ void check_visit(struct gc_visitor *v, gc_slot *slot)
 		return;
 	}
 	if (in_young(h, obj) && !remembered(h, v->holder, slot))
-		fail(v->check, "old object %p refers to young %p and is not logged", v->holder, obj);
+		fail(v->check, "old object %p refers to young %p and is not logged", v->holder,
+		     obj);
 	if (bit_get(h->mark_bits, bit_index(h, obj)))
 		return;
 	bit_set(h->mark_bits, bit_index(h, obj));
@@ -262,8 +266,8 @@ static void check_counts(struct check *c)
 	for (p = 0; p < last; p++)
 		n[h->page_state[p]]++;
 	if (n[PAGE_INUSE] != h->pages_inuse || n[PAGE_DIRTY] != h->pages_dirty)
-		fail(c, "pages: %zu in use and %zu dirty counted, %zu and %zu found", h->pages_inuse,
-		     h->pages_dirty, n[PAGE_INUSE], n[PAGE_DIRTY]);
+		fail(c, "pages: %zu in use and %zu dirty counted, %zu and %zu found",
+		     h->pages_inuse, h->pages_dirty, n[PAGE_INUSE], n[PAGE_DIRTY]);
 }
 
 static void check_pages(struct check *c)

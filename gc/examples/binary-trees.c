@@ -93,7 +93,8 @@ static void report(struct gc_heap *heap, double start)
 
 	gc_stats(heap, &st);
 	getrusage(RUSAGE_SELF, &ru);
-	fprintf(stderr, "%.3f s, %llu minor %.3f s, %llu major %.3f s, promoted %.1f MB, max RSS %.1f MB\n",
+	fprintf(stderr,
+		"%.3f s, %llu minor %.3f s, %llu major %.3f s, promoted %.1f MB, max RSS %.1f MB\n",
 		seconds() - start, (unsigned long long)st.minor_count,
 		(double)st.minor_pause_ns / 1e9, (unsigned long long)st.major_count,
 		(double)st.major_pause_ns / 1e9, (double)st.promoted_total / 1e6,

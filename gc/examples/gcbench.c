@@ -127,8 +127,8 @@ int main(int argc, char **argv)
 {
 	struct gc_type_desc node = GC_TYPE_INIT(.name = "node", .kind = GC_BITMAP64,
 						.size = sizeof(struct node), .bitmap = 3);
-	struct gc_type_desc doubles = GC_TYPE_INIT(.name = "doubles", .kind = GC_DATA,
-						   .elem = sizeof(double));
+	struct gc_type_desc doubles =
+		GC_TYPE_INIT(.name = "doubles", .kind = GC_DATA, .elem = sizeof(double));
 	struct gc_options opts = GC_OPTIONS_INIT;
 	int i, rc, depth = 16, verbose = 0;
 	double start = seconds();

@@ -14,7 +14,7 @@
 
 #include "gc/gc.h"
 
-#define NODES 8000
+#define NODES	8000
 #define CHANGES 80
 
 struct payload {

@@ -95,7 +95,9 @@ static bool all_zero(const unsigned char *p, size_t n)
 /* Sizes around every boundary, the memory soiled before it is used again. */
 static void memory_is_zero(void **state)
 {
-	size_t sizes[] = { 0, 1, 7, 8, 9, 100, 4000, 8160, 8192, 20000, 32736, 32752, 32753, 70000 };
+	size_t sizes[] = {
+		0, 1, 7, 8, 9, 100, 4000, 8160, 8192, 20000, 32736, 32752, 32753, 70000
+	};
 	struct gc_bytes *b;
 	struct fix f;
 	size_t i, round;

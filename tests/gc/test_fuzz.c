@@ -13,12 +13,12 @@
 
 struct shadow {
 	struct shadow *ref[200];
-	unsigned n;           /* references in use: 3 of a triple, all of an array */
+	unsigned n; /* references in use: 3 of a triple, all of an array */
 	unsigned kind;
-	size_t len;           /* data arrays: bytes */
+	size_t len; /* data arrays: bytes */
 	uint64_t id;
-	unsigned seen;        /* round of the last comparison that came here */
-	const void *twin;     /* its object in that round */
+	unsigned seen;	  /* round of the last comparison that came here */
+	const void *twin; /* its object in that round */
 	struct shadow *all;
 };
 
@@ -32,7 +32,7 @@ enum { TRIPLE, ARRAY, BYTES, NKINDS };
 struct world {
 	struct fix f;
 	const struct gc_type *triple;
-	void *root[ROOTS];    /* visited by a provider */
+	void *root[ROOTS]; /* visited by a provider */
 	gc_handle handle[WIDTH];
 	struct gc_global *global[WIDTH];
 	struct shadow *sroot[ROOTS], *shandle[WIDTH], *sglobal[WIDTH], *all;

@@ -9,7 +9,8 @@
 static int near_calls, oom_calls;
 static size_t oom_wanted;
 
-static size_t raise_once(struct gc_heap *h, size_t current, size_t initial, size_t wanted, void *arg)
+static size_t raise_once(struct gc_heap *h, size_t current, size_t initial, size_t wanted,
+			 void *arg)
 {
 	(void)h;
 	(void)wanted;

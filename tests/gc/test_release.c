@@ -8,9 +8,13 @@
 
 static void heap_with(struct fix *f, unsigned delay_ms, int advice, int thread)
 {
-	struct gc_options o = { .struct_size = sizeof(o), .young_min = KIB(128),
-				.young_max = KIB(256), .verify = 1, .release_delay_ms = delay_ms,
-				.release_advice = advice, .no_release_thread = !thread };
+	struct gc_options o = { .struct_size = sizeof(o),
+				.young_min = KIB(128),
+				.young_max = KIB(256),
+				.verify = 1,
+				.release_delay_ms = delay_ms,
+				.release_advice = advice,
+				.no_release_thread = !thread };
 
 	fix_open(f, &o);
 }

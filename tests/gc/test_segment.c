@@ -48,7 +48,9 @@ static void view_close(struct view *v)
 
 static void one_heap(struct fix *f)
 {
-	struct gc_options o = { .struct_size = sizeof(o), .name = "tested", .no_release_thread = 1,
+	struct gc_options o = { .struct_size = sizeof(o),
+				.name = "tested",
+				.no_release_thread = 1,
 				.ring_slots = 256 };
 
 	fix_open(f, &o);
@@ -365,11 +367,11 @@ static void bad_segments_are_refused(void **state)
 	assert_int_equal(gc_seg_attach_check(&seg, copy, 100), -ENOEXEC);
 	assert_int_equal(gc_seg_attach_check(&seg, NULL, v.len), -ENOEXEC);
 	assert_int_equal(gc_seg_attach_check(&seg, copy, v.len - 4096), -EBADMSG);
-#define REFUSED(field, value, rc)                                                                  \
-	do {                                                                                   \
-		h->field = value;                                                              \
-		assert_int_equal(gc_seg_attach_check(&seg, copy, v.len), rc);                  \
-		*h = good;                                                                     \
+#define REFUSED(field, value, rc)                                             \
+	do {                                                                  \
+		h->field = value;                                             \
+		assert_int_equal(gc_seg_attach_check(&seg, copy, v.len), rc); \
+		*h = good;                                                    \
 	} while (0)
 	REFUSED(magic[0], 'X', -ENOEXEC);
 	REFUSED(version, 2, -EPROTONOSUPPORT);
@@ -489,6 +491,20 @@ static void another_process_reads(void **state)
 	fix_close(&f);
 }
 
+/* Segments mapped in this process; the view of the test itself is not counted. */
+static int segments_mapped(void)
+{
+	FILE *f = fopen("/proc/self/maps", "re");
+	char line[512];
+	int n = 0;
+
+	while (f && fgets(line, sizeof(line), f))
+		n += strstr(line, "/memfd:" GC_SEG_MEMFD) && strstr(line, " rw-s ");
+	if (f)
+		fclose(f);
+	return n;
+}
+
 /* A forked child goes on with its heap, in a segment of its own. */
 static int child_works(struct fix *f)
 {
@@ -497,6 +513,8 @@ static int child_works(struct fix *f)
 	char fd[16];
 	int i;
 
+	if (segments_mapped() != 1)
+		return 5; /* its own, and not its parent's */
 	for (i = 0; i < 200000; i++)
 		if (!gc_alloc(f->m, f->pair))
 			return 1;
@@ -542,8 +560,11 @@ static void forked_child_has_its_own(void **state)
 
 static void no_events_no_segment(void **state)
 {
-	struct gc_options o = { .struct_size = sizeof(o), .no_events = 1, .verify = 1,
-				.young_min = KIB(128), .young_max = KIB(128) };
+	struct gc_options o = { .struct_size = sizeof(o),
+				.no_events = 1,
+				.verify = 1,
+				.young_min = KIB(128),
+				.young_max = KIB(128) };
 	struct fix f;
 	int i;
 
