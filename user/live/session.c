@@ -38,6 +38,8 @@ int session_apply(struct mp_session *s, struct mp_event *e)
 	int err;
 
 	stream_round(e, MP_SESSION_TIME_NS);
+	if (s->observe)
+		s->observe(s->observe_ctx, s->model, e);
 	err = mp_model_fold(s->model, e);
 	if (err && err != -EINVAL) /* an impossible event is kept, for whoever debugs it */
 		return err;
@@ -603,6 +605,12 @@ int mp_session_open(const struct mp_session_opts *o, struct mp_session **out, st
 }
 
 /* --- the rest ------------------------------------------------------------------------------ */
+
+void mp_session_observe(struct mp_session *s, mp_observe_fn fn, void *ctx)
+{
+	s->observe = fn;
+	s->observe_ctx = ctx;
+}
 
 int mp_session_fd(const struct mp_session *s)
 {

@@ -56,6 +56,10 @@ int mp_session_pump(struct mp_session *s);
 /* Brings the model up to this moment: last figures, pages, mappings. */
 int mp_session_settle(struct mp_session *s);
 
+/* Called before each event is folded in; NULL ends it. */
+typedef void (*mp_observe_fn)(void *ctx, const struct mp_model *m, const struct mp_event *e);
+void mp_session_observe(struct mp_session *s, mp_observe_fn fn, void *ctx);
+
 const struct mp_model *mp_session_model(const struct mp_session *s);
 struct mp_history *mp_session_history(struct mp_session *s);
 /* A word for the status line, or NULL. */

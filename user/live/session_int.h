@@ -69,6 +69,8 @@ struct mp_session {
 	uint64_t lost[MP_LOSS_MAX];
 	uint32_t next_mm;        /* of --hooks none */
 	bool ended, settling;
+	mp_observe_fn observe;
+	void *observe_ctx;
 	int rec_err;
 	struct mp_diag diag;
 	char notice[160];

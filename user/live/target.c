@@ -75,12 +75,9 @@ void target_poll(struct mp_session *s, struct target *t)
 	if (t->gone || !t->mm)
 		return;
 	err = proc_status_read(t->pid, &st);
+	/* With probes a zombie's exit is told by its event, with the status. */
 	if (err == -ESRCH || (!err && st.zombie && !s->probes)) {
-		/* With probes the event is on its way; without, this is the event. */
-		if (!s->probes || s->settling)
-			vanished(s, t);
-		else if (err == -ESRCH)
-			t->gone = true;
+		vanished(s, t);
 		return;
 	}
 	if (err || st.zombie)

@@ -24,9 +24,12 @@ static struct mp_heap *heap_of(struct mp_model *m, struct mp_proc *p, unsigned s
 	return h;
 }
 
+/* Bytes a heap may claim; beyond that the claim is damage and is not taken. */
+#define HEAP_MAX (1ULL << 52)
+
 static void take(uint64_t *dst, uint64_t v)
 {
-	if (v != MP_UNKNOWN)
+	if (v <= HEAP_MAX)
 		*dst = v;
 }
 
@@ -142,7 +145,7 @@ int fold_gc(struct mp_model *m, struct mp_proc *p, const struct mp_event *e)
 	g->reason = e->gc.reason;
 	g->kind = e->sub;
 	g->source = (uint8_t)e->gc.source;
-	if (g->before != MP_UNKNOWN && g->after != MP_UNKNOWN && g->before > g->after)
+	if (g->before <= HEAP_MAX && g->before > g->after)
 		g->freed = g->before - g->after;
 	if (h) {
 		take(&h->used, e->gc.after);

@@ -421,7 +421,8 @@ int maps_replace(struct mp_proc *p, struct mp_snapshot *s, const struct mp_model
 	free(p->maps);
 	p->maps = v;
 	p->n_maps = s->n;
-	memcpy(v, s->v, s->n * sizeof(*v));
+	if (s->n)
+		memcpy(v, s->v, s->n * sizeof(*v));
 	s->n = 0; /* the mappings are ours now */
 	for (size_t i = 0; i < p->n_maps; i++)
 		recount(p, v[i]);

@@ -354,6 +354,10 @@ int fold_rss(struct mp_proc *p, const struct mp_event *e)
 	struct mp_point *pt;
 	int64_t rss;
 
+	/* 2^40 pages and more of a kind are no figure of a process (5-level page
+	 * tables end at 2^44, no machine has them): damage, which must not overflow sums. */
+	if ((e->rss.anon | e->rss.file | e->rss.shmem | e->rss.swap) >> 40)
+		return -EINVAL;
 	if (p->mm_gone) /* the teardown counts down to nothing: not a figure of the process */
 		return 0;
 	p->rss.anon = e->rss.anon;

@@ -271,10 +271,14 @@ static int fold_task(struct mp_model *m, const struct mp_event *e)
 		p->threads_started++;
 		break;
 	case MP_TASK_EXIT:
+		/* Two may come: the kernel's, and the look at /proc that found it gone. */
+		if (p->exited && p->exit_known)
+			break;
 		p->exited = true;
 		p->exit_known = e->task.a != MP_UNKNOWN;
 		p->wait_status = p->exit_known ? (int)e->task.a : 0;
-		p->exit_ts = e->ts;
+		if (!p->exit_ts)
+			p->exit_ts = e->ts;
 		break;
 	case MP_TASK_MM_EXIT:
 		p->mm_gone = e->mm == p->mm;

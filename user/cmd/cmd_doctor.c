@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * cmd_doctor.c - memprof doctor: what this machine and these rights allow, each
+ * thing tried, and what to do about what is missing.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <bpf/libbpf.h>
+
+#include "user/cmd/cmd.h"
+#include "user/live/procfs.h"
+#include "user/live/rights.h"
+#include "user/model/model.h"
+#include "user/view/json.h"
+
+#define RUNGS_MAX 32
+
+struct check {
+	char name[32];
+	bool ok;
+	char value[96];
+	char fix[160]; /* "" when nothing is to be done */
+};
+
+struct findings {
+	struct mp_rung_result rung[RUNGS_MAX];
+	size_t n_rungs;
+	struct check check[16];
+	size_t n_checks;
+};
+
+static struct check *add(struct findings *f, const char *name, bool ok, const char *value,
+			 const char *fix)
+{
+	struct check *c = &f->check[f->n_checks++];
+
+	snprintf(c->name, sizeof(c->name), "%s", name);
+	snprintf(c->value, sizeof(c->value), "%.95s", value);
+	snprintf(c->fix, sizeof(c->fix), "%s", ok ? "" : fix);
+	c->ok = ok;
+	return c;
+}
+
+static void check_machine(struct findings *f)
+{
+	struct utsname u = { 0 };
+	char buf[96];
+
+	uname(&u);
+	snprintf(buf, sizeof(buf), "%.40s %.20s", u.release, u.machine);
+	add(f, "kernel", true, buf, "");
+	add(f, "btf", mp_have_btf(), mp_have_btf() ? "yes" : "no",
+	    "use a kernel built with CONFIG_DEBUG_INFO_BTF; --hooks none works without");
+	add(f, "rights", !*mp_caps_missing(), *mp_caps_missing() ? mp_caps_missing() : "enough",
+	    "run with sudo, or give the missing capabilities");
+	add(f, "tracefs", mp_have_tracefs(), mp_have_tracefs() ? mp_tracefs() : "not mounted",
+	    "only classic tracepoints need it: mount -t tracefs nodev /sys/kernel/tracing");
+	mp_first_line("/sys/kernel/security/lockdown", buf, sizeof(buf));
+	add(f, "lockdown", !strstr(buf, "[confidentiality]"), *buf ? buf : "none",
+	    "lockdown=confidentiality forbids BPF from reading memory");
+	mp_first_line("/proc/sys/kernel/unprivileged_bpf_disabled", buf, sizeof(buf));
+	add(f, "unprivileged_bpf_disabled", true, buf, "");
+	mp_first_line("/proc/sys/kernel/perf_event_paranoid", buf, sizeof(buf));
+	add(f, "perf_event_paranoid", true, buf, "");
+	add(f, "libbpf", true, libbpf_version_string(), "");
+	add(f, "page size", sysconf(_SC_PAGESIZE) == 4096, sysconf(_SC_PAGESIZE) == 4096 ? "4096" : "other",
+	    "this version counts pages of 4096 bytes only");
+}
+
+static void check_target(struct findings *f, pid_t pid)
+{
+	struct proc_status st;
+	struct proc_maps m = { 0 };
+	char buf[96];
+	int fd, err = proc_status_read(pid, &st);
+
+	snprintf(buf, sizeof(buf), "pid %d: %s", (int)pid, err ? strerror(-err) : st.comm);
+	add(f, "target", !err, buf, "ps -e  # lists pids");
+	if (err)
+		return;
+	err = proc_maps_read(pid, &m);
+	add(f, "target maps", !err, err ? strerror(-err) : "readable", "needs the same user or CAP_SYS_PTRACE");
+	proc_maps_free(&m);
+	fd = proc_pagemap_open(pid);
+	add(f, "target pagemap", fd >= 0, fd < 0 ? strerror(-fd) : "readable",
+	    "needs CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, or root");
+	if (fd >= 0)
+		close(fd);
+}
+
+static const char *chosen(const struct findings *f, unsigned feature)
+{
+	for (size_t i = 0; i < f->n_rungs; i++)
+		if (f->rung[i].feature == feature && !f->rung[i].err)
+			return mp_rung_name(f->rung[i].rung);
+	return NULL;
+}
+
+static void rungs_json(struct mp_json *j, const struct findings *f, unsigned feature)
+{
+	mp_json_arr(j, "rungs");
+	for (size_t i = 0; i < f->n_rungs; i++) {
+		if (f->rung[i].feature != feature)
+			continue;
+		mp_json_obj(j, NULL);
+		mp_json_str(j, "rung", mp_rung_name(f->rung[i].rung));
+		mp_json_bool(j, "ok", !f->rung[i].err);
+		mp_json_str(j, "why", f->rung[i].err ? f->rung[i].why : NULL);
+		mp_json_end(j);
+	}
+	mp_json_end(j);
+}
+
+static int print_json(const struct findings *f)
+{
+	struct mp_json j;
+
+	mp_json_init(&j, stdout);
+	mp_json_obj(&j, NULL);
+	mp_json_u64(&j, "version", 1);
+	mp_json_arr(&j, "features");
+	for (unsigned feat = 1; feat < MP_FEAT_MAX; feat++) {
+		if (feat == MP_FEAT_RSS || feat == MP_FEAT_HEAP_GC)
+			continue; /* no rungs: /proc and shared memory */
+		mp_json_obj(&j, NULL);
+		mp_json_str(&j, "name", mp_feature_name(feat));
+		rungs_json(&j, f, feat);
+		mp_json_str(&j, "chosen", chosen(f, feat));
+		mp_json_end(&j);
+	}
+	mp_json_end(&j);
+	mp_json_arr(&j, "checks");
+	for (size_t i = 0; i < f->n_checks; i++) {
+		mp_json_obj(&j, NULL);
+		mp_json_str(&j, "name", f->check[i].name);
+		mp_json_bool(&j, "ok", f->check[i].ok);
+		mp_json_str(&j, "value", f->check[i].value);
+		mp_json_str(&j, "fix", *f->check[i].fix ? f->check[i].fix : NULL);
+		mp_json_end(&j);
+	}
+	mp_json_end(&j);
+	mp_json_end(&j);
+	return mp_json_finish(&j);
+}
+
+static void print_text(const struct findings *f, const struct mp_term *t)
+{
+	const char *ok = t->color ? "\033[32mok\033[0m     " : "ok     ";
+	const char *no = t->color ? "\033[33mmissing\033[0m" : "missing";
+	char buf[256];
+
+	mp_text_head(stdout, t, "This machine");
+	for (size_t i = 0; i < f->n_checks; i++) {
+		printf("  %-26s %s\n", f->check[i].name,
+		       mp_text_clean(buf, sizeof(buf), t, f->check[i].value));
+		if (*f->check[i].fix)
+			printf("  %-26s -> %s\n", "", f->check[i].fix);
+	}
+	mp_text_head(stdout, t, "Hooks, in order of preference");
+	for (size_t i = 0; i < f->n_rungs; i++) {
+		const struct mp_rung_result *r = &f->rung[i];
+		const char *c = chosen(f, r->feature);
+
+		printf("  %-8s %-11s %s  %s%s\n", mp_feature_name(r->feature), mp_rung_name(r->rung),
+		       r->err ? no : ok, r->why,
+		       c && !strcmp(c, mp_rung_name(r->rung)) && !r->err ? "<- used" : "");
+	}
+	puts("  rss      proc        always   counters of each target, 10 times a second");
+	puts("  heap_gc  segment     always   heaps that write a counters segment");
+	if (chosen(f, MP_FEAT_CALLS) && strcmp(chosen(f, MP_FEAT_CALLS), "fentry")) {
+		puts("");
+		mp_text_para(stdout, t,
+			     "Without fentry the calls are seen through tracepoints that every system call "
+			     "of every process passes: each takes some 0.1 us longer while memprof runs. "
+			     "--hooks calls=off leaves them out (mappings are then read once a second).");
+	}
+	if (!chosen(f, MP_FEAT_FAULTS) || !chosen(f, MP_FEAT_TASKS)) {
+		puts("");
+		mp_text_para(stdout, t,
+			     "No hook for page faults works here: memprof --hooks none -p PID polls /proc. "
+			     "It sees levels, but not who touched or released what, nor when exactly.");
+	}
+}
+
+int cmd_doctor(struct mp_args *a)
+{
+	static struct findings f;
+	struct mp_term t;
+	int err = 0;
+
+	libbpf_set_print(NULL);
+	f.n_rungs = mp_ladder_try(f.rung, RUNGS_MAX);
+	check_machine(&f);
+	if (a->n_pids)
+		check_target(&f, a->pids[0]);
+	mp_term_init(&t, stdout, a->color);
+	if (a->json)
+		err = print_json(&f);
+	else
+		print_text(&f, &t);
+	return mp_finish_stdout(err, chosen(&f, MP_FEAT_FAULTS) ? MP_EXIT_OK : MP_EXIT_NOT_PERMITTED);
+}

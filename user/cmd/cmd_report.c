@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * cmd_report.c - memprof report and memprof dump: a recording as text or JSON.
+ */
+#include <string.h>
+
+#include "user/cmd/cmd.h"
+#include "user/model/model.h"
+#include "user/view/dump.h"
+
+static int one_file(const struct mp_args *a, const char *cmd)
+{
+	char fix[64];
+
+	if (a->n_files == 1)
+		return 0;
+	snprintf(fix, sizeof(fix), "memprof %s FILE", cmd);
+	return mp_fail(MP_EXIT_USAGE, a->n_files ? "one recording at a time" : "no recording given", NULL,
+		       fix);
+}
+
+int cmd_report(struct mp_args *a)
+{
+	struct mp_report_info info;
+	struct mp_loaded l;
+	struct mp_term term;
+	int code = one_file(a, "report"), err;
+
+	if (code)
+		return code;
+	code = mp_load(a->files[0], &l, NULL, NULL);
+	if (!l.model)
+		return code;
+	mp_loaded_info(&l, a->files[0], &info);
+	mp_term_init(&term, stdout, a->color);
+	err = a->json ? mp_report_json(stdout, l.model, &info) :
+			mp_report_text(stdout, l.model, &info, &term);
+	mp_unload(&l);
+	return mp_finish_stdout(err, code);
+}
+
+static int dump_one(void *ctx, const struct mp_model *m, const struct mp_event *e)
+{
+	(void)ctx;
+	return mp_dump_event(stdout, e, m->start ? m->start : e->ts, m);
+}
+
+int cmd_dump(struct mp_args *a)
+{
+	struct mp_loaded l;
+	int code = one_file(a, "dump");
+
+	if (code)
+		return code;
+	code = mp_load(a->files[0], &l, dump_one, NULL);
+	mp_unload(&l);
+	return mp_finish_stdout(0, code);
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * cmd_top.c - memprof top and replay: the TUI or plain lines over a session or a
+ * recording.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tui/tui.h"
+#include "user/cmd/cmd.h"
+#include "user/cmd/view.h"
+#include "user/rec/history.h"
+#include "user/util/util.h"
+#include "user/view/plain.h"
+
+/* --- the TUI over a session ----------------------------------------------------------- */
+
+static int live_pump(void *ctx)
+{
+	/* Asked to end from outside: as if the user had quit. */
+	return mp_signals_count() ? -EINTR : mp_session_pump(ctx);
+}
+
+static const struct mp_model *live_now(void *ctx)
+{
+	return mp_session_model(ctx);
+}
+
+static const struct mp_model *live_at(void *ctx, uint64_t ts)
+{
+	return mp_history_at(mp_session_history(ctx), ts);
+}
+
+static const char *live_notice(void *ctx)
+{
+	return mp_session_notice(ctx);
+}
+
+static int live_save(void *ctx, char *msg, unsigned size)
+{
+	char path[128], stamp[32];
+	time_t now = time(NULL);
+	struct tm tm;
+	int err;
+
+	localtime_r(&now, &tm);
+	strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", &tm);
+	snprintf(path, sizeof(path), "memprof-%s.mprof", stamp);
+	err = mp_history_save(mp_session_history(ctx), path);
+	if (err)
+		snprintf(msg, size, "not saved: %s: %s", path, strerror(-err));
+	else
+		snprintf(msg, size, "saved to %s", path);
+	return err;
+}
+
+int mp_view_tui(struct mp_session *s, const struct mp_args *a)
+{
+	struct tui_source src = { .ctx = s, .live = true, .fd = mp_session_fd(s), .pump = live_pump,
+				  .now = live_now, .at = live_at, .notice = live_notice,
+				  .save = live_save };
+	struct tui_opts o = { .color = (enum tui_color)a->color,
+			      .frame_ms = (unsigned)(a->interval_ns / 1000000) };
+
+	return tui_run(&src, &o);
+}
+
+/* --- plain lines over a session --------------------------------------------------------- */
+
+static void plain_observe(void *ctx, const struct mp_model *m, const struct mp_event *e)
+{
+	mp_plain_event(ctx, m, e);
+}
+
+int mp_view_plain(struct mp_session *s, const struct mp_args *a, bool story)
+{
+	uint64_t interval = a->interval_ns ? a->interval_ns : 1000000000ULL;
+	uint64_t start = mp_monotonic_ns(), next = start + interval;
+	const struct mp_model *m = mp_session_model(s);
+	struct mp_report_info info = { .state = "live", .duration_ns = MP_UNKNOWN, .events = MP_UNKNOWN,
+				       .blocks = MP_UNKNOWN, .bytes = MP_UNKNOWN };
+	struct mp_plain *pl;
+	struct mp_term term;
+	int r = 1, err = 0;
+
+	mp_term_init(&term, stdout, a->color);
+	pl = mp_plain_new(stdout, &term);
+	if (!pl)
+		return -ENOMEM;
+	mp_session_observe(s, plain_observe, pl);
+	while (r > 0 && !err && !mp_signals_count()) {
+		struct pollfd pfd = { .fd = mp_session_fd(s), .events = POLLIN };
+		uint64_t now = mp_monotonic_ns();
+
+		if (a->duration_ns && now - start >= a->duration_ns)
+			break;
+		poll(&pfd, 1, 100);
+		r = mp_session_pump(s);
+		if (m->now >= next) {
+			err = mp_plain_interval(pl, m, next);
+			while (next <= m->now)
+				next += interval;
+		}
+	}
+	if (r > 0)
+		mp_session_settle(s);
+	if (!err)
+		err = mp_plain_end(pl, m, &info);
+	if (!err && story)
+		err = mp_plain_stages(pl, m);
+	mp_session_observe(s, NULL, NULL);
+	mp_plain_free(pl);
+	return r < 0 ? r : err;
+}
+
+int mp_view_session(struct mp_session *s, const struct mp_args *a, bool story)
+{
+	bool tty = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+	int err = -ENOTTY;
+
+	if (tty && !a->plain) {
+		err = mp_view_tui(s, a);
+		if (err == -EOPNOTSUPP)
+			mp_fail(0, "this terminal cannot show the full screen (TERM is unknown or dumb)",
+				NULL, "plain lines follow; or: TERM=xterm memprof ...");
+	}
+	if (err == -ENOTTY || err == -EOPNOTSUPP)
+		err = mp_view_plain(s, a, story);
+	return err == -EINTR ? 0 : err;
+}
+
+int cmd_top(struct mp_args *a)
+{
+	struct mp_session_opts o;
+	struct mp_diag diag = { 0 };
+	struct mp_session *s;
+	int err, code, rec;
+
+	if (a->input) {
+		a->files[0] = (char *)a->input;
+		a->n_files = 1;
+		return cmd_replay(a);
+	}
+	mp_signals_init();
+	mp_session_opts_from(a, &o);
+	if (mp_session_open(&o, &s, &diag))
+		return mp_complain(&diag);
+	err = mp_view_session(s, a, false);
+	code = mp_session_exit_code(s);
+	rec = mp_session_diag(s) ? mp_complain(mp_session_diag(s)) : 0;
+	mp_session_close(s);
+	if (err || rec)
+		return err ? mp_finish_stdout(err, 0) : rec;
+	return code >= 0 ? code : MP_EXIT_OK;
+}
+
+/* --- over a recording --------------------------------------------------------------------- */
+
+struct replay {
+	struct mp_loaded l;
+	struct mp_history *h;
+};
+
+static int replay_pump(void *ctx)
+{
+	(void)ctx;
+	return mp_signals_count() ? -EINTR : 0;
+}
+
+static const struct mp_model *replay_now(void *ctx)
+{
+	return ((struct replay *)ctx)->l.model;
+}
+
+static const struct mp_model *replay_at(void *ctx, uint64_t ts)
+{
+	return mp_history_at(((struct replay *)ctx)->h, ts);
+}
+
+static int replay_tui(struct replay *r, const struct mp_args *a)
+{
+	struct tui_source src = { .ctx = r, .live = false, .fd = -1, .pump = replay_pump,
+				  .now = replay_now, .at = replay_at };
+	struct tui_opts o = { .color = (enum tui_color)a->color };
+	int err = mp_history_from_reader(r->l.reader, &r->h);
+
+	if (!err)
+		err = tui_run(&src, &o);
+	mp_history_free(r->h);
+	return err;
+}
+
+struct plain_replay {
+	struct mp_plain *pl;
+	uint64_t interval, next;
+	int err;
+};
+
+static int plain_event(void *ctx, const struct mp_model *m, const struct mp_event *e)
+{
+	struct plain_replay *p = ctx;
+
+	if (!p->next && m->start)
+		p->next = m->start + p->interval;
+	while (p->next && m->now >= p->next && !p->err) {
+		p->err = mp_plain_interval(p->pl, m, p->next);
+		p->next += p->interval;
+	}
+	return p->err ? p->err : mp_plain_event(p->pl, m, e);
+}
+
+static int replay_plain(const struct mp_args *a)
+{
+	struct plain_replay p = { .interval = a->interval_ns ? a->interval_ns : 1000000000ULL };
+	struct mp_report_info info;
+	struct mp_loaded l;
+	struct mp_term term;
+	int code, err;
+
+	mp_term_init(&term, stdout, a->color);
+	p.pl = mp_plain_new(stdout, &term);
+	if (!p.pl)
+		return mp_fail(MP_EXIT_FAILURE, "out of memory", NULL, NULL);
+	code = mp_load(a->files[0], &l, plain_event, &p);
+	if (!l.model) {
+		mp_plain_free(p.pl);
+		return code;
+	}
+	mp_loaded_info(&l, a->files[0], &info);
+	err = mp_plain_end(p.pl, l.model, &info);
+	if (!err)
+		err = mp_plain_stages(p.pl, l.model);
+	mp_plain_free(p.pl);
+	mp_unload(&l);
+	return mp_finish_stdout(err, code);
+}
+
+int cmd_replay(struct mp_args *a)
+{
+	struct replay r = { 0 };
+	int code, err;
+
+	if (a->n_files != 1)
+		return mp_fail(MP_EXIT_USAGE, "one recording at a time", NULL, "memprof replay FILE");
+	if (a->plain || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+		return replay_plain(a);
+	mp_signals_init();
+	code = mp_load(a->files[0], &r.l, NULL, NULL);
+	if (!r.l.model)
+		return code;
+	err = replay_tui(&r, a);
+	mp_unload(&r.l);
+	if (err == -EOPNOTSUPP || err == -ENOTTY)
+		return replay_plain(a);
+	return err && err != -EINTR ? mp_fail(MP_EXIT_FAILURE, "the view failed", strerror(-err), "") : code;
+}
