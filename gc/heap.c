@@ -233,13 +233,10 @@ int gc_heap_create(const struct gc_options *opts, struct gc_heap **out)
 	locks_init(h);
 	options_apply(h, &o);
 	h->start_ns = now_ns();
-	rc = pages_init(h, o.reserve);
+	/* The reservation comes last: it takes what addresses there are. */
+	rc = types_init(h) ? pages_init(h, o.reserve) : -ENOMEM;
 	if (rc)
-		goto fail_heap;
-	if (!types_init(h)) {
-		rc = -ENOMEM;
-		goto fail_types;
-	}
+		goto fail;
 	old_init(h);
 	enlist(h);
 	if (!o.no_events && segment_open(h) == 0)
@@ -249,10 +246,8 @@ int gc_heap_create(const struct gc_options *opts, struct gc_heap **out)
 	segment_counters(h);
 	*out = h;
 	return 0;
-fail_types:
+fail:
 	types_free(h);
-	pages_free(h);
-fail_heap:
 	free(h);
 	return rc;
 }

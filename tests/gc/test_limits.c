@@ -115,6 +115,41 @@ static void larger_than_the_reservation(void **state)
 	fix_close(&f);
 }
 
+/* Few addresses (RLIMIT_AS, a container): the reservation is halved until it fits. */
+static int child_with_few_addresses(void)
+{
+	struct rlimit few = { MIB(400), MIB(400) };
+	struct gc_heap *heap;
+	struct gc_mutator *m;
+	struct gc_stats st;
+	int i;
+
+	if (setrlimit(RLIMIT_AS, &few) || gc_heap_create(NULL, &heap))
+		return 1;
+	if (gc_mutator_attach(heap, &m))
+		return 2;
+	for (i = 0; i < 100; i++)
+		if (!gc_alloc_array(m, gc_type_bytes(heap), MIB(1)))
+			return 3;
+	gc_stats(heap, &st);
+	return st.reserved >= MIB(32) && st.reserved < MIB(400) ? 0 : 4;
+}
+
+static void few_addresses(void **state)
+{
+	int status;
+	pid_t pid;
+
+	(void)state;
+	if (!RSS_IS_OURS)
+		skip(); /* sanitizers need terabytes of addresses themselves */
+	pid = fork();
+	if (!pid)
+		_exit(child_with_few_addresses());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 static void child_runs_out(int fd)
 {
 	struct gc_refs *keep = NULL;
@@ -196,6 +231,7 @@ int main(void)
 		cmocka_unit_test(near_limit_then_out_of_memory),
 		cmocka_unit_test(small_objects_reach_the_limit),
 		cmocka_unit_test(larger_than_the_reservation),
+		cmocka_unit_test(few_addresses),
 		cmocka_unit_test(default_prints_and_aborts),
 		cmocka_unit_test(soft_limit_collects_early),
 	};
