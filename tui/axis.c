@@ -35,9 +35,11 @@ static void tick_text(char *buf, size_t size, uint64_t ns, uint64_t step)
 /* The smallest round step that leaves room between labels. */
 static uint64_t tick_step(uint64_t colw)
 {
-	static const uint64_t ms[] = { 10,    20,     50,     100,    200,     500,     1000,
-				       2000,  5000,   10000,  15000,  30000,   60000,   120000,
-				       300000, 600000, 900000, 1800000, 3600000, 7200000, 14400000 };
+	static const uint64_t ms[] = {
+		10,	20,	50,	100,	 200,	  500,	   1000,
+		2000,	5000,	10000,	15000,	 30000,	  60000,   120000,
+		300000, 600000, 900000, 1800000, 3600000, 7200000, 14400000
+	};
 	uint64_t step = 1000000;
 
 	for (size_t i = 0; i < sizeof(ms) / sizeof(ms[0]); i++) {
@@ -197,9 +199,9 @@ static uint64_t lane_level(const struct mp_point *p, enum lane lane)
 /* A lane of amounts, drawn against its own highest column. */
 static void draw_levels(struct tui_grid *g, const struct tui_frame *f, int y, enum lane lane)
 {
-	struct tui_style st = { tui_band_color(f->theme, lane == LANE_OWED ? TUI_BAND_FREE :
-									      TUI_BAND_LIVE),
-				0, 0 };
+	struct tui_style st = {
+		tui_band_color(f->theme, lane == LANE_OWED ? TUI_BAND_FREE : TUI_BAND_LIVE), 0, 0
+	};
 	uint64_t max = 0;
 
 	for (int x = 0; x < f->lay.plot.w; x++) {
@@ -253,12 +255,14 @@ static void set_item(struct item *it, enum tui_mark mark, uint64_t n, const char
 /* Fills in all items, the pauses only when there is room; returns their width. */
 static int legend(struct item items[ITEMS], const struct mp_point *s, bool pauses)
 {
-	char pause[24] = "", back[24] = "", num[16];
+	char pause[24] = "", back[24] = "";
 	int w = 0;
 
 	if (pauses && s->gc_pause)
 		mp_duration(pause, sizeof(pause), s->gc_pause);
 	if (s->madvise_pages) {
+		char num[16];
+
 		mp_bytes(num, sizeof(num), (int64_t)(s->madvise_pages * MP_PAGE_SIZE));
 		snprintf(back, sizeof(back), "-%s", num);
 	}

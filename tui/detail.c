@@ -66,7 +66,6 @@ static void part(struct pane *p, const char *name, int64_t bytes, int64_t whole,
 static void account(struct pane *p, const struct mp_proc *proc)
 {
 	struct mp_account a;
-	char num[16];
 
 	mp_account(proc, &a);
 	head(p, "where RSS goes");
@@ -80,8 +79,11 @@ static void account(struct pane *p, const struct mp_proc *proc)
 	part(p, "file", a.file, a.rss, TUI_BAND_FILE);
 	part(p, "shared", a.shmem, a.rss, TUI_BAND_FILE);
 	part(p, "unexplained", a.unknown, a.rss, TUI_BAND_OTHER);
-	if (a.swap)
+	if (a.swap) {
+		char num[16];
+
 		row(p, "swapped out, beside RSS", mp_bytes(num, sizeof(num), a.swap));
+	}
 }
 
 static void calls(struct pane *p, const struct mp_proc *proc)

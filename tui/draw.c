@@ -40,8 +40,7 @@ static int reuse_columns(struct tui_frame *f)
 	    f->cache.width != win->tl->width || f->cache.n > win->tl->n || by < 0 ||
 	    by >= old->cols)
 		return 0;
-	while (n < win->cols && n + by < old->cols &&
-	       tui_window_point(win, n + 1) < f->cache.n)
+	while (n < win->cols && n + by < old->cols && tui_window_point(win, n + 1) < f->cache.n)
 		n++;
 	memmove(f->cols, f->cols + by, (size_t)n * sizeof(f->cols[0]));
 	return n;
@@ -61,12 +60,19 @@ static int load_columns(struct tui_frame *f)
 	return 0;
 }
 
+bool tui_frame_ended(const struct tui_frame *f)
+{
+	const struct mp_proc *p = mp_model_main(f->now);
+
+	return p && p->exited;
+}
+
 int tui_frame_begin(struct tui_frame *f, int w, int h)
 {
 	const struct mp_proc *p = f->state ? mp_model_main(f->state) : NULL;
 
 	tui_layout(&f->lay, w, h, has_notes(&f->cache, mp_model_main(f->now)));
-	tui_view_window(f->view, f->now, f->live, f->lay.plot.w, &f->win);
+	tui_view_window(f->view, f->now, f->live && !tui_frame_ended(f), f->lay.plot.w, &f->win);
 	f->shown = f->lay.table.h > 1 ? (size_t)f->lay.table.h - 1 : 0;
 	if (load_columns(f) || tui_rows_build(&f->rows, p, f->view->sort))
 		return -ENOMEM;

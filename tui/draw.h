@@ -20,7 +20,7 @@ struct tui_frame {
 	const struct mp_model *state; /* the moment looked at; NULL: not known */
 	struct tui_view *view;
 	const struct tui_theme *theme;
-	const char *notice;           /* for the status line, or NULL          */
+	const char *notice; /* for the status line, or NULL          */
 	bool live;
 	/* set by tui_frame_begin(); rows keep their memory between frames */
 	struct tui_layout lay;
@@ -30,21 +30,23 @@ struct tui_frame {
 	struct tui_column {
 		bool any;
 		struct mp_point p;
-	} *cols; /* what each column of the plot covers */
+	} * cols; /* what each column of the plot covers */
 	size_t cols_cap;
 	/* what stays true from frame to frame: past points do not change */
 	struct tui_cache {
 		struct tui_window win; /* of the columns held             */
-		size_t n;              /* points the timeline had then    */
-		uint64_t width;        /* ns of each                      */
-		size_t noted;          /* points searched for notes       */
-		bool notes;            /* ... and one found               */
+		size_t n;	       /* points the timeline had then    */
+		uint64_t width;	       /* ns of each                      */
+		size_t noted;	       /* points searched for notes       */
+		bool notes;	       /* ... and one found               */
 	} cache;
 };
 
 /* Geometry, time window and table order for a screen of w x h. 0 or -ENOMEM. */
 int tui_frame_begin(struct tui_frame *f, int w, int h);
 void tui_frame_free(struct tui_frame *f);
+/* The target is gone: what there is will not grow. */
+bool tui_frame_ended(const struct tui_frame *f);
 /* The merged points of a column; NULL where there is nothing. */
 const struct mp_point *tui_frame_col(const struct tui_frame *f, int col);
 /* Counts of what happened in all columns shown, or in one. False: nothing there. */
@@ -67,10 +69,10 @@ void tui_draw_help(struct tui_grid *g, const struct tui_frame *f);
 struct tui_stack {
 	int64_t band[TUI_BAND_RSS]; /* bytes, none below 0; they add up to rss */
 	int64_t rss;
-	int64_t base;      /* under the heap: file and other               */
-	int64_t heap;      /* heap resident: live and free                 */
+	int64_t base;	   /* under the heap: file and other               */
+	int64_t heap;	   /* heap resident: live and free                 */
 	int64_t committed; /* -1: no heap known                            */
-	int64_t lazy;      /* committed, not resident                      */
+	int64_t lazy;	   /* committed, not resident                      */
 };
 void tui_stack(struct tui_stack *s, const struct mp_point *p);
 

@@ -26,7 +26,7 @@ static const int asking[] = { SIGINT, SIGTERM, SIGHUP };
 static const int fatal[] = { SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL };
 static const int curses_own[] = { SIGTSTP, SIGWINCH };
 #define ASKING_N (sizeof(asking) / sizeof(asking[0]))
-#define FATAL_N (sizeof(fatal) / sizeof(fatal[0]))
+#define FATAL_N	 (sizeof(fatal) / sizeof(fatal[0]))
 #define CURSES_N (sizeof(curses_own) / sizeof(curses_own[0]))
 
 static struct {
@@ -35,9 +35,9 @@ static struct {
 	struct termios modes;
 	char restore[256];
 	size_t restore_len;
-	int held;         /* memory that stderr goes to, -1: not redirected */
-	int err;          /* the real stderr, when it is                    */
-	bool at_exit;     /* the exit hook is in place                      */
+	int held;     /* memory that stderr goes to, -1: not redirected */
+	int err;      /* the real stderr, when it is                    */
+	bool at_exit; /* the exit hook is in place                      */
 	bool alt;
 	/* what the caller had before curses put in its own */
 	struct sigaction old_asking[ASKING_N], old_fatal[FATAL_N], old_curses[CURSES_N];
@@ -53,11 +53,21 @@ static bool has(const char *cap)
 	return seq && seq != (char *)-1;
 }
 
+/* What was looked up is held until here; curses looks it up for itself. */
+static void forget_term(void)
+{
+	if (cur_term)
+		del_curterm(cur_term);
+}
+
 bool tui_guard_term(void)
 {
 	int err = 0;
 
-	return setupterm(NULL, STDOUT_FILENO, &err) == OK && err == 1 && has("cup") && has("clear");
+	if (setupterm(NULL, STDOUT_FILENO, &err) == OK && err == 1 && has("cup") && has("clear"))
+		return true;
+	forget_term();
+	return false;
 }
 
 static int collect(int c)
@@ -173,6 +183,7 @@ void tui_guard_arm(void)
 {
 	tcgetattr(STDIN_FILENO, &guard.modes);
 	prepare_restore();
+	forget_term();
 	guard.asked = 0;
 	hold_stderr();
 	if (!guard.at_exit)

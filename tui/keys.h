@@ -24,10 +24,10 @@ enum tui_keycode {
 	TUI_KEY_NONE, /* nothing to act on */
 };
 
-#define TUI_CTRL(c) ((c) & 0x1f)
+#define TUI_CTRL(c) ((c)&0x1f)
 
 struct tui_key {
-	int key[3];       /* any of these; 0: none */
+	int key[3];	  /* any of these; 0: none */
 	const char *name; /* as the help writes it */
 	const char *help;
 	const char *hint; /* for the bottom line: keys, a blank, one word; or NULL */

@@ -9,8 +9,8 @@
 
 #include "tui/grid.h"
 
-#define TUI_MIN_W 40
-#define TUI_MIN_H 10
+#define TUI_MIN_W     40
+#define TUI_MIN_H     10
 #define TUI_LANES_MAX 4
 
 enum tui_tier {
@@ -24,17 +24,17 @@ enum tui_tier {
 struct tui_layout {
 	enum tui_tier tier;
 	int w, h;
-	struct tui_rect status;  /* target, state, hooks, losses            */
+	struct tui_rect status;	 /* target, state, hooks, losses            */
 	struct tui_rect numbers; /* figures, which are the plot's legend too */
-	struct tui_rect gutter;  /* the y axis' labels, left of the plot    */
+	struct tui_rect gutter;	 /* the y axis' labels, left of the plot    */
 	struct tui_rect plot;
-	struct tui_rect axis;    /* time labels, under gutter and plot      */
-	struct tui_rect notes;   /* labels of notes                         */
-	struct tui_rect lanes;   /* what happened, one row or more          */
-	struct tui_rect counts;  /* the lanes' legend, with counts          */
+	struct tui_rect axis;	/* time labels, under gutter and plot      */
+	struct tui_rect notes;	/* labels of notes                         */
+	struct tui_rect lanes;	/* what happened, one row or more          */
+	struct tui_rect counts; /* the lanes' legend, with counts          */
 	struct tui_rect detail;
-	struct tui_rect table;   /* head and rows                           */
-	struct tui_rect hints;   /* keys                                    */
+	struct tui_rect table; /* head and rows                           */
+	struct tui_rect hints; /* keys                                    */
 };
 
 /* notes: there are notes to show, keep rows for them. */

@@ -19,9 +19,9 @@ struct column {
 	struct tui_stack s;
 	int64_t rss_min, rss_max;
 	int edge[TUI_BAND_RSS]; /* upper edges of the bands  */
-	int rss;                /* ... of the last of them   */
-	int line;               /* committed heap, -1: none  */
-	int min, max;           /* RSS within the column     */
+	int rss;		/* ... of the last of them   */
+	int line;		/* committed heap, -1: none  */
+	int min, max;		/* RSS within the column     */
 };
 
 struct plot {
@@ -196,8 +196,8 @@ static void draw_column(const struct plot *p, int x)
 		struct tui_cell cell = { L' ', { 0, 0, 0 } };
 
 		if (lo < c->rss) {
-			cell = tui_theme_fine(p->t) ? fine_cell(p, c, lo, &kind) :
-						      coarse_cell(p, c, lo, &kind);
+			cell = tui_theme_fine(p->t) ? fine_cell(p, c, lo, &kind)
+						    : coarse_cell(p, c, lo, &kind);
 		} else if (lo + 4 < c->line) {
 			cell = tui_band_cell(p->t, TUI_BAND_LAZY);
 			kind = TUI_BAND_LAZY;

@@ -19,8 +19,8 @@ bool tui_mapping_reserved(const struct mp_mapping *m)
 const char *tui_sort_name(enum tui_sort sort)
 {
 	static const char *const names[TUI_SORT_MAX] = {
-		[TUI_SORT_RESIDENT] = "resident", [TUI_SORT_SIZE] = "size",
-		[TUI_SORT_FAULTS] = "faults",     [TUI_SORT_RELEASED] = "released",
+		[TUI_SORT_RESIDENT] = "resident",  [TUI_SORT_SIZE] = "size",
+		[TUI_SORT_FAULTS] = "faults",	   [TUI_SORT_RELEASED] = "released",
 		[TUI_SORT_RECENT] = "last change", [TUI_SORT_ADDR] = "address",
 	};
 
@@ -49,13 +49,13 @@ static int by_value(const struct mp_mapping *x, const struct mp_mapping *y, uint
 	return x->start < y->start ? -1 : x->start > y->start;
 }
 
-#define ORDER(name, value)                                                                         \
-	static int name(const void *a, const void *b)                                              \
-	{                                                                                          \
-		const struct mp_mapping *x = *(const struct mp_mapping *const *)a;                 \
-		const struct mp_mapping *y = *(const struct mp_mapping *const *)b;                 \
-                                                                                                   \
-		return by_value(x, y, x->value, y->value);                                         \
+#define ORDER(name, value)                                                         \
+	static int name(const void *a, const void *b)                              \
+	{                                                                          \
+		const struct mp_mapping *x = *(const struct mp_mapping *const *)a; \
+		const struct mp_mapping *y = *(const struct mp_mapping *const *)b; \
+                                                                                   \
+		return by_value(x, y, x->value, y->value);                         \
 	}
 ORDER(by_resident, resident)
 ORDER(by_faults, faults)
@@ -74,8 +74,8 @@ int tui_rows_build(struct tui_rows *rows, const struct mp_proc *p, enum tui_sort
 {
 	static int (*const order[TUI_SORT_MAX])(const void *, const void *) = {
 		[TUI_SORT_RESIDENT] = by_resident, [TUI_SORT_SIZE] = by_size,
-		[TUI_SORT_FAULTS] = by_faults,     [TUI_SORT_RELEASED] = by_released,
-		[TUI_SORT_RECENT] = by_recent,     [TUI_SORT_ADDR] = by_addr,
+		[TUI_SORT_FAULTS] = by_faults,	   [TUI_SORT_RELEASED] = by_released,
+		[TUI_SORT_RECENT] = by_recent,	   [TUI_SORT_ADDR] = by_addr,
 	};
 
 	rows->n = 0;

@@ -18,11 +18,11 @@
 #include "tui/tui.h"
 #include "user/util/util.h"
 
-#define MS 1000000ULL
-#define FRAME_MS 100
-#define PAUSED_MS 500      /* a paused picture only grows older          */
-#define HEARTBEAT_MS 1000  /* notices change without an event            */
-#define MESSAGE_MS 6000    /* how long the answer to a key stays         */
+#define MS	     1000000ULL
+#define FRAME_MS     100
+#define PAUSED_MS    500  /* a paused picture only grows older          */
+#define HEARTBEAT_MS 1000 /* notices change without an event            */
+#define MESSAGE_MS   6000 /* how long the answer to a key stays         */
 
 struct loop {
 	const struct tui_source *src;
@@ -30,13 +30,12 @@ struct loop {
 	struct tui_view view;
 	struct tui_frame f;
 	struct tui_grid grid;
-	uint64_t frame;       /* ns between frames                  */
-	uint64_t drawn;       /* when the last one was shown        */
-	uint64_t events;      /* the model's count in it            */
-	uint64_t changes;     /* mapping calls folded in it         */
-	bool dirty;           /* the view has changed since         */
-	bool ended;           /* the source has nothing more        */
-	bool idle;            /* its fd was readable for nothing    */
+	uint64_t frame;	 /* ns between frames                  */
+	uint64_t drawn;	 /* when the last one was shown        */
+	uint64_t events; /* the model's count in it            */
+	bool dirty;	 /* the view has changed since         */
+	bool ended;	 /* the source has nothing more        */
+	bool idle;	 /* its fd was readable for nothing    */
 	char msg[200];
 	uint64_t msg_until;
 };
@@ -51,7 +50,6 @@ static void say(struct loop *l, const char *text)
 static void pump(struct loop *l)
 {
 	uint64_t before = l->src->now(l->src->ctx)->events;
-	char text[80];
 	int rc;
 
 	if (l->ended)
@@ -62,6 +60,8 @@ static void pump(struct loop *l)
 		l->dirty = true;
 	}
 	if (rc < 0) {
+		char text[80];
+
 		snprintf(text, sizeof(text), "no more events: %s", strerror(-rc));
 		say(l, text);
 	}

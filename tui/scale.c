@@ -4,6 +4,7 @@
  * stacked, which numbers label an axis, how a moment is written.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "tui/draw.h"
 
@@ -26,6 +27,7 @@ void tui_stack(struct tui_stack *s, const struct mp_point *p)
 	int64_t *b = s->band;
 	int64_t sum, over;
 
+	memset(s, 0, sizeof(*s));
 	s->rss = above_zero(p->rss);
 	b[TUI_BAND_FILE] = above_zero(p->file) + above_zero(p->shmem);
 	b[TUI_BAND_LIVE] = above_zero(p->live);
@@ -53,8 +55,9 @@ void tui_stack(struct tui_stack *s, const struct mp_point *p)
 void tui_scale(struct tui_scale *sc, int64_t max, int rows)
 {
 	/* quarters of a unit: a quarter, a half, 1, 2, 2.5, 5, 10 ... */
-	static const int quarters[] = { 1,   2,   4,   8,   10,  20,   40,
-					80,  100, 200, 400, 800, 1000, 2000 };
+	static const int quarters[] = {
+		1, 2, 4, 8, 10, 20, 40, 80, 100, 200, 400, 800, 1000, 2000
+	};
 	int64_t unit = 1024;
 
 	max = max < 4096 ? 4096 : max;

@@ -24,9 +24,9 @@
 static struct {
 	SCREEN *sp;
 	struct tui_grid last; /* what the terminal shows */
-	bool all;             /* ... is unknown: send everything */
+	bool all;	      /* ... is unknown: send everything */
 	bool color, defaults;
-	int pairs;            /* taken so far */
+	int pairs; /* taken so far */
 	uint16_t pair_of[256][256];
 } scr;
 
@@ -164,9 +164,9 @@ int tui_screen_key(bool *resized)
 		wint_t code;
 		int key;
 	} map[] = {
-		{ KEY_LEFT, TUI_KEY_LEFT },   { KEY_RIGHT, TUI_KEY_RIGHT },
-		{ KEY_UP, TUI_KEY_UP },       { KEY_DOWN, TUI_KEY_DOWN },
-		{ KEY_HOME, TUI_KEY_HOME },   { KEY_END, TUI_KEY_END },
+		{ KEY_LEFT, TUI_KEY_LEFT },	  { KEY_RIGHT, TUI_KEY_RIGHT },
+		{ KEY_UP, TUI_KEY_UP },		  { KEY_DOWN, TUI_KEY_DOWN },
+		{ KEY_HOME, TUI_KEY_HOME },	  { KEY_END, TUI_KEY_END },
 		{ KEY_NPAGE, TUI_KEY_PAGE_DOWN }, { KEY_PPAGE, TUI_KEY_PAGE_UP },
 	};
 	wint_t ch = 0;

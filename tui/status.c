@@ -16,7 +16,7 @@ static int badge(struct tui_grid *g, const struct tui_frame *f, int x, enum tui_
 	return tui_grid_text(g, x, 0, g->w - x, tui_role(f->theme, role), text);
 }
 
-/* LIVE, PAUSED -00:12 or REPLAY, and the time of the moment shown. */
+/* LIVE, PAUSED -00:12, ENDED or REPLAY, and the time of the moment shown. */
 static int draw_state(struct tui_grid *g, const struct tui_frame *f, int x)
 {
 	const struct tui_style bar = tui_role(f->theme, TUI_R_BAR);
@@ -25,6 +25,8 @@ static int draw_state(struct tui_grid *g, const struct tui_frame *f, int x)
 
 	if (!f->live) {
 		x = badge(g, f, x, TUI_R_REPLAY, " REPLAY ");
+	} else if (tui_frame_ended(f) && f->view->follow) {
+		x = badge(g, f, x, TUI_R_REPLAY, " ENDED ");
 	} else if (f->view->follow) {
 		x = badge(g, f, x, TUI_R_LIVE, " LIVE ");
 	} else {
@@ -50,8 +52,8 @@ static void draw_hooks(struct tui_grid *g, const struct tui_frame *f, int x, int
 
 		if (!pr->known)
 			continue;
-		snprintf(text, sizeof(text), "%s%s=%s", first ? "hooks: " : " ",
-			 mp_feature_name(i), mp_rung_name(pr->rung));
+		snprintf(text, sizeof(text), "%s%s=%s", first ? "hooks: " : " ", mp_feature_name(i),
+			 mp_rung_name(pr->rung));
 		w = tui_text_width(text);
 		if (x + w > end)
 			return;
@@ -124,7 +126,7 @@ enum figure {
 
 struct figure_def {
 	const char *name[3]; /* brief, short, explaining */
-	int band;            /* its colour in the plot, -1: none */
+	int band;	     /* its colour in the plot, -1: none */
 };
 
 static const struct figure_def defs[FIG_N] = {
@@ -219,7 +221,7 @@ static int figure_width(enum figure i, int words)
 
 /* Columns of figures, top to bottom; -1 leaves a place empty. */
 static const int two_rows[5][2] = {
-	{ FIG_RSS, FIG_MAX },        { FIG_LIVE, FIG_FREE }, { FIG_OTHER, FIG_FILE },
+	{ FIG_RSS, FIG_MAX },	     { FIG_LIVE, FIG_FREE }, { FIG_OTHER, FIG_FILE },
 	{ FIG_COMMITTED, FIG_LAZY }, { FIG_USED, FIG_OWED },
 };
 static const int three_rows[4][3] = {
@@ -263,7 +265,7 @@ static void draw_table(struct tui_grid *g, const struct tui_frame *f, const stru
 /* The narrow screen: one figure a row, explained as far as there is room. */
 static void draw_list(struct tui_grid *g, const struct tui_frame *f, const struct figures *n)
 {
-	static const int order[] = { FIG_RSS,       FIG_LIVE, FIG_FREE, FIG_OTHER, FIG_FILE,
+	static const int order[] = { FIG_RSS,	    FIG_LIVE, FIG_FREE, FIG_OTHER, FIG_FILE,
 				     FIG_COMMITTED, FIG_LAZY, FIG_OWED, FIG_USED,  FIG_MAX };
 	const struct tui_rect *r = &f->lay.numbers;
 

@@ -13,7 +13,7 @@ enum col { C_START, C_SIZE, C_RES, C_PCT, C_FAULTS, C_RELEASED, C_CLASS, C_NAME,
 
 struct col_def {
 	const char *head;
-	int w;      /* cells; 0: shares what is left */
+	int w;	    /* cells; 0: shares what is left */
 	int from;   /* screen width from which it is shown */
 	bool right; /* set against the right edge */
 	int sort;   /* the order it shows, -1: none */
@@ -69,17 +69,22 @@ static void draw_head(struct tui_grid *g, const struct tui_frame *f, const int x
 {
 	const struct tui_rect *r = &f->lay.table;
 	struct tui_rect line = { r->x, r->y, r->w, 1 };
+	bool told = false;
 	char text[64];
 
 	tui_grid_fill(g, line, L' ', tui_role(f->theme, TUI_R_BAR));
 	for (int i = 0; i < C_N; i++) {
 		struct tui_style st = tui_role(f->theme, TUI_R_BAR_DIM);
 
-		if (cols[i].sort == (int)f->view->sort) {
+		if (cols[i].sort == (int)f->view->sort && w[i]) {
 			st = tui_role(f->theme, TUI_R_BAR);
 			st.attr |= TUI_BOLD | TUI_UNDERLINE;
+			told = true;
 		}
-		cell_text(g, i, x, w, r->y, st, cols[i].head);
+		/* an order whose column is not there is told over the strips */
+		if (i == C_STRIP && !told)
+			snprintf(text, sizeof(text), "by %s", tui_sort_name(f->view->sort));
+		cell_text(g, i, x, w, r->y, st, i == C_STRIP && !told ? text : cols[i].head);
 	}
 	snprintf(text, sizeof(text), " %zu-%zu of %zu ", f->view->top + 1,
 		 f->view->top + (f->rows.n < f->shown ? f->rows.n : f->shown), f->rows.n);
@@ -174,8 +179,8 @@ void tui_draw_table(struct tui_grid *g, const struct tui_frame *f)
 	draw_head(g, f, x, w);
 	if (!p || !f->rows.n) {
 		tui_grid_text(g, 2, r->y + 1, r->w - 2, tui_role(f->theme, TUI_R_DIM),
-			      !f->state ? "the mappings of that moment are no longer kept" :
-					  "no mappings known yet");
+			      !f->state ? "the mappings of that moment are no longer kept"
+					: "no mappings known yet");
 		return;
 	}
 	for (size_t i = 0; i < f->shown && f->view->top + i < f->rows.n; i++) {

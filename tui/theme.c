@@ -18,7 +18,6 @@ static const struct tui_glyphs glyphs_utf8 = {
 	.line = { 0x2581, 0x2500, 0x2594 },
 	.vline = 0x2502,
 	.tick = 0x2575,
-	.corner = 0x2514,
 	.dots = 0x250a,
 	.spike = 0x2502,
 	.mark = { 0x2022, 0x25c6, 0x2193, L'+', 0x2212, 0x2605 },
@@ -26,8 +25,6 @@ static const struct tui_glyphs glyphs_utf8 = {
 	.pointer = 0x25b2,
 	.sel = 0x25b8,
 	.lost = 0x2026,
-	.dot = 0x00b7,
-	.rule = 0x2500,
 	.box = { 0x250c, 0x2510, 0x2514, 0x2518, 0x2500, 0x2502 },
 };
 
@@ -37,7 +34,6 @@ static const struct tui_glyphs glyphs_ascii = {
 	.line = { L'=', L'=', L'=' },
 	.vline = L'|',
 	.tick = L'|',
-	.corner = L'+',
 	.dots = L':',
 	.spike = L'|',
 	.mark = { L'm', L'M', L'v', L'+', L'-', L'*' },
@@ -45,27 +41,21 @@ static const struct tui_glyphs glyphs_ascii = {
 	.pointer = L'^',
 	.sel = L'>',
 	.lost = L'~',
-	.dot = L'-',
-	.rule = L'-',
 	.box = { L'+', L'+', L'+', L'+', L'-', L'|' },
 };
 
 enum { D_MONO, D_8, D_256, D_N };
 
 static const uint8_t band_colors[TUI_BAND_MAX][D_N] = {
-	[TUI_BAND_FILE] = { 0, 6, 240 },
-	[TUI_BAND_OTHER] = { 0, 7, 247 },
-	[TUI_BAND_LIVE] = { 0, 4, 32 },
-	[TUI_BAND_FREE] = { 0, 3, 214 },
-	[TUI_BAND_LAZY] = { 0, 6, 110 },
+	[TUI_BAND_FILE] = { 0, 6, 240 }, [TUI_BAND_OTHER] = { 0, 7, 247 },
+	[TUI_BAND_LIVE] = { 0, 4, 32 },	 [TUI_BAND_FREE] = { 0, 3, 214 },
+	[TUI_BAND_LAZY] = { 0, 6, 74 },
 };
 
 /* Ink that can be read on a band. */
 static const uint8_t band_inks[TUI_BAND_MAX][D_N] = {
-	[TUI_BAND_FILE] = { 0, 7, 255 },
-	[TUI_BAND_OTHER] = { 0, 4, 16 },
-	[TUI_BAND_LIVE] = { 0, 7, 255 },
-	[TUI_BAND_FREE] = { 0, 4, 16 },
+	[TUI_BAND_FILE] = { 0, 7, 255 }, [TUI_BAND_OTHER] = { 0, 4, 16 },
+	[TUI_BAND_LIVE] = { 0, 7, 255 }, [TUI_BAND_FREE] = { 0, 4, 16 },
 	[TUI_BAND_LAZY] = { 0, 0, 0 },
 };
 
@@ -81,12 +71,12 @@ static const struct tui_style roles[TUI_R_MAX][D_N] = {
 	[TUI_R_ALARM] = { { 0, 0, TUI_BOLD }, { 7, 1, TUI_BOLD }, { 231, 160, TUI_BOLD } },
 	[TUI_R_KEY] = { { 0, 0, TUI_BOLD }, { 0, 0, TUI_BOLD }, { 0, 0, TUI_BOLD } },
 	[TUI_R_SELECT] = { { 0, 0, TUI_REVERSE }, { 0, 0, TUI_REVERSE }, { 231, 24, 0 } },
-	[TUI_R_CURSOR] = { { 0, 0, TUI_BOLD }, { 1, 0, TUI_BOLD }, { 205, 0, TUI_BOLD } },
+	[TUI_R_CURSOR] = { { 0, 0, TUI_BOLD }, { 1, 0, TUI_BOLD }, { 199, 0, TUI_BOLD } },
 	[TUI_R_LINE] = { { 0, 0, TUI_BOLD }, { 0, 0, TUI_BOLD }, { 0, 0, TUI_BOLD } },
-	[TUI_R_GC] = { { 0, 0, TUI_BOLD }, { 2, 0, TUI_BOLD }, { 78, 0, TUI_BOLD } },
-	[TUI_R_RELEASE] = { { 0, 0, TUI_BOLD }, { 5, 0, TUI_BOLD }, { 175, 0, TUI_BOLD } },
-	[TUI_R_MAP] = { { 0, 0, 0 }, { 6, 0, 0 }, { 117, 0, 0 } },
-	[TUI_R_NOTE] = { { 0, 0, 0 }, { 3, 0, 0 }, { 221, 0, 0 } },
+	[TUI_R_GC] = { { 0, 0, TUI_BOLD }, { 2, 0, TUI_BOLD }, { 35, 0, TUI_BOLD } },
+	[TUI_R_RELEASE] = { { 0, 0, TUI_BOLD }, { 5, 0, TUI_BOLD }, { 169, 0, TUI_BOLD } },
+	[TUI_R_MAP] = { { 0, 0, 0 }, { 6, 0, 0 }, { 32, 0, 0 } },
+	[TUI_R_NOTE] = { { 0, 0, 0 }, { 3, 0, 0 }, { 172, 0, 0 } },
 	[TUI_R_STRIP] = { { 0, 0, 0 }, { 6, 0, 0 }, { 74, 236, 0 } },
 };
 
@@ -149,9 +139,9 @@ struct tui_style tui_band_text(const struct tui_theme *t, enum tui_band band)
 enum tui_role tui_mark_role(enum tui_mark mark)
 {
 	static const enum tui_role of[TUI_M_MAX] = {
-		[TUI_M_MINOR] = TUI_R_GC,       [TUI_M_MAJOR] = TUI_R_GC,
+		[TUI_M_MINOR] = TUI_R_GC,	 [TUI_M_MAJOR] = TUI_R_GC,
 		[TUI_M_RELEASE] = TUI_R_RELEASE, [TUI_M_MMAP] = TUI_R_MAP,
-		[TUI_M_MUNMAP] = TUI_R_MAP,     [TUI_M_NOTE] = TUI_R_NOTE,
+		[TUI_M_MUNMAP] = TUI_R_MAP,	 [TUI_M_NOTE] = TUI_R_NOTE,
 	};
 
 	return of[mark];

@@ -25,19 +25,19 @@ enum tui_band {
 };
 
 enum tui_role {
-	TUI_R_TEXT = 0,  /* the terminal's own colours */
+	TUI_R_TEXT = 0, /* the terminal's own colours */
 	TUI_R_DIM,
 	TUI_R_BOLD,
-	TUI_R_BAR,       /* status line and table head */
+	TUI_R_BAR, /* status line and table head */
 	TUI_R_BAR_DIM,
-	TUI_R_LIVE,      /* badges: black on a colour  */
+	TUI_R_LIVE, /* badges: black on a colour  */
 	TUI_R_PAUSED,
 	TUI_R_REPLAY,
 	TUI_R_ALARM,
 	TUI_R_KEY,
 	TUI_R_SELECT,
 	TUI_R_CURSOR,
-	TUI_R_LINE,      /* the committed heap         */
+	TUI_R_LINE, /* the committed heap         */
 	TUI_R_GC,
 	TUI_R_RELEASE,
 	TUI_R_MAP,
@@ -57,17 +57,16 @@ enum tui_mark {
 };
 
 struct tui_glyphs {
-	wchar_t level[9];            /* 0/8 .. 8/8, from the bottom         */
-	wchar_t fill[TUI_BAND_MAX];  /* when colour cannot tell the bands   */
-	wchar_t line[3];             /* a level line low, middle, high      */
-	wchar_t vline, tick, corner, dots, spike;
+	wchar_t level[9];	    /* 0/8 .. 8/8, from the bottom         */
+	wchar_t fill[TUI_BAND_MAX]; /* when colour cannot tell the bands   */
+	wchar_t line[3];	    /* a level line low, middle, high      */
+	wchar_t vline, tick, dots, spike;
 	wchar_t mark[TUI_M_MAX];
-	wchar_t strip[9];            /* residency of a part, none .. all    */
-	wchar_t pointer;             /* under the cursor's column           */
-	wchar_t sel;                 /* before the selected row             */
-	wchar_t lost, dot;
-	wchar_t rule;
-	wchar_t box[6];              /* corners tl tr bl br, then - and |   */
+	wchar_t strip[9]; /* residency of a part, none .. all    */
+	wchar_t pointer;  /* under the cursor's column           */
+	wchar_t sel;	  /* before the selected row             */
+	wchar_t lost;
+	wchar_t box[6]; /* corners tl tr bl br, then - and |   */
 };
 
 struct tui_theme {

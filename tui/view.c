@@ -53,7 +53,7 @@ void tui_view_window(struct tui_view *v, const struct mp_model *m, bool live, in
 		     struct tui_window *win)
 {
 	uint64_t age, span;
-	int64_t col, last;
+	int64_t last;
 
 	memset(win, 0, sizeof(*win));
 	win->cols = cols;
@@ -71,7 +71,8 @@ void tui_view_window(struct tui_view *v, const struct mp_model *m, bool live, in
 	if (v->follow) {
 		win->col0 = last >= cols ? last - cols + 1 : 0;
 	} else {
-		col = tui_window_col(win, point_of(win->tl, v->cursor));
+		int64_t col = tui_window_col(win, point_of(win->tl, v->cursor));
+
 		win->col0 = v->col0;
 		if (col < win->col0)
 			win->col0 = col;
@@ -190,7 +191,6 @@ void tui_view_zoom(struct tui_view *v, const struct tui_window *win, int dir)
 {
 	uint64_t cols = (uint64_t)(win->cols > 0 ? win->cols : 1);
 	uint64_t all, colw;
-	int64_t at;
 
 	if (!win->tl)
 		return;
@@ -202,7 +202,8 @@ void tui_view_zoom(struct tui_view *v, const struct tui_window *win, int dir)
 		colw = all > win->colw ? all : win->colw;
 	if (!v->follow && win->cursor >= 0) {
 		/* the cursor keeps its place on the screen */
-		at = (int64_t)((uint64_t)(win->col0 + win->cursor) * win->colw / colw);
+		int64_t at = (int64_t)((uint64_t)(win->col0 + win->cursor) * win->colw / colw);
+
 		v->col0 = at > win->cursor ? at - win->cursor : 0;
 	}
 	v->fit = false;

@@ -29,17 +29,17 @@ enum tui_sort {
 };
 
 struct tui_view {
-	bool follow;     /* the right edge is now (replay: the end)        */
-	bool fit;        /* the whole session in the plot                  */
-	uint64_t span;   /* ns the plot shows when neither fits it; 0: auto */
+	bool follow;	 /* the right edge is now (replay: the end)        */
+	bool fit;	 /* the whole session in the plot                  */
+	uint64_t span;	 /* ns the plot shows when neither fits it; 0: auto */
 	uint64_t cursor; /* ns, when !follow: the moment looked at          */
-	int64_t col0;    /* first column shown, when !follow                */
-	uint64_t colw;   /* ns a column, as last drawn                      */
+	int64_t col0;	 /* first column shown, when !follow                */
+	uint64_t colw;	 /* ns a column, as last drawn                      */
 
 	enum tui_sort sort;
-	bool in_table;   /* the table has the focus, not the plot */
-	uint64_t sel;    /* start address of the selected mapping */
-	size_t top;      /* first row of the table shown          */
+	bool in_table; /* the table has the focus, not the plot */
+	uint64_t sel;  /* start address of the selected mapping */
+	size_t top;    /* first row of the table shown          */
 
 	bool help;
 	bool quit, keep_last, save, redraw;

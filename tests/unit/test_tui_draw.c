@@ -17,8 +17,8 @@
 #include "tui/keys.h"
 #include "user/model/pageset.h"
 
-#define MIB (1024LL * 1024)
-#define SEC 1000000000ULL
+#define MIB    (1024LL * 1024)
+#define SEC    1000000000ULL
 #define POINTS 3000
 
 /*
@@ -76,13 +76,26 @@ static void stage(struct mp_point *pt, int i)
 static void make_maps(struct fixture *x)
 {
 	static const struct mp_mapping maps[4] = {
-		{ .start = 0x400000, .end = 0x600000, .bits = MP_MAP_R | MP_MAP_X | MP_MAP_FILE,
-		  .name = 3, .cls = MP_CLS_FILE, .resident = 300 },
-		{ .start = 0x10000000, .end = 0x10000000 + 700 * MIB, .bits = MP_MAP_R | MP_MAP_W,
-		  .cls = MP_CLS_HEAP, .resident = 600 * 256, .faults = 600 * 256, .name = 4 },
+		{ .start = 0x400000,
+		  .end = 0x600000,
+		  .bits = MP_MAP_R | MP_MAP_X | MP_MAP_FILE,
+		  .name = 3,
+		  .cls = MP_CLS_FILE,
+		  .resident = 300 },
+		{ .start = 0x10000000,
+		  .end = 0x10000000 + 700 * MIB,
+		  .bits = MP_MAP_R | MP_MAP_W,
+		  .cls = MP_CLS_HEAP,
+		  .resident = 600 * 256,
+		  .faults = 600 * 256,
+		  .name = 4 },
 		{ .start = 0x100000000, .end = 0x100000000 + (64LL << 30), .cls = MP_CLS_ANON },
-		{ .start = 0x7ffc00000000, .end = 0x7ffc00021000, .bits = MP_MAP_R | MP_MAP_W,
-		  .cls = MP_CLS_STACK, .resident = 8, .name = 5 },
+		{ .start = 0x7ffc00000000,
+		  .end = 0x7ffc00021000,
+		  .bits = MP_MAP_R | MP_MAP_W,
+		  .cls = MP_CLS_STACK,
+		  .resident = 8,
+		  .name = 5 },
 	};
 
 	memcpy(x->maps, maps, sizeof(maps));
@@ -170,8 +183,8 @@ static void expect(struct fixture *x, int w, int h, const char *what)
 static void check_regions(const struct tui_layout *l, unsigned char *taken)
 {
 	const struct tui_rect *all[] = { &l->status, &l->numbers, &l->gutter, &l->plot,
-					 &l->axis,   &l->notes,   &l->lanes,  &l->counts,
-					 &l->detail, &l->table,   &l->hints };
+					 &l->axis,   &l->notes,	  &l->lanes,  &l->counts,
+					 &l->detail, &l->table,	  &l->hints };
 
 	memset(taken, 0, (size_t)l->w * (size_t)l->h);
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
@@ -333,8 +346,8 @@ static void free_band_has_its_own_colour(void **state)
 	(void)state;
 	render(x, 80, 24);
 	for (int y = 0; y < x->f.lay.plot.h; y++)
-		n += tui_grid_at(&x->g, x->f.lay.plot.x + column_of(x, 16),
-				 x->f.lay.plot.y + y)->st.bg == orange;
+		n += tui_grid_at(&x->g, x->f.lay.plot.x + column_of(x, 16), x->f.lay.plot.y + y)
+			     ->st.bg == orange;
 	assert_true(n > x->f.lay.plot.h / 2);
 	for (int b = 0; b < TUI_BAND_FREE; b++)
 		assert_int_not_equal(tui_band_color(&x->theme, (enum tui_band)b), orange);
@@ -377,8 +390,9 @@ static void events_and_notes(void **state)
 	expect(x, 80, 24, "5 madvise -600 M");
 	expect(x, 80, 24, "stage: a name??");
 	render(x, 80, 24);
-	assert_int_equal(tui_grid_at(&x->g, x->f.lay.plot.x + column_of(x, 15),
-				     x->f.lay.lanes.y)->ch, 0x25c6);
+	assert_int_equal(
+		tui_grid_at(&x->g, x->f.lay.plot.x + column_of(x, 15), x->f.lay.lanes.y)->ch,
+		0x25c6);
 	drop(x);
 }
 

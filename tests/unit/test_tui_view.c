@@ -14,8 +14,8 @@
 #include "tui/draw.h"
 #include "tui/keys.h"
 
-#define SEC 1000000000ULL
-#define START (7 * SEC + 3)
+#define SEC	   1000000000ULL
+#define START	   (7 * SEC + 3)
 #define MAX_POINTS 16384
 
 struct session {
@@ -297,8 +297,7 @@ static void keys_are_a_sound_table(void **state)
 		for (size_t j = 0; j < i; j++)
 			for (int k = 0; k < 3; k++)
 				for (int n = 0; n < 3; n++)
-					assert_true(!a->key[k] ||
-						    a->key[k] != tui_keys[j].key[n]);
+					assert_true(!a->key[k] || a->key[k] != tui_keys[j].key[n]);
 	}
 }
 

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * test_tui_run.c - the whole TUI on a pseudo terminal: what it leaves behind,
+ * however it ends.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <poll.h>
+#include <pty.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+#include <utmp.h>
+
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "tui/tui.h"
+
+#define LEAVE	    "\033[?1049l" /* back from the alternate screen */
+#define PATIENCE_MS 10000
+
+/* --- the program under test --------------------------------------------------------- */
+
+static int no_pump(void *ctx)
+{
+	static const char torn[] = "MESSAGE\n";
+	ssize_t n = 0;
+
+	(void)ctx;
+	/* what a library may do at any time */
+	if (getenv("TUI_TEST_NOISE"))
+		n = write(STDERR_FILENO, torn, sizeof(torn) - 1);
+	return n < 0 ? -EIO : 1;
+}
+
+static const struct mp_model *model(void *ctx)
+{
+	return ctx;
+}
+
+static void program(void)
+{
+	struct mp_model *m = mp_model_new();
+	struct mp_event target = { .ts = 1000, .type = MP_EV_TASK, .sub = MP_TASK_TARGET, .mm = 1 };
+	struct mp_event rss = { .ts = 2000, .type = MP_EV_RSS, .sub = MP_RSS_PROC, .mm = 1 };
+	struct tui_source src = { .ctx = m, .live = true, .fd = -1, .pump = no_pump, .now = model };
+	struct tui_opts opts = { .frame_ms = 20 };
+	int err;
+
+	if (!m)
+		_exit(99);
+	target.task.a = 4321;
+	rss.rss.anon = 5000;
+	rss.rss.lazyfree = rss.rss.hugetlb = MP_UNKNOWN;
+	mp_model_fold(m, &target);
+	mp_model_fold(m, &rss);
+	setlocale(LC_ALL, "C.UTF-8");
+	err = tui_run(&src, &opts);
+	mp_model_free(m);
+	/* not exit(): what curses and the forked runner still hold is no leak */
+	_exit(err ? -err : opts.keep_last ? 77 : 0);
+}
+
+/* --- the other side of the terminal --------------------------------------------------- */
+
+struct run {
+	pid_t pid;
+	int master;
+	struct termios before;
+	char out[1 << 20];
+	size_t n;
+	int status;
+};
+
+static struct run *start(const char *term, const char *env)
+{
+	struct winsize size = { .ws_col = 80, .ws_row = 24 };
+	struct run *r = calloc(1, sizeof(*r));
+	int slave;
+
+	assert_non_null(r);
+	assert_int_equal(openpty(&r->master, &slave, NULL, NULL, &size), 0);
+	assert_int_equal(tcgetattr(slave, &r->before), 0);
+	r->pid = fork();
+	assert_true(r->pid >= 0);
+	if (!r->pid) {
+		close(r->master);
+		/* cmocka's handlers would go on with the tests in here */
+		for (int sig = 1; sig < 32; sig++)
+			signal(sig, SIG_DFL);
+		if (login_tty(slave))
+			_exit(98);
+		unsetenv("NO_COLOR");
+		setenv("TERM", term, 1);
+		if (env)
+			setenv(env, "1", 1);
+		program();
+	}
+	close(slave);
+	return r;
+}
+
+/* Reads for a while; false at the end of the output. */
+static bool take(struct run *r, int ms)
+{
+	struct pollfd p = { .fd = r->master, .events = POLLIN };
+	ssize_t n;
+
+	if (poll(&p, 1, ms) <= 0)
+		return true;
+	n = read(r->master, r->out + r->n, sizeof(r->out) - 1 - r->n);
+	if (n <= 0)
+		return false;
+	r->n += (size_t)n;
+	return true;
+}
+
+static void wait_for(struct run *r, const char *what)
+{
+	for (int i = 0; i < PATIENCE_MS / 10; i++) {
+		if (memmem(r->out, r->n, what, strlen(what)))
+			return;
+		if (!take(r, 10))
+			break;
+	}
+	fail_msg("never saw \"%s\"", what);
+}
+
+static void type(struct run *r, const char *keys)
+{
+	assert_int_equal(write(r->master, keys, strlen(keys)), (ssize_t)strlen(keys));
+}
+
+static void finish(struct run *r)
+{
+	for (int i = 0; i < PATIENCE_MS / 10; i++) {
+		if (waitpid(r->pid, &r->status, WNOHANG) == r->pid) {
+			while (poll(&(struct pollfd){ .fd = r->master, .events = POLLIN }, 1, 20) >
+				       0 &&
+			       take(r, 0))
+				;
+			return;
+		}
+		if (!take(r, 10))
+			poll(NULL, 0, 10); /* closed, and about to end */
+	}
+	kill(r->pid, SIGKILL);
+	waitpid(r->pid, &r->status, 0);
+	fail_msg("it does not end");
+}
+
+static void drop(struct run *r)
+{
+	close(r->master);
+	free(r);
+}
+
+static const char *last_of(const struct run *r, const char *what)
+{
+	const char *at = NULL, *from = r->out;
+	const char *hit;
+
+	while ((hit = memmem(from, r->n - (size_t)(from - r->out), what, strlen(what)))) {
+		at = hit;
+		from = hit + 1;
+	}
+	return at;
+}
+
+static void assert_restored(struct run *r)
+{
+	struct termios now;
+
+	assert_non_null(last_of(r, LEAVE));
+	assert_null(memmem(last_of(r, LEAVE), (size_t)(r->out + r->n - last_of(r, LEAVE)),
+			   "\033[?1049h", 8));
+	/* the modes are the terminal's, seen from either side */
+	assert_int_equal(tcgetattr(r->master, &now), 0);
+	assert_int_equal(now.c_lflag, r->before.c_lflag);
+	assert_int_equal(now.c_iflag, r->before.c_iflag);
+	assert_int_equal(now.c_oflag, r->before.c_oflag);
+}
+
+/* --- tests ---------------------------------------------------------------------------------- */
+
+static void quits_and_restores(void **state)
+{
+	struct run *r = start("xterm-256color", NULL);
+
+	(void)state;
+	wait_for(r, "LIVE");
+	wait_for(r, "4321");
+	type(r, " \t?x");
+	type(r, "q");
+	finish(r);
+	assert_true(WIFEXITED(r->status));
+	assert_int_equal(WEXITSTATUS(r->status), 0);
+	assert_restored(r);
+	drop(r);
+}
+
+static void keeps_the_last_screen(void **state)
+{
+	struct run *r = start("xterm-256color", NULL);
+	const char *end;
+
+	(void)state;
+	wait_for(r, "LIVE");
+	type(r, "Q");
+	finish(r);
+	assert_int_equal(WEXITSTATUS(r->status), 77);
+	end = last_of(r, LEAVE);
+	assert_non_null(end);
+	assert_non_null(memmem(end, (size_t)(r->out + r->n - end), "RSS", 3));
+	drop(r);
+}
+
+static void signals_restore(void **state)
+{
+	static const int sigs[] = { SIGTERM, SIGINT, SIGHUP, SIGSEGV, SIGABRT, SIGBUS, SIGFPE };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sigs) / sizeof(sigs[0]); i++) {
+		struct run *r = start("xterm-256color", NULL);
+
+		wait_for(r, "LIVE");
+		kill(r->pid, sigs[i]);
+		finish(r);
+		/* a sanitizer's own handler turns crashes into an exit code */
+		assert_true(WIFSIGNALED(r->status) || WEXITSTATUS(r->status) != 0);
+		if (WIFSIGNALED(r->status))
+			assert_int_equal(WTERMSIG(r->status), sigs[i]);
+		assert_restored(r);
+		drop(r);
+	}
+}
+
+static void closed_terminal_ends_it(void **state)
+{
+	struct run *r = start("xterm-256color", NULL);
+	int status = 0;
+
+	(void)state;
+	wait_for(r, "LIVE");
+	close(r->master);
+	for (int i = 0; i < PATIENCE_MS / 10 && waitpid(r->pid, &status, WNOHANG) == 0; i++)
+		poll(NULL, 0, 10);
+	assert_int_equal(kill(r->pid, 0), -1);
+	free(r);
+}
+
+static void resize_storm(void **state)
+{
+	struct run *r = start("xterm-256color", NULL);
+
+	(void)state;
+	wait_for(r, "LIVE");
+	for (int i = 0; i < 200; i++) {
+		struct winsize size = { .ws_col = (unsigned short)(1 + i * 7 % 150),
+					.ws_row = (unsigned short)(1 + i * 5 % 60) };
+
+		assert_int_equal(ioctl(r->master, TIOCSWINSZ, &size), 0);
+		take(r, 1);
+	}
+	type(r, "q");
+	finish(r);
+	assert_int_equal(WEXITSTATUS(r->status), 0);
+	assert_true(WIFEXITED(r->status));
+	drop(r);
+}
+
+static void no_color_means_none(void **state)
+{
+	struct run *r = start("xterm-256color", "NO_COLOR");
+
+	(void)state;
+	wait_for(r, "LIVE");
+	type(r, "q");
+	finish(r);
+	assert_null(memmem(r->out, r->n, "[38;5", 5));
+	assert_null(memmem(r->out, r->n, "[48;5", 5));
+	for (char c = '0'; c < '8'; c++) {
+		const char ink[] = { '\033', '[', '3', c, 'm' };
+
+		assert_null(memmem(r->out, r->n, ink, sizeof(ink)));
+	}
+	drop(r);
+}
+
+static void messages_wait(void **state)
+{
+	struct run *r = start("xterm-256color", "TUI_TEST_NOISE");
+
+	(void)state;
+	wait_for(r, "LIVE");
+	assert_null(last_of(r, "MESSAGE"));
+	type(r, "q");
+	finish(r);
+	assert_non_null(last_of(r, "MESSAGE"));
+	assert_true(last_of(r, "MESSAGE") > last_of(r, LEAVE));
+	drop(r);
+}
+
+/* The caller falls back to plain lines: the terminal must be untouched. */
+static void unusable_terminals(void **state)
+{
+	static const char *const terms[] = { "dumb", "no-such-terminal", "" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(terms) / sizeof(terms[0]); i++) {
+		struct run *r = start(terms[i], NULL);
+
+		finish(r);
+		assert_int_equal(WEXITSTATUS(r->status), EOPNOTSUPP);
+		assert_int_equal(r->n, 0);
+		drop(r);
+	}
+}
+
+static void no_terminal(void **state)
+{
+	struct tui_source src = { .fd = -1 };
+	struct tui_opts opts = { 0 };
+	int null = open("/dev/null", O_RDWR);
+	int in = dup(STDIN_FILENO);
+
+	(void)state;
+	assert_true(dup2(null, STDIN_FILENO) == STDIN_FILENO);
+	assert_int_equal(tui_run(&src, &opts), -ENOTTY);
+	if (in >= 0)
+		dup2(in, STDIN_FILENO);
+	close(in);
+	close(null);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(quits_and_restores), cmocka_unit_test(keeps_the_last_screen),
+		cmocka_unit_test(signals_restore),    cmocka_unit_test(closed_terminal_ends_it),
+		cmocka_unit_test(resize_storm),	      cmocka_unit_test(no_color_means_none),
+		cmocka_unit_test(messages_wait),      cmocka_unit_test(unusable_terminals),
+		cmocka_unit_test(no_terminal),
+	};
+
+	return cmocka_run_group_tests_name("tui_run", tests, NULL, NULL);
+}
