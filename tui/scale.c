@@ -4,7 +4,6 @@
  * stacked, which numbers label an axis, how a moment is written.
  */
 #include <stdio.h>
-#include <string.h>
 
 #include "tui/draw.h"
 
@@ -27,7 +26,6 @@ void tui_stack(struct tui_stack *s, const struct mp_point *p)
 	int64_t *b = s->band;
 	int64_t sum, over;
 
-	memset(s, 0, sizeof(*s));
 	s->rss = above_zero(p->rss);
 	b[TUI_BAND_FILE] = above_zero(p->file) + above_zero(p->shmem);
 	b[TUI_BAND_LIVE] = above_zero(p->live);

@@ -157,7 +157,7 @@ static void figures_of(struct figures *n, const struct tui_frame *f)
 {
 	const struct mp_point *p = tui_view_point(f->view, f->now);
 	const struct mp_proc *proc = mp_model_main(f->now);
-	struct tui_stack s;
+	struct tui_stack s = { 0 };
 
 	memset(n, 0, sizeof(*n));
 	if (!p || !proc)
