@@ -187,6 +187,21 @@ static void advice_free(void **state)
 	fix_close(&f);
 }
 
+/* Bytes of memory since the start; with a sanitizer in it, those of the heap. */
+static size_t growth(struct fix *f, size_t rss0)
+{
+	struct gc_stats st = stats(f);
+	size_t held = 0;
+	int i;
+
+	if (RSS_IS_OURS)
+		return st.rss - rss0;
+	/* heap_total: what the spaces have, and what is owed outside of them. */
+	for (i = GC_YOUNG; i < GC_NSPACES; i++)
+		held += st.space[i].resident - st.space[i].committed;
+	return held + st.heap_total;
+}
+
 /* RSS within 10 % of the goal at most 2 s after the collection that freed it. */
 static void memory_back_in_time(void **state)
 {
@@ -198,8 +213,6 @@ static void memory_back_in_time(void **state)
 	struct fix f;
 
 	(void)state;
-	if (!RSS_IS_OURS)
-		skip();
 	fix_open(&f, &(struct gc_options)GC_OPTIONS_INIT);
 	rss0 = stats(&f).rss;
 	{
@@ -214,7 +227,7 @@ static void memory_back_in_time(void **state)
 		start = now_s();
 		st = stats(&f);
 		assert_in_range(st.goal, MIB(40), MIB(41));
-		WAIT_FOR((st = stats(&f), st.rss - rss0 <= st.goal * 11 / 10 + MIB(3)));
+		WAIT_FOR(growth(&f, rss0) <= st.goal * 11 / 10 + MIB(3));
 		assert_true(now_s() - start <= 2);
 		live = NULL;
 	}
