@@ -36,7 +36,7 @@ static void share_rows(struct rows *r, int left, int h, bool notes)
 		left -= 1;
 	}
 	if (notes && left >= 8) {
-		r->notes = left >= 12 ? 2 : 1;
+		r->notes = left >= 26 ? 3 : left >= 12 ? 2 : 1;
 		left -= r->notes;
 	}
 	/* the picture comes first: it gets three rows of five */

@@ -68,6 +68,18 @@ static int64_t load(struct plot *p)
 	return max;
 }
 
+/* RSS too small for an eighth gets one all the same, in its largest band. */
+static void show_little(struct column *c)
+{
+	int most = 0;
+
+	for (int b = 1; b < TUI_BAND_RSS; b++)
+		if (c->s.band[b] > c->s.band[most])
+			most = b;
+	for (int b = most; b < TUI_BAND_RSS; b++)
+		c->edge[b] = 1;
+}
+
 static void measure(struct plot *p)
 {
 	for (int x = 0; x < p->r.w; x++) {
@@ -80,9 +92,9 @@ static void measure(struct plot *p)
 			sum += c->s.band[b];
 			c->edge[b] = eighths(p, sum);
 		}
+		if (sum > 0 && c->edge[TUI_BAND_RSS - 1] == 0)
+			show_little(c);
 		c->rss = c->edge[TUI_BAND_RSS - 1];
-		if (sum > 0 && c->rss == 0)
-			c->rss = c->edge[TUI_BAND_RSS - 1] = 1;
 		c->line = c->s.committed < 0 ? -1 : eighths(p, c->s.base + c->s.committed);
 		c->min = eighths(p, c->rss_min);
 		c->max = eighths(p, c->rss_max);
@@ -239,7 +251,6 @@ static const struct label labels[] = {
 	{ TUI_BAND_FREE, { " freed, still resident" } },
 	{ TUI_BAND_FREE, { " freed,", "still resident" } },
 	{ TUI_BAND_FREE, { "", "freed,", "still here" } },
-	{ TUI_BAND_FREE, { "", "free" } },
 	{ TUI_BAND_LIVE, { " live heap" } },
 	{ TUI_BAND_LIVE, { "", "live" } },
 	/* the second line only keeps thin bands from being written over */
@@ -339,13 +350,94 @@ static bool draw_label(const struct plot *p, const struct label *l)
 	return true;
 }
 
+/* Nothing but background there, or the dots of a note's line. */
+static bool blank(const struct plot *p, struct tui_rect r)
+{
+	for (int y = r.y; y < r.y + r.h; y++) {
+		for (int x = r.x; x < r.x + r.w; x++) {
+			const struct tui_cell *c = tui_grid_at(p->g, x, y);
+
+			if (x >= p->r.x + p->r.w || y >= p->r.y + p->r.h || c->st.bg ||
+			    (c->ch != L' ' && c->ch != p->t->g->dots))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* The band's highest right edge: column and upper row; returns its height. */
+static int right_edge(const struct plot *p, int band, int *at_x, int *at_row)
+{
+	int best = 0;
+
+	for (int row = p->r.h - 1; row >= 0; row--) {
+		int x = p->r.w - 1, high = 0;
+
+		while (x >= 0 && p->kind[row * p->r.w + x] != band)
+			x--;
+		while (x >= 0 && high <= row && p->kind[(row - high) * p->r.w + x] == band)
+			high++;
+		if (high > best) {
+			best = high;
+			*at_x = x;
+			*at_row = row;
+		}
+	}
+	return best;
+}
+
+/*
+ * A freed band too narrow for its name is often the most telling part of the
+ * picture: the name goes into the empty space to its right.
+ */
+static bool draw_beside(const struct plot *p, const struct label *l)
+{
+	struct tui_style st = { tui_band_color(p->t, l->band), 0, TUI_BOLD };
+	struct tui_rect r = { 0, 0, 0, 0 };
+	int x, row, high = right_edge(p, l->band, &x, &row);
+	char num[16], text[64];
+
+	if (high < 2)
+		return false;
+	mp_bytes(num, sizeof(num), highest(p, l->band, x, 1));
+	for (; r.h < LABEL_LINES && l->lines[r.h]; r.h++) {
+		int w = tui_text_width(l->lines[r.h]) + (r.h ? 0 : tui_text_width(num));
+
+		r.w = w + 3 > r.w ? w + 3 : r.w;
+	}
+	r.x = p->r.x + x + 1;
+	r.y = p->r.y + p->r.h - 1 - row;
+	while (high > 0 && !blank(p, r)) {
+		r.y++;
+		high--;
+	}
+	if (high <= 0)
+		return false;
+	tui_grid_put(p->g, r.x + 1, r.y, p->t->g->back, st);
+	for (int i = 0; i < r.h; i++) {
+		snprintf(text, sizeof(text), "%s%s", i ? "" : num, l->lines[i]);
+		tui_grid_text(p->g, r.x + 3, r.y + i, r.w - 3, st, text);
+	}
+	return true;
+}
+
 static void draw_labels(const struct plot *p)
 {
+	static const struct label beside[] = {
+		{ TUI_BAND_FREE, { " freed, still resident" } },
+		{ TUI_BAND_FREE, { " freed,", "still resident" } },
+		{ TUI_BAND_FREE, { "", "freed" } },
+	};
 	bool done[TUI_BAND_MAX] = { false };
 
 	for (size_t i = 0; i < LABELS_N; i++)
 		if (!done[labels[i].band])
 			done[labels[i].band] = draw_label(p, &labels[i]);
+	for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++)
+		if (!done[TUI_BAND_FREE])
+			done[TUI_BAND_FREE] = draw_beside(p, &beside[i]);
+	if (!done[TUI_BAND_FREE])
+		draw_label(p, &(struct label){ TUI_BAND_FREE, { "", "free" } });
 }
 
 static void draw_gutter(const struct plot *p)

@@ -57,6 +57,7 @@ void tui_scale(struct tui_scale *sc, int64_t max, int rows)
 		1, 2, 4, 8, 10, 20, 40, 80, 100, 200, 400, 800, 1000, 2000
 	};
 	int64_t unit = 1024;
+	int most = rows >= 9 ? rows / 3 : rows > 4 ? rows / 2 : 2;
 
 	max = max < 4096 ? 4096 : max;
 	while (unit <= max / 1024)
@@ -64,7 +65,7 @@ void tui_scale(struct tui_scale *sc, int64_t max, int rows)
 	*sc = (struct tui_scale){ max, max, rows };
 	/* Labels stand a whole number of rows apart, so that they are exact. Of
 	 * all such scales: the one that leaves the least room at the top. */
-	for (int every = 2; every <= (rows > 4 ? rows / 2 : 2); every++) {
+	for (int every = 2; every <= most; every++) {
 		for (size_t i = 0; i < sizeof(quarters) / sizeof(quarters[0]); i++) {
 			int64_t step = unit / 4 * quarters[i];
 			int64_t top = step / every * rows + step % every * rows / every;
@@ -91,10 +92,8 @@ char *tui_clock(char *buf, size_t size, uint64_t ns)
 
 uint64_t tui_since(const struct mp_model *m, uint64_t ts)
 {
-	uint64_t start = m->start;
 	const struct mp_proc *p = mp_model_main(m);
+	uint64_t start = p && p->tl.n ? p->tl.start : m->start;
 
-	if (p && p->tl.n && p->tl.start < start)
-		start = p->tl.start;
 	return ts > start ? ts - start : 0;
 }

@@ -24,6 +24,7 @@ static const struct tui_glyphs glyphs_utf8 = {
 	.strip = { 0x00b7, 0x2581, 0x2582, 0x2583, 0x2584, 0x2585, 0x2586, 0x2587, 0x2588 },
 	.pointer = 0x25b2,
 	.sel = 0x25b8,
+	.back = 0x25c2,
 	.lost = 0x2026,
 	.box = { 0x250c, 0x2510, 0x2514, 0x2518, 0x2500, 0x2502 },
 };
@@ -40,6 +41,7 @@ static const struct tui_glyphs glyphs_ascii = {
 	.strip = { L'.', L':', L'-', L'=', L'+', L'*', L'#', L'%', L'@' },
 	.pointer = L'^',
 	.sel = L'>',
+	.back = L'<',
 	.lost = L'~',
 	.box = { L'+', L'+', L'+', L'+', L'-', L'|' },
 };

@@ -65,6 +65,7 @@ struct tui_glyphs {
 	wchar_t strip[9]; /* residency of a part, none .. all    */
 	wchar_t pointer;  /* under the cursor's column           */
 	wchar_t sel;	  /* before the selected row             */
+	wchar_t back;	  /* points at what is left of it */
 	wchar_t lost;
 	wchar_t box[6]; /* corners tl tr bl br, then - and |   */
 };
