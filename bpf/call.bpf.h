@@ -76,6 +76,22 @@ static __always_inline void call_args(struct mp_inflight *c, const u64 a[6])
 	}
 }
 
+/*
+ * The counters belong to the whole mm: a call's delta is its own only if no other
+ * thread of the mm was in a watched call or took a fault meanwhile. A CPU's run
+ * slot keeps the thread and time of the last fault there.
+ */
+static __always_inline bool others_faulted(u32 id, u32 tid, u64 since)
+{
+	for (u32 i = 0; i < cfg_ncpu && i < MP_CPUS_MAX; i++) {
+		const struct mp_run *r = &shared.runs[i];
+
+		if (r->mm == id && r->tid != tid && r->last_ts >= since)
+			return true;
+	}
+	return false;
+}
+
 static __always_inline void call_enter(u8 call, const u64 a[6])
 {
 	struct task_struct *task = current_task();
@@ -83,7 +99,10 @@ static __always_inline void call_enter(u8 call, const u64 a[6])
 
 	if (call == MP_CALL_PROCESS_MADVISE)
 		mm2 = pidfd_mm(task, a[0]);
-	if (!target_of(mm2))
+
+	struct mp_target *t = target_of(mm2);
+
+	if (!t)
 		return;
 
 	struct mp_inflight c = { .call = call, .mm = mm2 };
@@ -100,12 +119,17 @@ static __always_inline void call_enter(u8 call, const u64 a[6])
 	} else {
 		call_args(&c, a);
 	}
+	if (__sync_fetch_and_add(&t->active, 1))
+		c.flags |= MP_CALL_SHARED;
+	c.seq = __sync_fetch_and_add(&t->seq, 1) + 1;
 	if (!rss_read(mm2, c.rss))
 		c.flags |= MP_CALL_NO_DELTA;
 	c.ts = bpf_ktime_get_ns();
 	__sync_fetch_and_add(&shared.epoch, 1);
-	if (bpf_map_update_elem(&inflight, &tid, &c, BPF_ANY))
+	if (bpf_map_update_elem(&inflight, &tid, &c, BPF_ANY)) {
+		__sync_fetch_and_add(&t->active, -1);
 		lose(MP_LOSS_INFLIGHT, 1, 0);
+	}
 }
 
 static __always_inline void call_send(const struct mp_inflight *c, u32 id, u32 tid, s64 ret,
@@ -175,6 +199,10 @@ static __always_inline void call_exit(s64 ret)
 	if (!t)
 		return;
 	u64 now = bpf_ktime_get_ns();
+
+	__sync_fetch_and_add(&t->active, -1);
+	if (t->seq != c.seq || others_faulted(t->id, tid, c.ts))
+		c.flags |= MP_CALL_SHARED;
 	bool known = !(c.flags & MP_CALL_NO_DELTA) && rss_read(c.mm, rss);
 
 	if (c.call == MP_CALL_PROCESS_MADVISE)

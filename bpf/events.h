@@ -78,6 +78,7 @@ enum mp_call_flag {
 	MP_CALL_FAILED = 1 << 0,   /* call.ret is -errno                       */
 	MP_CALL_NO_DELTA = 1 << 1, /* this rung cannot read the RSS counters   */
 	MP_CALL_REMOTE = 1 << 2,   /* made by a thread of another process      */
+	MP_CALL_SHARED = 1 << 3,   /* other threads moved the counters too     */
 };
 
 /* mp_event.x of MP_EV_CALL for mmap: low 24 bits of flags, prot above. */
@@ -251,8 +252,8 @@ struct mp_event {
 			__s64 ret;   /* return value; address for mmap, mremap, brk */
 			__u64 len2;  /* mremap: new length; brk: the old brk    */
 			/* pages by which the counters of the mm moved between
-			 * entry and exit of the call; other threads' faults in
-			 * that time are in it */
+			 * entry and exit of the call; with MP_CALL_SHARED what
+			 * other threads did in that time is in it */
 			__s32 d_anon, d_file, d_shmem, d_swap;
 			__u64 dur;   /* ns                                      */
 		} call;

@@ -16,6 +16,8 @@ struct mp_target {
 	__u32 id;   /* mm id, as in events */
 	__u32 tgid;
 	__u64 rss_ts; /* ns: last RSS event */
+	__u32 active; /* threads inside a watched call */
+	__u32 seq;    /* watched calls entered so far  */
 };
 
 struct mp_watch {
@@ -49,9 +51,10 @@ struct mp_inflight {
 	__u64 old_brk;
 	__s64 rss[4];
 	__u32 x;
+	__u32 seq;    /* of the target when this call had entered */
 	__u8 call;
 	__u8 flags;
-	__u8 pad[2];
+	__u8 pad[6];
 	__u64 mm2;    /* process_madvise: the mm it works on */
 };
 

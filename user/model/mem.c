@@ -325,6 +325,17 @@ static void count_point(struct mp_proc *p, const struct mp_event *e, const struc
 	}
 }
 
+/*
+ * Bytes by which the call moved RSS: the counters' word where the call had them to
+ * itself, else the pages the model saw leave.
+ */
+static int64_t call_delta(const struct mp_event *e, const struct call_effect *ce)
+{
+	if (e->flags & (MP_CALL_SHARED | MP_CALL_NO_DELTA))
+		return -(int64_t)(ce->dropped * MP_PAGE_SIZE);
+	return ((int64_t)e->call.d_anon + e->call.d_file + e->call.d_shmem) * (int64_t)MP_PAGE_SIZE;
+}
+
 int fold_call(struct mp_model *m, struct mp_proc *p, const struct mp_event *e)
 {
 	struct call_effect ce = { 0 };
@@ -337,7 +348,7 @@ int fold_call(struct mp_model *m, struct mp_proc *p, const struct mp_event *e)
 	err = call_apply(p, e, &ce);
 	if (err)
 		return err;
-	delta = ((int64_t)e->call.d_anon + e->call.d_file + e->call.d_shmem) * (int64_t)MP_PAGE_SIZE;
+	delta = call_delta(e, &ce);
 	count_call(&p->calls[e->sub], e, delta, &ce);
 	if (e->sub == MP_CALL_MADVISE || e->sub == MP_CALL_PROCESS_MADVISE)
 		count_call(&p->advice[e->x < MP_ADVICE_MAX ? e->x : MP_ADVICE_MAX - 1], e, delta, &ce);

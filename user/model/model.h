@@ -76,7 +76,7 @@ struct mp_rss {
 struct mp_callstat {
 	uint64_t calls, failed;
 	uint64_t bytes;    /* asked for, of calls that succeeded */
-	int64_t rss_delta; /* bytes the counters moved           */
+	int64_t rss_delta; /* bytes RSS moved by them            */
 	uint64_t dropped;  /* pages the model saw leave          */
 	uint64_t dur;      /* ns                                 */
 	uint64_t no_delta; /* calls whose rss_delta no probe could read */

@@ -172,6 +172,19 @@ static uint64_t end_page(uint64_t addr, uint64_t len)
 	return (end + MP_PAGE_SIZE - 1) >> MP_PAGE_SHIFT;
 }
 
+/* From a region with nothing in it to the first page of the next that exists: a
+ * range may span the whole address space. */
+static uint64_t hop(const struct mp_pageset *s, uint64_t region, uint64_t end)
+{
+	size_t i = region_lower(s, region + 1);
+	uint64_t page;
+
+	if (i == s->n_reg)
+		return end;
+	page = s->reg[i]->base << (REGION_SHIFT - MP_PAGE_SHIFT);
+	return page < end ? page : end;
+}
+
 /* Applies fn to each word of [from, to) of a chunk. */
 #define for_words(from, to, w, mask)                                                               \
 	for (unsigned w = (from) / 64, mp_e = (to), mp_b = (from); mp_b < mp_e;                    \
@@ -245,10 +258,8 @@ int64_t mp_pageset_clear(struct mp_pageset *s, uint64_t addr, uint64_t len, int 
 		struct region *r = region_find(s, p.region);
 		struct chunk *c;
 
-		if (!r || (!r->n && !r->nd)) { /* nothing in these 16 GiB: hop over the rest */
-			uint64_t stop = (p.region + 1) << (REGION_SHIFT - MP_PAGE_SHIFT);
-
-			page = stop < end ? stop : end;
+		if (!r || (!r->n && !r->nd)) {
+			page = hop(s, p.region, end);
 			continue;
 		}
 		c = r->chunk[p.chunk];
@@ -272,9 +283,7 @@ uint64_t mp_pageset_count(const struct mp_pageset *s, uint64_t addr, uint64_t le
 		const struct chunk *c;
 
 		if (!r || !r->n) {
-			uint64_t stop = (p.region + 1) << (REGION_SHIFT - MP_PAGE_SHIFT);
-
-			page = stop < end ? stop : end;
+			page = hop(s, p.region, end);
 			continue;
 		}
 		c = r->chunk[p.chunk];
@@ -350,9 +359,7 @@ int mp_pageset_runs(const struct mp_pageset *s, uint64_t addr, uint64_t len, int
 		const struct chunk *c;
 
 		if (!r || !(dropped ? r->nd : r->n)) {
-			uint64_t stop = (p.region + 1) << (REGION_SHIFT - MP_PAGE_SHIFT);
-
-			page = stop < end ? stop : end;
+			page = hop(s, p.region, end);
 			continue;
 		}
 		c = r->chunk[p.chunk];
