@@ -157,7 +157,7 @@ $(B)/tests/gc/%: $(B)/obj/tests/gc/%.o $(B)/libmpgc.a
 	@mkdir -p $(@D)
 	$(call msg,LD,$@)$(CC) $(LDFLAGS_ALL) $^ -lcmocka -lm -o $@
 
-tests: $(UNIT_TESTS) $(GC_TESTS) workloads
+tests: $(UNIT_TESTS) $(GC_TESTS) workloads examples
 
 # --- what users run --------------------------------------------------------------
 demo: deps-build ## install what is missing, build, show the staged experiment
@@ -179,7 +179,7 @@ asan: ## unit and collector tests under AddressSanitizer and UBSan
 	$(Q)$(MAKE) --no-print-directory B=$(B)/asan SAN=address,undefined OPT=-O1 check-unit
 
 tsan: ## the collector's tests under ThreadSanitizer
-	$(Q)$(MAKE) --no-print-directory B=$(B)/tsan SAN=thread OPT=-O1 tests
+	$(Q)$(MAKE) --no-print-directory B=$(B)/tsan SAN=thread OPT=-O1 CFLAGS=-Wno-tsan tests
 	$(Q)MEMPROF_BUILD=$(B)/tsan tests/run tests/gc
 
 tidy: $(SKEL) ## static analysis: cppcheck and clang-tidy
