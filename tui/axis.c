@@ -52,30 +52,33 @@ static uint64_t tick_step(uint64_t colw)
 	return step;
 }
 
-/* The cursor's moment, under its column. */
-static void draw_pointer(struct tui_grid *g, const struct tui_frame *f)
+/* The cursor's moment, under its column. Returns the cells it takes. */
+static struct tui_rect draw_pointer(struct tui_grid *g, const struct tui_frame *f)
 {
 	const struct tui_rect *r = &f->lay.axis;
 	struct tui_style st = tui_role(f->theme, TUI_R_CURSOR);
 	uint64_t ns = tui_since(f->now, tui_view_point(f->view, f->now)->ts);
-	char clock[24], text[40];
 	int x = f->lay.plot.x + f->win.cursor;
+	char clock[24], text[40];
 	int w;
 
 	tui_clock(clock, sizeof(clock), ns);
 	snprintf(text, sizeof(text), " %s.%02u ", clock, (unsigned)(ns / 10000000 % 100));
 	w = tui_text_width(text);
 	tui_grid_put(g, x, r->y, f->theme->g->pointer, st);
-	if (x + 1 + w <= r->x + r->w)
+	if (x + 1 + w <= r->x + r->w) {
 		tui_grid_text(g, x + 1, r->y, w, st, text);
-	else
-		tui_grid_text(g, x - w, r->y, w, st, text);
+		return (struct tui_rect){ x, r->y, w + 1, 1 };
+	}
+	tui_grid_text(g, x - w, r->y, w, st, text);
+	return (struct tui_rect){ x - w, r->y, w + 1, 1 };
 }
 
 void tui_draw_axis(struct tui_grid *g, const struct tui_frame *f)
 {
 	const struct tui_rect *r = &f->lay.axis;
 	struct tui_style dim = tui_role(f->theme, TUI_R_DIM);
+	struct tui_rect pointer = { 0, 0, 0, 0 };
 	uint64_t step;
 
 	if (r->h < 1)
@@ -83,25 +86,28 @@ void tui_draw_axis(struct tui_grid *g, const struct tui_frame *f)
 	tui_grid_text_right(g, r->x, r->y, f->lay.gutter.w - 1, dim, "0");
 	if (!f->win.tl)
 		return;
+	if (f->win.cursor >= 0)
+		pointer = draw_pointer(g, f);
 	step = tick_step(f->win.colw);
-	for (int x = 0; x < f->lay.plot.w; x++) {
-		uint64_t a = column_time(f, x);
-		uint64_t b = column_time(f, x + 1);
+	for (int i = 0; i < f->lay.plot.w; i++) {
+		uint64_t a = column_time(f, i);
+		uint64_t b = column_time(f, i + 1);
 		uint64_t tick = (a + step - 1) / step * step;
+		int x = f->lay.plot.x + i;
 		char text[40];
 		int w;
 
 		if (tick >= b)
 			continue;
 		tick_text(text, sizeof(text), tick, step);
-		w = tui_text_width(text);
-		if (x + 1 + w > f->lay.plot.w)
+		w = 1 + tui_text_width(text);
+		if (i + w > f->lay.plot.w)
 			break;
-		tui_grid_put(g, f->lay.plot.x + x, r->y, f->theme->g->tick, dim);
-		tui_grid_text(g, f->lay.plot.x + x + 1, r->y, w, dim, text);
+		if (x < pointer.x + pointer.w && x + w > pointer.x)
+			continue;
+		tui_grid_put(g, x, r->y, f->theme->g->tick, dim);
+		tui_grid_text(g, x + 1, r->y, w - 1, dim, text);
 	}
-	if (f->win.cursor >= 0)
-		draw_pointer(g, f);
 }
 
 /*

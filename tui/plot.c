@@ -491,9 +491,9 @@ void tui_draw_plot(struct tui_grid *g, const struct tui_frame *f)
 		for (int x = 0; x < p.r.w; x++)
 			if (p.cols[x].any)
 				draw_column(&p, x);
-		draw_labels(&p);
 		draw_gutter(&p);
 		draw_cursor(&p);
+		draw_labels(&p); /* over the cursor: a name cut in two is none */
 	}
 	free(p.cols);
 	free(p.kind);
