@@ -189,13 +189,19 @@ static int put_char(int c)
 	return putchar(c);
 }
 
-/* The last picture as ordinary output, for the reader to scroll back to. */
+/*
+ * The last picture as ordinary output. The lowest rows, key hints and the end of
+ * the table, make room for the prompt: else the first would scroll away.
+ */
+#define PROMPT_ROWS 3
+
 static void print_last(void)
 {
 	const struct tui_grid *g = &scr.last;
+	int rows = g->h > 2 * PROMPT_ROWS ? g->h - PROMPT_ROWS : g->h;
 	char text[MB_LEN_MAX];
 
-	for (int y = 0; y < g->h; y++) {
+	for (int y = 0; y < rows; y++) {
 		for (int x = 0; x < g->w; x++) {
 			const struct tui_cell *c = tui_grid_at(g, x, y);
 			int pair = pair_number(c->st);
