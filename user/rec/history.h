@@ -39,7 +39,8 @@ int mp_history_tee(struct mp_history *h, struct mp_writer *w);
 /*
  * Adds events that have just been folded into m. Makes a keyframe from m when
  * one is due, and drops the oldest segments (a keyframe and what follows it)
- * beyond the limit. Only for a ring, else -EINVAL.
+ * beyond the limit; the newest is kept whatever its size. Only for a ring, else
+ * -EINVAL.
  */
 int mp_history_append(struct mp_history *h, const struct mp_model *m, const struct mp_event *ev,
 		      size_t n);
