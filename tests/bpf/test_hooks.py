@@ -15,7 +15,7 @@ LADDER = [("faults", "tp_btf"), ("faults", "fentry"), ("faults", "tracepoint"), 
 def test_doctor_names_what_it_chose():
     d = mp.doctor()
     names = [f["name"] for f in d["features"]]
-    assert {"faults", "calls", "tasks", "rss"} <= set(names)
+    assert {"faults", "calls", "tasks"} <= set(names)
     for f in d["features"]:
         assert f["chosen"] in [r["rung"] for r in f["rungs"] if r["ok"]] + ["absent", "proc"], f
         for r in f["rungs"]:
@@ -26,7 +26,7 @@ def test_doctor_names_what_it_chose():
 def test_doctor_for_people():
     p = mp.memprof("doctor", check=0)
     for word in ("faults", "calls", "BTF"):
-        assert word in p.stdout
+        assert word.lower() in p.stdout.lower()
 
 
 def works(feature, rung):
