@@ -13,6 +13,7 @@
 #include "user/rec/codec.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@
 #include "user/rec/fields.h"
 
 #define WORDS (sizeof(struct mp_event) / 8)
+#define SWEEP 256 /* events that are written field by field while they are in the cache */
 
 /* Where the events of each type are: pos[first[t]] .. pos[first[t] + n[t] - 1]. */
 struct places {
@@ -40,7 +42,7 @@ static int grow_scratch(struct mp_codec *c, size_t n)
 
 	if (n <= c->cap)
 		return 0;
-	val = realloc(c->val, n * sizeof(*val));
+	val = realloc(c->val, MP_FIELDS_MAX * n * sizeof(*val));
 	if (val)
 		c->val = val;
 	pos = realloc(c->pos, n * sizeof(*pos));
@@ -52,27 +54,29 @@ static int grow_scratch(struct mp_codec *c, size_t n)
 	return 0;
 }
 
-/* Sorts the events' places by type. Types beyond the table count as unknown. */
-static void find_places(struct mp_codec *c, const struct mp_event *ev, size_t n, struct places *pl)
+/* Sorts the events' places by type; `type` has the types of the n events, or is
+ * one that all have. */
+static void find_places(struct mp_codec *c, const uint64_t *type, bool same, size_t n,
+			struct places *pl)
 {
-	uint32_t at[MP_TYPES_MAX];
-	uint32_t sum = 0;
+	uint32_t at[MP_TYPES_MAX], sum = 0;
 	size_t i;
 
 	memset(pl, 0, sizeof(*pl));
-	for (i = 0; i < n; i++) {
-		if (mp_layout_of(ev[i].type))
-			pl->n[ev[i].type]++;
-		else
-			pl->unknown++;
-	}
+	if (same && type[0] < MP_TYPES_MAX)
+		pl->n[type[0]] = (uint32_t)n;
+	for (i = 0; i < n && !same; i++)
+		if (type[i] < MP_TYPES_MAX)
+			pl->n[type[i]]++;
 	for (i = 0; i < MP_TYPES_MAX; i++) {
+		pl->n[i] = mp_layout_of((unsigned)i) ? pl->n[i] : 0;
 		at[i] = pl->first[i] = sum;
 		sum += pl->n[i];
 	}
-	for (i = 0; i < n; i++)
-		if (mp_layout_of(ev[i].type))
-			c->pos[at[ev[i].type]++] = (uint32_t)i;
+	pl->unknown = (uint32_t)n - sum;
+	for (i = 0; i < n && !same; i++)
+		if (type[i] < MP_TYPES_MAX && pl->n[type[i]])
+			c->pos[at[type[i]]++] = (uint32_t)i;
 }
 
 static struct rows rows_of(const struct mp_codec *c, const struct places *pl, unsigned type,
@@ -100,7 +104,7 @@ static struct rows rows_of(const struct mp_codec *c, const struct places *pl, un
 #define STORE(type_)                                                                               \
 	EACH_ROW(r, i, at)                                                                         \
 	{                                                                                          \
-		type_ x = (type_)v[i];                                                             \
+		type_ x = (type_)v[i & mask];                                                      \
 		memcpy((uint8_t *)(ev + at) + off, &x, sizeof(x));                                 \
 	}
 
@@ -135,8 +139,9 @@ static void load_signed(const struct mp_event *ev, const struct rows *r, unsigne
 		LOAD(int64_t)
 }
 
+/* With mask 0 all rows get v[0], with ~0 each its own. */
 static void store(struct mp_event *ev, const struct rows *r, unsigned off, unsigned width,
-		  const uint64_t *v)
+		  const uint64_t *v, size_t mask)
 {
 	size_t i, at;
 
@@ -410,7 +415,8 @@ int mp_codec_encode(struct mp_codec *c, const struct mp_event *ev, size_t n, con
 	err = grow_scratch(c, n);
 	if (err)
 		return err;
-	find_places(c, ev, n, &pl);
+	load_unsigned(ev, &all, offsetof(struct mp_event, type), sizeof(ev->type), c->val);
+	find_places(c, c->val, false, n, &pl);
 	if (pl.unknown)
 		return -EINVAL;
 	tick = find_tick(c, ev, n, &pl);
@@ -464,29 +470,54 @@ static int get_text(const uint8_t *p, const uint8_t *end, struct mp_event *ev,
 	return p == end ? 0 : -EBADMSG;
 }
 
+/* One column into the numbers of the set's k-th field; text goes where it belongs. */
 static int get_column(struct mp_codec *c, const uint8_t *p, size_t len, unsigned enc,
-		      const struct rows *r, const struct mp_field *f, uint64_t tick)
+		      const struct rows *r, const struct mp_layout *l, unsigned k, uint64_t tick)
 {
-	int err;
+	const struct mp_field *f = &l->f[k];
+	uint64_t *v = c->val + k * c->cap;
+	size_t n = r->n;
+	int err = 0;
 
 	if (f->kind == MP_FLD_TEXT)
 		return enc == MP_ENC_BYTES ? get_text(p, p + len, c->ev, r, f) : -EBADMSG;
-	err = mp_column_get(enc & ~MP_ENC_PAGES, p, len, c->val, r->n);
-	if (!err)
-		err = from_numbers(f, tick, enc & MP_ENC_PAGES, c->val, r->n);
-	if (!err)
-		store(c->ev, r, f->off, f->width, c->val);
-	return err;
+	if ((enc & ~MP_ENC_PAGES) == MP_ENC_RUNS && mp_column_same(p, len, n, v))
+		n = 1;
+	else
+		err = mp_column_get(enc & ~MP_ENC_PAGES, p, len, v, n);
+	c->n_val[k] = n == 1 ? 1 : 2;
+	return err ? err : from_numbers(f, tick, enc & MP_ENC_PAGES, v, n);
 }
 
-static const struct mp_field *find_field(const struct mp_layout *l, unsigned id)
+/* Writes the set's numbers into the events, a stretch at a time. */
+static void sweep(struct mp_codec *c, const struct rows *r, const struct mp_layout *l, bool clear)
+{
+	size_t at;
+	unsigned k;
+
+	for (at = 0; at < r->n; at += SWEEP) {
+		struct rows part = { .n = r->n - at < SWEEP ? r->n - at : SWEEP };
+		struct mp_event *ev = r->pos ? c->ev : c->ev + at;
+
+		part.pos = r->pos ? r->pos + at : NULL;
+		if (clear)
+			memset(ev, 0, part.n * sizeof(*ev));
+		for (k = 0; k < l->n; k++)
+			if (c->n_val[k])
+				store(ev, &part, l->f[k].off, l->f[k].width,
+				      c->val + k * c->cap + (c->n_val[k] == 2 ? at : 0),
+				      c->n_val[k] == 2 ? ~(size_t)0 : 0);
+	}
+}
+
+/* Which field of the layout the column is; l->n: none that is known. */
+static unsigned find_field(const struct mp_layout *l, unsigned id)
 {
 	unsigned k;
 
-	for (k = 0; k < l->n; k++)
-		if (l->f[k].id == id)
-			return &l->f[k];
-	return NULL;
+	for (k = 0; k < l->n && l->f[k].id != id;)
+		k++;
+	return k;
 }
 
 /* One entry of a set's directory; returns what follows it, or NULL. */
@@ -504,14 +535,14 @@ static const uint8_t *get_entry(const uint8_t *p, const uint8_t *end, unsigned *
 static int get_set(struct mp_codec *c, const uint8_t *p, const uint8_t *end, const struct rows *r,
 		   const struct mp_layout *l, uint64_t tick)
 {
-	const struct mp_field *f, *rel = NULL;
 	const uint8_t *entry, *data;
-	unsigned n_cols, id, enc, i;
+	unsigned n_cols, id, enc, i, k, rel = l->n;
 	uint64_t len;
 	int err = 0;
 
 	if (p == end)
 		return -EBADMSG;
+	memset(c->n_val, 0, sizeof(c->n_val));
 	n_cols = *p++;
 	for (i = 0, data = p; i < n_cols; i++) {
 		data = get_entry(data, end, &id, &enc, &len);
@@ -522,16 +553,17 @@ static int get_set(struct mp_codec *c, const uint8_t *p, const uint8_t *end, con
 		entry = get_entry(entry, end, &id, &enc, &len);
 		if (len > (uint64_t)(end - data))
 			return -EBADMSG;
-		f = find_field(l, id);
-		if (f)
-			err = get_column(c, data, len, enc, r, f, tick);
-		if (f && f->base)
-			rel = f;
+		k = find_field(l, id);
+		if (k < l->n)
+			err = get_column(c, data, len, enc, r, l, k, tick);
+		if (k < l->n && l->f[k].base)
+			rel = k;
 	}
 	if (err)
 		return err;
-	if (rel)
-		add_base(c->ev, r, rel);
+	sweep(c, r, l, l == &mp_layout_common);
+	if (rel < l->n)
+		add_base(c->ev, r, &l->f[rel]);
 	return data == end ? 0 : -EBADMSG;
 }
 
@@ -556,7 +588,6 @@ static int grow_events(struct mp_codec *c, size_t n)
 			return -ENOMEM;
 		c->ev_cap = n;
 	}
-	memset(c->ev, 0, n * sizeof(*c->ev));
 	return grow_scratch(c, n);
 }
 
@@ -593,8 +624,10 @@ static int get_sets(struct mp_codec *c, const uint8_t *p, const uint8_t *end, si
 			err = get_set(c, p, p + len, &r, l, tick);
 		if (err)
 			return err;
+		if (!type && !c->n_val[0])
+			return -EBADMSG; /* events without types */
 		if (!type)
-			find_places(c, c->ev, n, pl);
+			find_places(c, c->val, c->n_val[0] == 1, n, pl);
 		else if (l)
 			pl->n[type] = 0; /* a second set of it would find no rows */
 		p += len;

@@ -11,7 +11,6 @@
 #include "user/rec/column.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -195,6 +194,21 @@ static int get_runs(const uint8_t *p, const uint8_t *end, uint64_t *v, size_t n)
 			v[i++] = val;
 	}
 	return p == end ? 0 : -EBADMSG;
+}
+
+bool mp_column_same(const uint8_t *p, size_t len, size_t n, uint64_t *v)
+{
+	const uint8_t *end = p + len;
+	uint64_t run, d;
+
+	p = mp_get_uvarint(p, end, &run);
+	if (!p || run != n - 1)
+		return false;
+	p = mp_get_uvarint(p, end, &d);
+	if (!p || p != end)
+		return false;
+	*v = mp_unzigzag(d);
+	return true;
 }
 
 static void put_varints(struct mp_buf *b, enum mp_enc enc, const uint64_t *v, size_t n)

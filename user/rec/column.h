@@ -8,6 +8,7 @@
 #ifndef MEMPROF_COLUMN_H
 #define MEMPROF_COLUMN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -83,5 +84,7 @@ int mp_column_put(struct mp_buf *b, enum mp_enc enc, const uint64_t *v, size_t n
 uint64_t mp_entropy(const uint8_t *p, size_t n);
 /* Exactly n values from exactly len bytes: 0 or -EBADMSG. */
 int mp_column_get(unsigned enc, const uint8_t *p, size_t len, uint64_t *v, size_t n);
+/* True when MP_ENC_RUNS bytes are one run of n; *v is its value then. */
+bool mp_column_same(const uint8_t *p, size_t len, size_t n, uint64_t *v);
 
 #endif /* MEMPROF_COLUMN_H */

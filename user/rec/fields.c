@@ -81,6 +81,8 @@ static const struct mp_layout layouts[] = {
 	[MP_EV_TICK] = LAYOUT(plain),
 };
 
+_Static_assert(sizeof(call) / sizeof(call[0]) <= MP_FIELDS_MAX, "MP_FIELDS_MAX is too low");
+_Static_assert(sizeof(gc) / sizeof(gc[0]) <= MP_FIELDS_MAX, "MP_FIELDS_MAX is too low");
 _Static_assert(sizeof(layouts) / sizeof(layouts[0]) <= MP_TYPES_MAX, "MP_TYPES_MAX is too low");
 
 const struct mp_layout *mp_layout_of(unsigned type)
