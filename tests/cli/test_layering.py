@@ -26,7 +26,7 @@ RULES = [
     (r"user/live/", [r"bpf/(events|shared|memprof\.skel)\.h$", r"user/model/", r"user/util/",
                      r"user/rec/", r"user/rt/", r"user/live/", r"gc/gc_segment\.h$"], [BPFLIB]),
     (r"tui/", [r"bpf/events\.h$", r"user/model/", r"user/util/", r"tui/"], [CURSES]),
-    (r"user/cmd/.*demo", [r"bpf/", r"user/", r"tui/", r"gc/gc\.h$"], [BPFLIB, ZLIB]),
+    (r"user/cmd/.*demo", [r"bpf/", r"user/", r"tui/", r"gc/gc(_segment)?\.h$"], [BPFLIB, ZLIB]),
     (r"user/cmd/", [r"bpf/", r"user/", r"tui/"], [BPFLIB, ZLIB]),
     (r"tests/", [r""], [BPFLIB, ZLIB, CURSES, CMOCKA]),
 ]
@@ -81,7 +81,7 @@ def test_gc_header_only_for_the_demo():
             if name.endswith("gc/gc.h") or name == "gc.h":
                 assert re.match(r"user/cmd/.*demo", path), f"{path} includes {name}"
             if name.endswith("gc_segment.h"):
-                assert path.startswith("user/live/"), f"{path} includes {name}"
+                assert re.match(r"user/live/|user/cmd/.*demo", path), f"{path} includes {name}"
 
 
 @pytest.mark.parametrize("path", tracked(".c", ".h", ".py", ".sh", ".js", ".go"))
@@ -104,7 +104,8 @@ def test_style(path):
     if path == "bpf/vmlinux.h":
         return
     for n, line in enumerate((ROOT / path).read_text(errors="replace").splitlines(), 1):
-        assert len(line.expandtabs(8)) <= 110, f"{path}:{n}: {len(line.expandtabs(8))} columns"
+        # 100 is the aim; a message that people search for is not broken up
+        assert len(line.expandtabs(8)) <= (110 if '"' not in line else 120), f"{path}:{n}: {len(line.expandtabs(8))} columns"
         assert line == line.rstrip(), f"{path}:{n}: blanks at the end"
 
 
