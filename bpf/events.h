@@ -128,6 +128,7 @@ enum mp_task_op {
 	MP_TASK_THREAD = 5,   /* a new thread: a = its tid                       */
 	MP_TASK_TARGET = 6,   /* a process is being watched: a = tgid; x = flags */
 };
+#define MP_TASK_COMM_LEN 16 /* bytes, with the final NUL */
 #define MP_TASK_F_LAUNCHED 1 /* MP_TASK_TARGET: started by memprof itself */
 
 /* Where a heap's figures come from: mp_event.sub of HEAP, SPACE; gc.source. */
@@ -278,7 +279,7 @@ struct mp_event {
 		struct {
 			__u64 a, b, c;
 			__u64 comm;      /* string id, 0 = none                 */
-			__u64 rsvd[3];
+			__u64 rsvd[3];   /* in the ring: EXEC's comm as text    */
 		} task;
 		struct {
 			__u64 used;      /* bytes of objects, live or not yet found dead */

@@ -94,15 +94,18 @@ static __always_inline int on_fault(u64 address, u64 ip, u8 kind)
 	return 0;
 }
 
-/* A fault raised in kernel mode. Where page faults are disabled the kernel only
- * asks whether the page is there (a nofault copy) and none is brought in. */
+/*
+ * A fault raised in kernel mode. Where page faults are disabled the kernel only
+ * asks whether the page is there (a nofault copy) and none is brought in. Reading
+ * the field disables them once itself (copy_from_kernel_nofault), hence 1.
+ */
 static __always_inline int on_kernel_fault(u64 address, u8 kind)
 {
 	struct task_struct *task = current_task();
 
 	if ((s64)address < 0) /* a kernel address: vmalloc, not the target's memory */
 		return 0;
-	if (BPF_CORE_READ(task, pagefault_disabled))
+	if (BPF_CORE_READ(task, pagefault_disabled) > 1)
 		return 0;
 	return on_fault(address, 0, kind | MP_FAULT_KERNEL);
 }

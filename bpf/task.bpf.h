@@ -62,6 +62,21 @@ int fork_tp(struct tp_sched_fork *ctx)
 	return 0;
 }
 
+/* The name goes with the event: a short-lived process is gone before anybody
+ * could look it up. */
+static __always_inline void exec_event(u32 id, u32 tgid, u32 old)
+{
+	struct mp_event *e = event_new(MP_EV_TASK, bpf_ktime_get_ns(), id, tgid, 0);
+
+	if (!e)
+		return;
+	e->sub = MP_TASK_EXEC;
+	e->task.a = old;
+	e->task.b = tgid;
+	bpf_get_current_comm(e->task.rsvd, MP_TASK_COMM_LEN);
+	event_send(e);
+}
+
 /* exec: the process is known by its tgid, its new mm is current's. */
 static __always_inline int on_exec(void)
 {
@@ -84,7 +99,7 @@ static __always_inline int on_exec(void)
 	w->mm_id = id;
 	w->mm = mm;
 	if (id)
-		task_event(MP_TASK_EXEC, id, tgid, old, tgid);
+		exec_event(id, tgid, old);
 	return 0;
 }
 

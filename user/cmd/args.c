@@ -112,7 +112,7 @@ static void set_color(struct mp_args *a, const char *arg, struct argp_state *st)
 	else if (!strcmp(arg, "never"))
 		a->color = MP_COLOR_NEVER;
 	else
-		argp_error(st, "--color takes auto, always or never");
+		argp_error(st, "--color=%s: it takes auto, always or never", arg);
 }
 
 static void set_hooks(struct mp_args *a, const char *arg, struct argp_state *st)
@@ -233,8 +233,7 @@ void mp_args_parse(const struct mp_command *c, int argc, char **argv, struct mp_
 	if (!p.files)
 		exit(mp_fail(MP_EXIT_FAILURE, "out of memory", NULL, NULL));
 	snprintf(name, sizeof(name), "memprof %s", c->name);
-	if (argv[0] && !strcmp(argv[0], c->name))
-		argv[0] = name;
+	argv[0] = name; /* what argp says in front of its messages */
 	argp_err_exit_status = MP_EXIT_USAGE;
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &p);
 	check(c, a);

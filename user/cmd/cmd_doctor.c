@@ -53,7 +53,7 @@ static void check_machine(struct findings *f)
 	uname(&u);
 	snprintf(buf, sizeof(buf), "%.40s %.20s", u.release, u.machine);
 	add(f, "kernel", true, buf, "");
-	add(f, "btf", mp_have_btf(), mp_have_btf() ? "yes" : "no",
+	add(f, "BTF", mp_have_btf(), mp_have_btf() ? "yes" : "no",
 	    "use a kernel built with CONFIG_DEBUG_INFO_BTF; --hooks none works without");
 	add(f, "rights", !*mp_caps_missing(), *mp_caps_missing() ? mp_caps_missing() : "enough",
 	    "run with sudo, or give the missing capabilities");
@@ -83,7 +83,8 @@ static void check_target(struct findings *f, pid_t pid)
 	if (err)
 		return;
 	err = proc_maps_read(pid, &m);
-	add(f, "target maps", !err, err ? strerror(-err) : "readable", "needs the same user or CAP_SYS_PTRACE");
+	add(f, "target maps", !err, err ? strerror(-err) : "readable",
+	    "needs the same user or CAP_SYS_PTRACE");
 	proc_maps_free(&m);
 	fd = proc_pagemap_open(pid);
 	add(f, "target pagemap", fd >= 0, fd < 0 ? strerror(-fd) : "readable",
@@ -124,8 +125,6 @@ static int print_json(const struct findings *f)
 	mp_json_u64(&j, "version", 1);
 	mp_json_arr(&j, "features");
 	for (unsigned feat = 1; feat < MP_FEAT_MAX; feat++) {
-		if (feat == MP_FEAT_RSS || feat == MP_FEAT_HEAP_GC)
-			continue; /* no rungs: /proc and shared memory */
 		mp_json_obj(&j, NULL);
 		mp_json_str(&j, "name", mp_feature_name(feat));
 		rungs_json(&j, f, feat);
@@ -169,8 +168,6 @@ static void print_text(const struct findings *f, const struct mp_term *t)
 		       r->err ? no : ok, r->why,
 		       c && !strcmp(c, mp_rung_name(r->rung)) && !r->err ? "<- used" : "");
 	}
-	puts("  rss      proc        always   counters of each target, 10 times a second");
-	puts("  heap_gc  segment     always   heaps that write a counters segment");
 	if (chosen(f, MP_FEAT_CALLS) && strcmp(chosen(f, MP_FEAT_CALLS), "fentry")) {
 		puts("");
 		mp_text_para(stdout, t,
@@ -186,6 +183,15 @@ static void print_text(const struct findings *f, const struct mp_term *t)
 	}
 }
 
+/* What needs no hook: one rung that is always there. */
+static void add_hookless(struct findings *f)
+{
+	f->rung[f->n_rungs++] =
+		(struct mp_rung_result){ .feature = MP_FEAT_RSS, .rung = MP_RUNG_PROC };
+	f->rung[f->n_rungs++] =
+		(struct mp_rung_result){ .feature = MP_FEAT_HEAP_GC, .rung = MP_RUNG_SEGMENT };
+}
+
 int cmd_doctor(struct mp_args *a)
 {
 	static struct findings f;
@@ -193,7 +199,8 @@ int cmd_doctor(struct mp_args *a)
 	int err = 0;
 
 	libbpf_set_print(NULL);
-	f.n_rungs = mp_ladder_try(f.rung, RUNGS_MAX);
+	f.n_rungs = mp_ladder_try(f.rung, RUNGS_MAX - 2);
+	add_hookless(&f);
 	check_machine(&f);
 	if (a->n_pids)
 		check_target(&f, a->pids[0]);

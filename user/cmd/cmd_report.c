@@ -10,11 +10,11 @@
 
 static int one_file(const struct mp_args *a, const char *cmd)
 {
-	char fix[64];
+	char fix[96];
 
 	if (a->n_files == 1)
 		return 0;
-	snprintf(fix, sizeof(fix), "memprof %s FILE", cmd);
+	snprintf(fix, sizeof(fix), "memprof %s FILE   (see memprof %s --help)", cmd, cmd);
 	return mp_fail(MP_EXIT_USAGE, a->n_files ? "one recording at a time" : "no recording given", NULL,
 		       fix);
 }

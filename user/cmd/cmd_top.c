@@ -245,7 +245,7 @@ int cmd_replay(struct mp_args *a)
 	int code, err;
 
 	if (a->n_files != 1)
-		return mp_fail(MP_EXIT_USAGE, "one recording at a time", NULL, "memprof replay FILE");
+		return mp_fail(MP_EXIT_USAGE, "one recording at a time", NULL, "memprof replay FILE   (see memprof replay --help)");
 	if (a->plain || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
 		return replay_plain(a);
 	mp_signals_init();

@@ -10,6 +10,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include <wchar.h>
+#include <curses.h>
+#include <term.h>
 
 #include "user/cmd/cmd.h"
 #include "user/model/model.h"
@@ -33,10 +35,18 @@ int mp_complain(const struct mp_diag *d)
 	return mp_fail(d->exit_code, d->what, d->cause, d->fix);
 }
 
+/* A terminal that terminfo knows, with colours. */
+static bool knows_colors(int fd)
+{
+	int status;
+
+	return setupterm(NULL, fd, &status) == OK && tigetnum("colors") >= 8;
+}
+
 void mp_term_init(struct mp_term *t, FILE *f, enum mp_color color)
 {
 	struct winsize ws = { 0 };
-	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+	const char *no_color = getenv("NO_COLOR");
 	int fd = fileno(f);
 
 	memset(t, 0, sizeof(*t));
@@ -45,8 +55,7 @@ void mp_term_init(struct mp_term *t, FILE *f, enum mp_color color)
 	if (t->tty && !ioctl(fd, TIOCGWINSZ, &ws))
 		t->width = ws.ws_col;
 	t->color = color == MP_COLOR_ALWAYS ||
-		   (color == MP_COLOR_AUTO && t->tty && !(no_color && *no_color) &&
-		    !(term && !strcmp(term, "dumb")));
+		   (color == MP_COLOR_AUTO && t->tty && !(no_color && *no_color) && knows_colors(fd));
 }
 
 /* --- signals ------------------------------------------------------------------------- */

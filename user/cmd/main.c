@@ -68,7 +68,7 @@ int main(int argc, char **argv)
 		return mp_finish_stdout(0, MP_EXIT_OK);
 	}
 	if (!strcmp(argv[1], "--version")) {
-		printf("memprof %s\nLicence: GPL-2.0-only OR BSD-2-Clause\n", MEMPROF_VERSION);
+		printf("memprof (memprof) %s\nLicence: GPL-2.0-only OR BSD-2-Clause\n", MEMPROF_VERSION);
 		return mp_finish_stdout(0, MP_EXIT_OK);
 	}
 	c = find(argv[1][0] == '-' ? "top" : argv[1]);

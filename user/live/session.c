@@ -156,9 +156,15 @@ struct target *session_add_target(struct mp_session *s, pid_t pid, uint32_t mm)
 	return t;
 }
 
-static void on_exec(struct mp_session *s, const struct mp_event *e)
+static void on_exec(struct mp_session *s, struct mp_event *e)
 {
+	char comm[MP_TASK_COMM_LEN + 1] = "";
 	struct target *t = NULL;
+
+	/* Names are string ids from here on. */
+	memcpy(comm, e->task.rsvd, MP_TASK_COMM_LEN);
+	memset(e->task.rsvd, 0, sizeof(e->task.rsvd));
+	e->task.comm = stream_str(&s->stream, comm, e->ts);
 
 	for (size_t i = 0; i < s->n_t && !t; i++)
 		if (s->t[i]->pid == (pid_t)e->task.b)
@@ -171,13 +177,13 @@ static void on_exec(struct mp_session *s, const struct mp_event *e)
 	t->next_maps = t->next_pages = 0;
 	t->accepted = 0;
 	gc_detach(t);
-	target_announce(s, t, e->ts);
+	target_announce(s, t, e->ts, comm);
 }
 
 static int on_record(void *ctx, void *data, size_t size)
 {
 	struct mp_session *s = ctx;
-	const struct mp_event *e = data;
+	struct mp_event copy, *e = &copy;
 	struct target *t;
 	int err;
 
@@ -190,19 +196,20 @@ static int on_record(void *ctx, void *data, size_t size)
 	}
 	if (size != sizeof(*e))
 		return 0;
+	memcpy(e, data, sizeof(*e));
+	if (e->type == MP_EV_TASK && e->sub == MP_TASK_EXEC)
+		on_exec(s, e);
 	err = stream_push(&s->stream, e);
 	if (err || e->type != MP_EV_TASK)
 		return err;
-	if (e->sub == MP_TASK_EXEC) {
-		on_exec(s, e);
-	} else if (e->sub == MP_TASK_EXIT) {
+	if (e->sub == MP_TASK_EXIT) {
 		t = session_target_of_mm(s, e->mm);
 		if (t)
 			t->gone = true;
 	} else if (e->sub == MP_TASK_FORK && e->task.b) {
 		t = session_add_target(s, (pid_t)e->task.a, (uint32_t)e->task.b);
 		if (t)
-			target_announce(s, t, e->ts);
+			target_announce(s, t, e->ts, NULL);
 	}
 	return 0;
 }
@@ -281,6 +288,7 @@ static int tick(struct mp_session *s)
 	push_tick(s, now);
 	if (!err)
 		err = fold_all(s, until);
+	s->horizon = until;
 	for (size_t i = 0; i < s->n_t && !err; i++)
 		if (!s->t[i]->audit.active)
 			audit_judge(s, s->t[i]);
@@ -331,13 +339,14 @@ int mp_session_pump(struct mp_session *s)
 	err = tick(s);
 	if (err)
 		return err;
-	if (all_ended(s)) {
-		err = tick(s); /* what waited for the tick after */
-		s->ended = true;
-		note_end(s);
-		return err;
-	}
-	return 1;
+	if (!all_ended(s))
+		return 1;
+	/* What was seen in this tick is folded two ticks later. */
+	for (int i = 0; i < 3 && !err; i++)
+		err = tick(s);
+	s->ended = true;
+	note_end(s);
+	return err;
 }
 
 int mp_session_settle(struct mp_session *s)
@@ -442,7 +451,7 @@ static int open_outputs(struct mp_session *s, struct mp_diag *diag)
 		mp_diag_fmt(diag->cause, "%s", strerror(-err));
 		return mp_diag_set(diag, err, MP_EXIT_FAILURE, NULL, NULL,
 				   err == -EEXIST || err == -ELOOP ?
-					   "an existing file is never overwritten: choose another with -o FILE" :
+					   "choose another file with -o: none is ever overwritten" :
 					   "choose another place with -o FILE");
 	}
 	return s->writer ? mp_history_tee(s->history, s->writer) : 0;
@@ -468,6 +477,12 @@ static int open_fds(struct mp_session *s)
 
 static int no_target(struct mp_diag *diag, pid_t pid, int err)
 {
+	if (err == -EACCES || err == -EPERM) {
+		mp_diag_fmt(diag->what, "pid %d may not be watched by this user", (int)pid);
+		return mp_diag_set(diag, err, MP_EXIT_NOT_PERMITTED, NULL,
+				   "its mappings are not readable: permission denied",
+				   "sudo memprof ..., or run it as the user of that process");
+	}
 	mp_diag_fmt(diag->what, "no process with pid %d to watch", (int)pid);
 	mp_diag_fmt(diag->cause, "%s",
 		    err == -ESRCH ? "it does not exist, has ended, or is a kernel thread" :
@@ -480,10 +495,14 @@ static int attach_pid(struct mp_session *s, pid_t pid, struct mp_diag *diag)
 	struct proc_status st;
 	uint32_t mm = s->next_mm + 1;
 	struct target *t;
+	struct proc_maps m = { 0 };
 	int err = proc_status_read(pid, &st);
 
 	if (!err && st.zombie)
 		err = -ESRCH;
+	if (!err)
+		err = proc_maps_read(pid, &m);
+	proc_maps_free(&m);
 	if (!err && s->probes)
 		err = mp_probes_add(s->probes, (uint32_t)pid, &mm);
 	if (err)
@@ -492,7 +511,7 @@ static int attach_pid(struct mp_session *s, pid_t pid, struct mp_diag *diag)
 	t = session_add_target(s, pid, mm);
 	if (!t)
 		return mp_diag_set(diag, -ENOMEM, MP_EXIT_FAILURE, "out of memory", "", "");
-	target_announce(s, t, mp_monotonic_ns());
+	target_announce(s, t, mp_monotonic_ns(), NULL);
 	return 0;
 }
 
@@ -549,7 +568,7 @@ static int start_command(struct mp_session *s, struct mp_diag *diag)
 	if (!s->probes) { /* nobody tells of the exec: it has just happened */
 		t->mm = ++s->next_mm;
 		t->want_maps = t->want_pages = true;
-		target_announce(s, t, mp_monotonic_ns());
+		target_announce(s, t, mp_monotonic_ns(), NULL);
 	}
 	return 0;
 }

@@ -65,6 +65,7 @@ struct mp_session {
 	int ep_fd, timer_fd;
 	uint64_t start;          /* ns */
 	uint64_t flushed;        /* everything up to here is in the stream */
+	uint64_t horizon;        /* everything up to here has been folded  */
 	uint64_t next_poll, next_seal;
 	uint64_t lost[MP_LOSS_MAX];
 	uint32_t next_mm;        /* of --hooks none */
@@ -82,7 +83,7 @@ struct target *session_target_of_mm(struct mp_session *s, uint32_t mm);
 struct target *session_add_target(struct mp_session *s, pid_t pid, uint32_t mm);
 
 /* target.c */
-void target_announce(struct mp_session *s, struct target *t, uint64_t ts);
+void target_announce(struct mp_session *s, struct target *t, uint64_t ts, const char *comm);
 void target_poll(struct mp_session *s, struct target *t);
 void target_free(struct target *t);
 

@@ -174,7 +174,7 @@ static uint64_t sane_ts(const struct mp_session *s, uint64_t ts)
 {
 	uint64_t now = mp_monotonic_ns();
 
-	return ts > now ? now : ts < s->flushed ? s->flushed : ts;
+	return ts > now ? now : ts < s->horizon ? s->horizon : ts;
 }
 
 static void on_gc_end(struct mp_session *s, struct target *t, struct gc_source *g,

@@ -29,15 +29,19 @@ static void meta(struct mp_session *s, uint8_t key, uint64_t num, bool isstr, ui
 	stream_push(&s->stream, &e);
 }
 
-/* Says who it is: at attach, and again after each exec. */
-void target_announce(struct mp_session *s, struct target *t, uint64_t ts)
+/* Says who it is: at attach, and again after each exec. `comm` is its name where
+ * /proc no longer tells. */
+void target_announce(struct mp_session *s, struct target *t, uint64_t ts, const char *comm)
 {
 	struct mp_event e = { .ts = ts, .type = MP_EV_TASK, .sub = MP_TASK_TARGET, .mm = t->mm };
 	struct proc_status st = { 0 };
 	uint64_t start = MP_UNKNOWN;
 	char exe[1024] = "";
 
-	proc_status_read(t->pid, &st);
+	if (proc_status_read(t->pid, &st) && comm)
+		snprintf(st.comm, sizeof(st.comm), "%s", comm);
+	if (t->launched && s->o.cmd)
+		launch_which(s->o.cmd[0], exe, sizeof(exe));
 	proc_link(t->pid, "exe", exe, sizeof(exe));
 	proc_start_ns(t->pid, &start);
 	e.tid = (uint32_t)t->pid;

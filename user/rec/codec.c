@@ -90,22 +90,21 @@ static struct rows rows_of(const struct mp_codec *c, const struct places *pl, un
 
 /* --- fields to numbers and back ------------------------------------------ */
 
-#define EACH_ROW(r, i, at)                                                                         \
-	for (i = 0; i < (r)->n && (at = (r)->pos ? (r)->pos[i] : i, 1); i++)
+#define EACH_ROW(r, i, at) for (i = 0; i < (r)->n && (at = (r)->pos ? (r)->pos[i] : i, 1); i++)
 
-#define LOAD(type_)                                                                                \
-	EACH_ROW(r, i, at)                                                                         \
-	{                                                                                          \
-		type_ x;                                                                           \
-		memcpy(&x, (const uint8_t *)(ev + at) + off, sizeof(x));                           \
-		v[i] = (uint64_t)x;                                                                \
+#define LOAD(type_)                                                      \
+	EACH_ROW(r, i, at)                                               \
+	{                                                                \
+		type_ x;                                                 \
+		memcpy(&x, (const uint8_t *)(ev + at) + off, sizeof(x)); \
+		v[i] = (uint64_t)x;                                      \
 	}
 
-#define STORE(type_)                                                                               \
-	EACH_ROW(r, i, at)                                                                         \
-	{                                                                                          \
-		type_ x = (type_)v[i & mask];                                                      \
-		memcpy((uint8_t *)(ev + at) + off, &x, sizeof(x));                                 \
+#define STORE(type_)                                               \
+	EACH_ROW(r, i, at)                                         \
+	{                                                          \
+		type_ x = (type_)v[i & mask];                      \
+		memcpy((uint8_t *)(ev + at) + off, &x, sizeof(x)); \
 	}
 
 static void load_unsigned(const struct mp_event *ev, const struct rows *r, unsigned off,
@@ -333,9 +332,9 @@ static void put_le(struct mp_buf *b, uint64_t v, unsigned bytes)
 		b->p[b->n++] = (uint8_t)v;
 }
 
-static bool any_set(const uint64_t or[WORDS], const struct mp_field *f)
+static bool any_set(const uint64_t seen[WORDS], const struct mp_field *f)
 {
-	const uint8_t *p = (const uint8_t *)or + f->off;
+	const uint8_t *p = (const uint8_t *)seen + f->off;
 	unsigned i;
 
 	for (i = 0; i < f->width; i++)
@@ -344,18 +343,18 @@ static bool any_set(const uint64_t or[WORDS], const struct mp_field *f)
 	return false;
 }
 
-static void or_words(const struct mp_event *ev, const struct rows *r, uint64_t or[WORDS])
+static void or_words(const struct mp_event *ev, const struct rows *r, uint64_t seen[WORDS])
 {
 	uint64_t word[WORDS];
 	size_t i, at;
 	unsigned k;
 
-	memset(or, 0, WORDS * sizeof(or[0]));
+	memset(seen, 0, WORDS * sizeof(seen[0]));
 	EACH_ROW(r, i, at)
 	{
 		memcpy(word, ev + at, sizeof(word));
 		for (k = 0; k < WORDS; k++)
-			or[k] |= word[k];
+			seen[k] |= word[k];
 	}
 }
 
@@ -365,9 +364,9 @@ static int put_set(struct mp_codec *c, const struct mp_event *ev, const struct r
 {
 	unsigned k, n_cols = 0, cut = c->n_cuts;
 	size_t head = c->raw.n, end;
-	uint64_t or[WORDS];
+	uint64_t seen[WORDS];
 
-	or_words(ev, r, or);
+	or_words(ev, r, seen);
 	c->column.n = 0;
 	if (mp_buf_room(&c->raw, 16 + l->n * 16) < 0)
 		return -ENOMEM;
@@ -377,7 +376,7 @@ static int put_set(struct mp_codec *c, const struct mp_event *ev, const struct r
 		size_t start = c->column.n;
 		uint8_t enc;
 
-		if (!any_set(or, &l->f[k]))
+		if (!any_set(seen, &l->f[k]))
 			continue;
 		if (mp_buf_room(&c->column, MP_COLUMN_ROOM(r->n) + l->f[k].width * r->n) < 0)
 			return -ENOMEM;
@@ -453,8 +452,8 @@ static uint64_t get_le(const uint8_t *p, unsigned bytes)
 	return v;
 }
 
-static int get_text(const uint8_t *p, const uint8_t *end, struct mp_event *ev,
-		    const struct rows *r, const struct mp_field *f)
+static int get_text(const uint8_t *p, const uint8_t *end, struct mp_event *ev, const struct rows *r,
+		    const struct mp_field *f)
 {
 	size_t i, at;
 	uint64_t len;

@@ -16,13 +16,13 @@
 
 #include "bpf/events.h"
 
-#define MP_FILE_HEAD     16
-#define MP_FILE_MAJOR    1
-#define MP_FILE_MINOR    0
-#define MP_BLOCK_HEAD    48
-#define MP_BLOCK_MAX     (8u << 20) /* bytes of a payload, stored or inflated */
-#define MP_BLOCK_COUNT   65536u     /* events of a block at most              */
-#define MP_BLOCK_END_LEN 48         /* bytes of an END payload                */
+#define MP_FILE_HEAD	 16
+#define MP_FILE_MAJOR	 1
+#define MP_FILE_MINOR	 0
+#define MP_BLOCK_HEAD	 48
+#define MP_BLOCK_MAX	 (8u << 20) /* bytes of a payload, stored or inflated */
+#define MP_BLOCK_COUNT	 65536u	    /* events of a block at most              */
+#define MP_BLOCK_END_LEN 48	    /* bytes of an END payload                */
 
 enum mp_block_type {
 	MP_BLK_META = 1,   /* only META, PROBE and STR events          */
@@ -33,39 +33,39 @@ enum mp_block_type {
 };
 
 enum mp_block_flag {
-	MP_BLKF_CODEC = 0xf,         /* 0 stored, 1 zlib                            */
-	MP_BLKF_REQUIRED = 1 << 4,   /* a reader that knows not the type must stop  */
-	MP_BLKF_KEYFRAME = 1 << 5,   /* state that earlier blocks gave already      */
-	MP_BLKF_LOSS_BEFORE = 1 << 6,/* holds MP_EV_LOSS events                     */
-	MP_BLKF_CONT = 1 << 7,       /* continues the keyframe of the block before  */
+	MP_BLKF_CODEC = 0xf,	      /* 0 stored, 1 zlib                            */
+	MP_BLKF_REQUIRED = 1 << 4,    /* a reader that knows not the type must stop  */
+	MP_BLKF_KEYFRAME = 1 << 5,    /* state that earlier blocks gave already      */
+	MP_BLKF_LOSS_BEFORE = 1 << 6, /* holds MP_EV_LOSS events                     */
+	MP_BLKF_CONT = 1 << 7,	      /* continues the keyframe of the block before  */
 };
 
 /* A block header without its magic and its own checksum. */
 struct mp_block_head {
 	uint16_t type, flags;
 	uint32_t stored_len, raw_len; /* bytes                        */
-	uint32_t count;               /* events                       */
+	uint32_t count;		      /* events                       */
 	uint64_t t_first, t_last;     /* ns, lowest and highest ts;   */
 				      /* of a keyframe: its instant   */
 	uint32_t seq;
-	uint32_t crc;                 /* of the stored payload        */
+	uint32_t crc; /* of the stored payload        */
 };
 
 /* A finished block: room for the header, then the payload. */
 struct mp_block {
 	struct mp_block_head head;
 	uint8_t *bytes; /* MP_BLOCK_HEAD bytes, written by mp_block_seal(), then the payload */
-	size_t len;     /* of both */
+	size_t len;	/* of both */
 };
 
 /* What END says about the whole file. */
 struct mp_block_end {
 	uint64_t events, bytes; /* in and of all blocks before END             */
-	uint64_t index_off;     /* of the INDEX block, 0 = none                */
-	uint64_t lost;          /* events that could not be written            */
-	uint64_t t_last;        /* ns                                          */
-	uint32_t blocks;        /* before END                                  */
-	uint32_t reason;        /* 1 = closed by its writer                    */
+	uint64_t index_off;	/* of the INDEX block, 0 = none                */
+	uint64_t lost;		/* events that could not be written            */
+	uint64_t t_last;	/* ns                                          */
+	uint32_t blocks;	/* before END                                  */
+	uint32_t reason;	/* 1 = closed by its writer                    */
 };
 
 /* Scratch memory and compressor state, to be used again from block to block. */

@@ -20,12 +20,12 @@ struct mp_codec {
 	struct mp_buf out;    /* header and stored payload                    */
 	struct mp_buf plain;  /* inflated payload                             */
 
-	uint64_t *val;        /* the columns of a set as numbers, cap of each */
-	uint32_t *pos;        /* places of the events, sorted by type         */
-	size_t cap;           /* of pos, and of val for each field            */
+	uint64_t *val;		      /* the columns of a set as numbers, cap of each */
+	uint32_t *pos;		      /* places of the events, sorted by type         */
+	size_t cap;		      /* of pos, and of val for each field            */
 	uint8_t n_val[MP_FIELDS_MAX]; /* decoding: 0 no such column, 1 the same
 				       * for all events, 2 one for each       */
-	struct mp_event *ev;  /* decoded                                      */
+	struct mp_event *ev;	      /* decoded                                      */
 	size_t ev_cap;
 
 	/* Offsets in raw where the kind of bytes changes: deflate starts a new

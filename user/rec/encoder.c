@@ -25,14 +25,14 @@ struct mp_encoder {
 	struct mp_codec *codec;
 	struct mp_event *buf; /* BLOCK_EVENTS of them */
 	size_t n;
-	bool only_meta;       /* nothing but META, PROBE and STR so far     */
-	bool started;         /* an event was taken                         */
-	uint64_t key_ts;      /* of the last keyframe, or of the first event */
-	uint64_t key_bytes;   /* size of the last keyframe                  */
-	uint64_t since_key;   /* bytes of blocks after it                   */
+	bool only_meta;	       /* nothing but META, PROBE and STR so far     */
+	bool started;	       /* an event was taken                         */
+	uint64_t key_ts;       /* of the last keyframe, or of the first event */
+	uint64_t key_bytes;    /* size of the last keyframe                  */
+	uint64_t since_key;    /* bytes of blocks after it                   */
 	struct mp_event *meta; /* what META repeats: strings, then their use */
 	size_t n_meta, meta_cap;
-	uint64_t meta_ts;     /* of the last repeat, or of the first event  */
+	uint64_t meta_ts; /* of the last repeat, or of the first event  */
 };
 
 struct mp_encoder *mp_encoder_new(mp_block_sink *sink, void *ctx)

@@ -6,12 +6,16 @@
 
 #include <stddef.h>
 
-#define F(id_, member, kind_)                                                                      \
-	{ .id = (id_), .off = offsetof(struct mp_event, member),                                   \
-	  .width = sizeof(((struct mp_event *)0)->member), .kind = MP_FLD_##kind_ }
-#define FREL(id_, member, base_)                                                                   \
-	{ .id = (id_), .off = offsetof(struct mp_event, member), .width = 8,                       \
-	  .kind = MP_FLD_WORD, .base = offsetof(struct mp_event, base_) }
+#define F(id_, member, kind_)                                                           \
+	{                                                                               \
+		.id = (id_), .off = offsetof(struct mp_event, member),                  \
+		.width = sizeof(((struct mp_event *)0)->member), .kind = MP_FLD_##kind_ \
+	}
+#define FREL(id_, member, base_)                                                   \
+	{                                                                          \
+		.id = (id_), .off = offsetof(struct mp_event, member), .width = 8, \
+		.kind = MP_FLD_WORD, .base = offsetof(struct mp_event, base_)      \
+	}
 
 /* Columns 16 to 22 are the seven words v[0] to v[6]; a word that a type cuts
  * into smaller fields has columns from 32 instead. */
@@ -50,35 +54,27 @@ static const struct mp_field gc[] = {
 	F(37, gc.source, NUM),
 	F(38, gc.rsvd, NUM),
 };
-static const struct mp_field range[] = { HEAD, WORD(0), WORD(1), F(18, range.dur, TIME),
-					 WORDS_36 };
+static const struct mp_field range[] = { HEAD, WORD(0), WORD(1), F(18, range.dur, TIME), WORDS_36 };
 static const struct mp_field str[] = { HEAD, F(39, str.id, NUM), F(40, str.pos, NUM),
 				       F(41, str.text, TEXT) };
 
-#define LAYOUT(array)                                                                              \
-	{ .f = (array), .n = sizeof(array) / sizeof((array)[0]) }
+#define LAYOUT(array)                                                 \
+	{                                                             \
+		.f = (array), .n = sizeof(array) / sizeof((array)[0]) \
+	}
 
 const struct mp_layout mp_layout_common = LAYOUT(common);
 
 static const struct mp_layout layouts[] = {
-	[MP_EV_FAULT] = LAYOUT(fault),
-	[MP_EV_CALL] = LAYOUT(call),
-	[MP_EV_RSS] = LAYOUT(plain),
-	[MP_EV_MAP] = LAYOUT(map),
-	[MP_EV_PAGES] = LAYOUT(plain),
-	[MP_EV_TASK] = LAYOUT(plain),
-	[MP_EV_HEAP] = LAYOUT(plain),
-	[MP_EV_SPACE] = LAYOUT(plain),
-	[MP_EV_GC] = LAYOUT(gc),
-	[MP_EV_HEAP_RANGE] = LAYOUT(range),
-	[MP_EV_STR] = LAYOUT(str),
-	[MP_EV_LOSS] = LAYOUT(plain),
-	[MP_EV_PROBE] = LAYOUT(plain),
-	[MP_EV_META] = LAYOUT(plain),
-	[MP_EV_NOTE] = LAYOUT(plain),
-	[MP_EV_KEYFRAME] = LAYOUT(plain),
-	[MP_EV_TOTAL] = LAYOUT(plain),
-	[MP_EV_TICK] = LAYOUT(plain),
+	[MP_EV_FAULT] = LAYOUT(fault), [MP_EV_CALL] = LAYOUT(call),
+	[MP_EV_RSS] = LAYOUT(plain),   [MP_EV_MAP] = LAYOUT(map),
+	[MP_EV_PAGES] = LAYOUT(plain), [MP_EV_TASK] = LAYOUT(plain),
+	[MP_EV_HEAP] = LAYOUT(plain),  [MP_EV_SPACE] = LAYOUT(plain),
+	[MP_EV_GC] = LAYOUT(gc),       [MP_EV_HEAP_RANGE] = LAYOUT(range),
+	[MP_EV_STR] = LAYOUT(str),     [MP_EV_LOSS] = LAYOUT(plain),
+	[MP_EV_PROBE] = LAYOUT(plain), [MP_EV_META] = LAYOUT(plain),
+	[MP_EV_NOTE] = LAYOUT(plain),  [MP_EV_KEYFRAME] = LAYOUT(plain),
+	[MP_EV_TOTAL] = LAYOUT(plain), [MP_EV_TICK] = LAYOUT(plain),
 };
 
 _Static_assert(sizeof(call) / sizeof(call[0]) <= MP_FIELDS_MAX, "MP_FIELDS_MAX is too low");

@@ -15,7 +15,7 @@
 
 /* How the bytes of a field become the number that is encoded, and back. */
 enum mp_field_kind {
-	MP_FLD_NUM = 1,    /* as it is; up to 4 bytes wide                    */
+	MP_FLD_NUM = 1,	   /* as it is; up to 4 bytes wide                    */
 	MP_FLD_WORD = 2,   /* 8 bytes: value + 1, so that MP_UNKNOWN is 0     */
 	MP_FLD_TIME = 3,   /* 8 bytes: value / tick + 1, MP_UNKNOWN is 0      */
 	MP_FLD_SIGNED = 4, /* zigzag                                          */

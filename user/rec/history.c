@@ -22,30 +22,30 @@
 
 struct entry {
 	struct mp_index_entry at; /* in the file; offset unused in a ring */
-	uint8_t *bytes;           /* ring: room for a header, the payload */
-	uint64_t t_max;           /* highest t_last up to here            */
+	uint8_t *bytes;		  /* ring: room for a header, the payload */
+	uint64_t t_max;		  /* highest t_last up to here            */
 };
 
 struct cursor {
-	struct mp_model *m;    /* NULL: nowhere                                  */
-	uint64_t block;        /* number                                         */
-	size_t i;              /* next event in it                               */
-	uint64_t ts;           /* of the last event folded                       */
-	uint64_t loaded;       /* number + 1 of the block that ev holds, 0: none */
+	struct mp_model *m; /* NULL: nowhere                                  */
+	uint64_t block;	    /* number                                         */
+	size_t i;	    /* next event in it                               */
+	uint64_t ts;	    /* of the last event folded                       */
+	uint64_t loaded;    /* number + 1 of the block that ev holds, 0: none */
 	const struct mp_event *ev;
 	size_t n;
 };
 
 struct mp_history {
-	struct mp_reader *r;     /* NULL: a ring                               */
-	struct mp_encoder *enc;  /* ring                                       */
-	struct mp_codec *codec;  /* decodes                                    */
+	struct mp_reader *r;	/* NULL: a ring                               */
+	struct mp_encoder *enc; /* ring                                       */
+	struct mp_codec *codec; /* decodes                                    */
 	uint64_t limit, bytes;
 	struct entry *e;
 	size_t n, cap;
-	uint64_t first;          /* number of e[0]                             */
+	uint64_t first; /* number of e[0]                             */
 	struct mp_writer *tee;
-	bool tee_on;             /* the tee has got what a reader starts with  */
+	bool tee_on; /* the tee has got what a reader starts with  */
 	struct cursor cur;
 };
 
@@ -312,8 +312,9 @@ static int load(struct mp_history *h, uint64_t number)
 
 static int fold_loss(struct mp_history *h, uint32_t events)
 {
-	struct mp_event e = { .ts = h->cur.ts, .type = MP_EV_LOSS, .sub = MP_LOSS_DAMAGED,
-			      .x = events };
+	struct mp_event e = {
+		.ts = h->cur.ts, .type = MP_EV_LOSS, .sub = MP_LOSS_DAMAGED, .x = events
+	};
 
 	return mp_model_fold(h->cur.m, &e);
 }

@@ -18,14 +18,14 @@
 
 struct mp_reader {
 	int fd;
-	uint64_t off;        /* of the next block                                 */
+	uint64_t off; /* of the next block                                 */
 	struct mp_codec *codec;
 	struct mp_buf block; /* header and stored payload                         */
-	uint32_t seq;        /* expected                                          */
-	bool hole;           /* bytes were passed over that were no block         */
-	bool gap;            /* events are missing since the last keyframe        */
-	bool in_key;         /* giving out a keyframe of several blocks           */
-	bool begun;          /* a block of events was given out                   */
+	uint32_t seq;	     /* expected                                          */
+	bool hole;	     /* bytes were passed over that were no block         */
+	bool gap;	     /* events are missing since the last keyframe        */
+	bool in_key;	     /* giving out a keyframe of several blocks           */
+	bool begun;	     /* a block of events was given out                   */
 	bool done;
 	struct mp_event loss;
 	struct mp_rec_info info;
@@ -223,9 +223,9 @@ const char *mp_rec_state_name(enum mp_rec_state s)
 void mp_reader_info(const struct mp_reader *r, struct mp_rec_info *info)
 {
 	*info = r->info;
-	info->state = info->bad_blocks ? MP_REC_DAMAGED :
-		      info->ended      ? MP_REC_CLEAN :
-					 MP_REC_TRUNCATED;
+	info->state = info->bad_blocks ? MP_REC_DAMAGED
+		      : info->ended    ? MP_REC_CLEAN
+				       : MP_REC_TRUNCATED;
 }
 
 /* --- batches ------------------------------------------------------------- */

@@ -25,14 +25,14 @@ enum mp_rec_state {
 };
 
 struct mp_rec_info {
-	enum mp_rec_state state; /* final once mp_reader_next() returned 0  */
-	bool ended;              /* END was seen                            */
-	uint64_t bytes;          /* of the file                             */
-	uint64_t blocks;         /* whole ones, read or skipped as keyframe */
-	uint64_t bad_blocks;     /* unreadable or missing                   */
-	uint64_t events;         /* given out, keyframes not counted        */
+	enum mp_rec_state state;    /* final once mp_reader_next() returned 0  */
+	bool ended;		    /* END was seen                            */
+	uint64_t bytes;		    /* of the file                             */
+	uint64_t blocks;	    /* whole ones, read or skipped as keyframe */
+	uint64_t bad_blocks;	    /* unreadable or missing                   */
+	uint64_t events;	    /* given out, keyframes not counted        */
 	uint64_t first_ts, last_ts; /* ns, of events given out; 0 = none    */
-	uint64_t unwritten;      /* events the writer says it could not write */
+	uint64_t unwritten;	    /* events the writer says it could not write */
 };
 
 /* A block by its header alone. */

@@ -17,7 +17,7 @@
 
 struct mp_writer {
 	int fd;
-	bool own;            /* the file is ours: to cut back and to close */
+	bool own; /* the file is ours: to cut back and to close */
 	struct mp_encoder *enc;
 	struct mp_writer_info info; /* events: written */
 	uint64_t t_last;

@@ -27,11 +27,11 @@ struct mp_model;
 struct mp_writer;
 
 struct mp_writer_info {
-	uint64_t bytes;  /* in the file, all of them whole blocks             */
+	uint64_t bytes; /* in the file, all of them whole blocks             */
 	uint64_t blocks;
 	uint64_t events; /* written or waiting for their block                */
-	uint64_t lost;   /* that came after a write had failed, or in its block */
-	int err;         /* what failed: -errno, 0 = nothing                  */
+	uint64_t lost;	 /* that came after a write had failed, or in its block */
+	int err;	 /* what failed: -errno, 0 = nothing                  */
 };
 
 /*
