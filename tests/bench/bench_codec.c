@@ -103,8 +103,8 @@ static int by_value(const void *a, const void *b)
 static void print(const char *name, const char *unit, double *v)
 {
 	qsort(v, ROUNDS, sizeof(*v), by_value);
-	printf("{\"name\":\"%s\",\"unit\":\"%s\",\"ours\":%.2f,\"runs\":%d,\"spread\":%.2f}\n", name,
-	       unit, v[ROUNDS / 2], ROUNDS, v[ROUNDS - 1] - v[0]);
+	printf("{\"name\":\"%s\",\"unit\":\"%s\",\"ours\":%.2f,\"runs\":%d,\"spread\":%.2f}\n",
+	       name, unit, v[ROUNDS / 2], ROUNDS, v[ROUNDS - 1] - v[0]);
 }
 
 static double rate(uint64_t since)
@@ -119,8 +119,13 @@ static struct mp_model *start_model(void)
 	struct mp_event e[] = {
 		{ .ts = 1, .type = MP_EV_TASK, .sub = MP_TASK_TARGET, .mm = 1, .task.a = 100 },
 		{ .ts = 1, .type = MP_EV_MAP, .sub = MP_MAP_BEGIN, .mm = 1 },
-		{ .ts = 1, .type = MP_EV_MAP, .sub = MP_MAP_LINE, .mm = 1, .x = 3,
-		  .map.start = 0x7f0000000000, .map.end = 0x7f0080000000 },
+		{ .ts = 1,
+		  .type = MP_EV_MAP,
+		  .sub = MP_MAP_LINE,
+		  .mm = 1,
+		  .x = 3,
+		  .map.start = 0x7f0000000000,
+		  .map.end = 0x7f0080000000 },
 		{ .ts = 1, .type = MP_EV_MAP, .sub = MP_MAP_END, .mm = 1 },
 	};
 	size_t i;

@@ -147,9 +147,19 @@ static void types_mixed(void **unused)
 /* Extremes that a tick, a shift or a bias could spoil. */
 static void edge_values(void **unused)
 {
-	static const uint64_t edge[] = { 0,	1,	999,	 1000,	       1001,
-					 4095,	4096,	1ULL << 63, MP_UNKNOWN, MP_UNKNOWN - 1,
-					 INT64_MAX, 0xffffffffULL, 0x80000000ULL };
+	static const uint64_t edge[] = { 0,
+					 1,
+					 999,
+					 1000,
+					 1001,
+					 4095,
+					 4096,
+					 1ULL << 63,
+					 MP_UNKNOWN,
+					 MP_UNKNOWN - 1,
+					 INT64_MAX,
+					 0xffffffffULL,
+					 0x80000000ULL };
 	struct mp_codec *c = mp_codec_new();
 	struct mp_event ev[3];
 	size_t i, k;
@@ -227,17 +237,17 @@ static void damaged_payload(void **unused)
 static void unknown_parts_skipped(void **unused)
 {
 	static const uint8_t raw[] = {
-		1,  3,		       /* tick, sets              */
-		0,  0, 18, 0, 0, 0, 3, /* set 0, 18 bytes, columns */
-		1,  0, 1,  2,	       /* type, 2 bytes           */
-		77, 0, 99, 1,	       /* nobody knows            */
-		2,  0, 1,  2,	       /* ts                      */
-		18, 72,		       /* TICK, and nobody knows  */
-		42,		       /* of the unknown column   */
-		6,  9,		       /* 5 ns, 8 ns              */
-		18, 0, 6,  0, 0, 0, 1, /* set of TICK             */
-		7,  0, 1,  1, 33,      /* x = 33                  */
-		72, 0, 2,  0, 0, 0, 5, 6, /* set of type 72       */
+		1,  3,			    /* tick, sets              */
+		0,  0,	18, 0, 0,  0, 3,    /* set 0, 18 bytes, columns */
+		1,  0,	1,  2,		    /* type, 2 bytes           */
+		77, 0,	99, 1,		    /* nobody knows            */
+		2,  0,	1,  2,		    /* ts                      */
+		18, 72,			    /* TICK, and nobody knows  */
+		42,			    /* of the unknown column   */
+		6,  9,			    /* 5 ns, 8 ns              */
+		18, 0,	6,  0, 0,  0, 1,    /* set of TICK             */
+		7,  0,	1,  1, 33,	    /* x = 33                  */
+		72, 0,	2,  0, 0,  0, 5, 6, /* set of type 72       */
 	};
 	struct mp_codec *c = mp_codec_new();
 	const struct mp_event *ev;

@@ -140,7 +140,7 @@ struct got {
 	struct mp_event ev[2 * EVENTS_MAX]; /* without keyframes and LOSS */
 	size_t n;
 	unsigned losses;
-	unsigned keyframes;                 /* BEGIN marks */
+	unsigned keyframes; /* BEGIN marks */
 	struct mp_rec_info info;
 };
 static struct got got;

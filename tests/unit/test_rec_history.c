@@ -109,8 +109,7 @@ static void ring_equals_fold(void **unused)
 	assert_int_equal(first, 1000000000000ULL);
 	assert_int_equal(last, t.live->now);
 	check_all(t.h, &t, 0);
-	assert_int_equal(mp_model_digest(mp_history_at(t.h, MP_UNKNOWN)),
-			 mp_model_digest(t.live));
+	assert_int_equal(mp_model_digest(mp_history_at(t.h, MP_UNKNOWN)), mp_model_digest(t.live));
 	assert_int_equal(mp_history_at(t.h, 0)->now, first);
 	session_end(&t);
 }
