@@ -275,7 +275,8 @@ int mp_plain_end(struct mp_plain *pl, const struct mp_model *m, const struct mp_
 
 /* --- the story by stages ------------------------------------------------------------ */
 
-/* Resident bytes of the heap mapping that has most; MP_UNKNOWN without one. */
+/* Resident bytes of the largest heap mapping that can be used (a reservation
+ * cannot); MP_UNKNOWN without one. */
 static uint64_t largest_heap_mapping(const struct mp_proc *p)
 {
 	const struct mp_mapping *best = NULL;
@@ -284,7 +285,7 @@ static uint64_t largest_heap_mapping(const struct mp_proc *p)
 		const struct mp_mapping *mp = p->maps[i];
 
 		/* as large as it is mapped: the one the reader looks for, touched or not */
-		if (mp->cls == MP_CLS_HEAP &&
+		if (mp->cls == MP_CLS_HEAP && (mp->bits & (MP_MAP_R | MP_MAP_W)) &&
 		    (!best || mp->end - mp->start > best->end - best->start))
 			best = mp;
 	}
