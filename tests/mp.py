@@ -66,7 +66,7 @@ class Lines:
         while b"\n" not in self.buf and not self.eof:
             left = end - time.monotonic()
             if left <= 0 or not select.select([self.fd], [], [], left)[0]:
-                raise AssertionError(f"no line within {deadline:.0f} s; so far: {self.seen[-5:]} {self.buf!r}")
+                raise AssertionError(f"no line within {deadline:.0f} s; so far: {self.seen[-5:]}")
             data = os.read(self.fd, 65536)
             self.eof = not data
             self.buf += data
@@ -79,16 +79,20 @@ class Lines:
 
 # --- features of this machine ---------------------------------------------------
 
-_doctor = None
+# Runs a command in a mount namespace of its own that has tracefs, wherever the
+# machine has left it unmounted. The pid stays the one that was started.
+WITH_TRACEFS = ["unshare", "-m", "sh", "-c",
+                "mount -t tracefs nodev /sys/kernel/tracing 2>/dev/null; exec \"$@\"", "sh"]
+
+_doctor = {}
 
 
-def doctor():
+def doctor(wrap=()):
     """`memprof doctor --json` of this machine, asked once."""
-    global _doctor
-    if _doctor is None:
-        p = memprof("doctor", "--json")
-        _doctor = json.loads(p.stdout)
-    return _doctor
+    key = tuple(wrap)
+    if key not in _doctor:
+        _doctor[key] = json.loads(memprof("doctor", "--json", wrap=wrap).stdout)
+    return _doctor[key]
 
 
 def rungs(feature):
@@ -124,13 +128,14 @@ def need_command(name):
 # --- running memprof ------------------------------------------------------------
 
 
-def memprof(*args, timeout=60, env=None, check=None, stdin=subprocess.DEVNULL, **kw):
-    """Runs memprof to its end; `check` is the exit status expected."""
+def memprof(*args, timeout=60, env=None, check=None, stdin=subprocess.DEVNULL, wrap=(), **kw):
+    """Runs memprof to its end; `check` is the exit status expected, `wrap` stands before it."""
     full = dict(os.environ, **(env or {}))
-    p = subprocess.run([MEMPROF, *map(str, args)], stdin=stdin, capture_output=True, text=True,
+    p = subprocess.run([*wrap, MEMPROF, *map(str, args)], stdin=stdin, capture_output=True, text=True,
                        errors="replace", timeout=timeout, env=full, check=False, **kw)
     if check is not None:
-        assert p.returncode == check, f"memprof {args}: {p.returncode}\n{p.stdout[-2000:]}\n{p.stderr[-2000:]}"
+        said = f"{p.stdout[-2000:]}\n{p.stderr[-2000:]}"
+        assert p.returncode == check, f"memprof {args}: {p.returncode}\n{said}"
     return p
 
 
@@ -154,9 +159,9 @@ def stop(proc, sig=signal.SIGKILL):
 class Recording:
     """`memprof record -p PID -o FILE` running beside a test; attached on entry."""
 
-    def __init__(self, pid, path, *args):
+    def __init__(self, pid, path, *args, wrap=()):
         self.path = str(path)
-        self.proc = subprocess.Popen([MEMPROF, "record", "-p", str(pid), "-o", self.path, *args],
+        self.proc = subprocess.Popen([*wrap, MEMPROF, "record", "-p", str(pid), "-o", self.path, *args],
                                      stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                      stderr=subprocess.PIPE)
         self.err = Lines(self.proc.stderr.fileno())

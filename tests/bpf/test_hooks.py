@@ -12,6 +12,11 @@ LADDER = [("faults", "tp_btf"), ("faults", "fentry"), ("faults", "tracepoint"), 
           ("tasks", "tp_btf"), ("tasks", "tracepoint")]
 
 
+def wrap():
+    """Classic tracepoints need tracefs: given to memprof alone."""
+    return mp.WITH_TRACEFS if os.geteuid() == 0 and mp.shutil.which("unshare") else []
+
+
 def test_doctor_names_what_it_chose():
     d = mp.doctor()
     names = [f["name"] for f in d["features"]]
@@ -32,7 +37,7 @@ def test_doctor_for_people():
 def works(feature, rung):
     """Skips where the rung is not for this kernel; doctor must have said why."""
     mp.need_bpf()
-    for f in mp.doctor()["features"]:
+    for f in mp.doctor(wrap())["features"]:
         if f["name"] != feature:
             continue
         for r in f["rungs"]:
@@ -47,7 +52,7 @@ def works(feature, rung):
 def test_rung_touch_order(tmp_path, feature, rung):
     works(feature, rung)
     with mp.Workload("touch-order", 16) as w:
-        with mp.Recording(w.pid, tmp_path / "r", f"--hooks={feature}={rung}") as r:
+        with mp.Recording(w.pid, tmp_path / "r", f"--hooks={feature}={rung}", wrap=wrap()) as r:
             s = [w.step(x) for x in ("mapped", "few", "all")][-1]
             kernel, maps = mp.kernel_rss(w.pid), mp.kernel_mappings(w.pid)
             r.stop()
@@ -64,7 +69,7 @@ def test_rung_touch_order(tmp_path, feature, rung):
 def test_rung_dontneed(tmp_path, feature, rung):
     works(feature, rung)
     with mp.Workload("dontneed", 1024) as w:
-        with mp.Recording(w.pid, tmp_path / "r", f"--hooks={feature}={rung}") as r:
+        with mp.Recording(w.pid, tmp_path / "r", f"--hooks={feature}={rung}", wrap=wrap()) as r:
             s = [w.step(x) for x in ("touched", "dontneed", "refault")][-1]
             kernel, maps = mp.kernel_rss(w.pid), mp.kernel_mappings(w.pid)
             r.stop()
@@ -84,7 +89,7 @@ def test_rung_dontneed(tmp_path, feature, rung):
 def test_rung_exec_and_exit(tmp_path, feature, rung):
     works(feature, rung)
     with mp.Workload("exec-self", 256) as w:
-        with mp.Recording(w.pid, tmp_path / "r", f"--hooks={feature}={rung}") as r:
+        with mp.Recording(w.pid, tmp_path / "r", f"--hooks={feature}={rung}", wrap=wrap()) as r:
             w.step("before")
             w.step("after")
             kernel, maps = mp.kernel_rss(w.pid), mp.kernel_mappings(w.pid)
@@ -93,7 +98,7 @@ def test_rung_exec_and_exit(tmp_path, feature, rung):
     mp.check_rss(rep, kernel)
     mp.check_mappings(rep, maps)
     with mp.Workload("exit-early", 9) as w:
-        with mp.Recording(w.pid, tmp_path / "e", f"--hooks={feature}={rung}") as r:
+        with mp.Recording(w.pid, tmp_path / "e", f"--hooks={feature}={rung}", wrap=wrap()) as r:
             w.finish()
             r.wait(0)
             rep = r.report()
