@@ -146,6 +146,11 @@ void audit_check_races(struct mp_session *s, struct target *t)
 
 /* --- applying ---------------------------------------------------------------------- */
 
+static int emit_apply(void *ctx, struct mp_event *e)
+{
+	return session_apply(ctx, e);
+}
+
 static int apply_maps(struct mp_session *s, struct target *t)
 {
 	struct audit *a = &t->audit;
@@ -163,7 +168,8 @@ static int apply_maps(struct mp_session *s, struct target *t)
 		e.map.off = v->off;
 		e.map.ino = v->ino;
 		e.map.dev = (uint64_t)v->dev_major << 20 | v->dev_minor;
-		e.map.name = stream_str(&s->stream, a->maps.names + v->name, a->t1);
+		/* Folded at once: the mapping's class depends on its name. */
+		e.map.name = stream_str_to(&s->stream, a->maps.names + v->name, a->t1, emit_apply, s);
 		err = session_apply(s, &e);
 	}
 	memset(e.v, 0, sizeof(e.v));

@@ -131,7 +131,6 @@ static int fold_all(struct mp_session *s, uint64_t until)
 			err = audit_apply(s, first);
 		if (err)
 			return err;
-		stream_sort(&s->stream); /* names of mappings were pushed */
 	}
 	return fold_until(s, until);
 }

@@ -152,7 +152,8 @@ static int hash_grow(struct mp_stream *s)
 	return 0;
 }
 
-static int str_events(struct mp_stream *s, uint32_t id, const char *str, uint64_t ts)
+static int str_events(uint32_t id, const char *str, uint64_t ts,
+		      int (*emit)(void *ctx, struct mp_event *e), void *ctx)
 {
 	size_t len = strlen(str), pos = 0;
 
@@ -164,7 +165,7 @@ static int str_events(struct mp_stream *s, uint32_t id, const char *str, uint64_
 		e.str.id = id;
 		e.str.pos = (uint32_t)pos;
 		memcpy(e.str.text, str + pos, n);
-		err = stream_push(s, &e);
+		err = emit(ctx, &e);
 		if (err)
 			return err;
 		pos += n;
@@ -172,7 +173,18 @@ static int str_events(struct mp_stream *s, uint32_t id, const char *str, uint64_
 	return 0;
 }
 
+static int emit_push(void *ctx, struct mp_event *e)
+{
+	return stream_push(ctx, e);
+}
+
 uint32_t stream_str(struct mp_stream *s, const char *str, uint64_t ts)
+{
+	return stream_str_to(s, str, ts, emit_push, s);
+}
+
+uint32_t stream_str_to(struct mp_stream *s, const char *str, uint64_t ts,
+		       int (*emit)(void *ctx, struct mp_event *e), void *ctx)
 {
 	char cut[MP_STR_MAX + 1];
 	size_t k, len;
@@ -193,5 +205,5 @@ uint32_t stream_str(struct mp_stream *s, const char *str, uint64_t ts)
 	if (!s->strs[s->n_strs])
 		return 0;
 	s->hash[k] = (uint32_t)++s->n_strs;
-	return str_events(s, (uint32_t)s->n_strs, cut, ts) ? 0 : (uint32_t)s->n_strs;
+	return str_events((uint32_t)s->n_strs, cut, ts, emit, ctx) ? 0 : (uint32_t)s->n_strs;
 }

@@ -38,5 +38,8 @@ void stream_round(struct mp_event *e, uint64_t tick);
 /* The id of a string; a new one pushes its MP_EV_STR events with time ts. 0 for
  * NULL or "", or when memory is out (the name is lost, nothing else). */
 uint32_t stream_str(struct mp_stream *s, const char *str, uint64_t ts);
+/* The same; a new string's events go to emit() instead, for who is folding now. */
+uint32_t stream_str_to(struct mp_stream *s, const char *str, uint64_t ts,
+		       int (*emit)(void *ctx, struct mp_event *e), void *ctx);
 
 #endif /* MEMPROF_STREAM_H */
