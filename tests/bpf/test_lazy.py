@@ -183,4 +183,6 @@ def test_go_stage(go_program, tmp_path, last):
     low, high = GO_STEPS[last]
     assert low <= rep["rss"]["end"] - before <= high
     if last == "again":
-        assert mp.rises_and_falls(rep["series"]["rss"], -100 * MB, BIG, -100 * MB, BIG // 2)
+        # up, down by the runtime's own call, and up again
+        assert rep["rss"]["max"] >= BIG
+        assert rep["calls"]["madvise_by_advice"]["dontneed"]["rss_delta"] <= -(BIG - 16 * MB)
