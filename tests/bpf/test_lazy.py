@@ -183,6 +183,7 @@ def test_go_stage(go_program, tmp_path, last):
     low, high = GO_STEPS[last]
     assert low <= rep["rss"]["end"] - before <= high
     if last == "again":
-        # up, down by the runtime's own call, and up again
+        # up, down by the runtime's own calls, and up again; a call during which
+        # another thread faulted is credited with what the model saw leave, or less
         assert rep["rss"]["max"] >= BIG
-        assert rep["calls"]["madvise_by_advice"]["dontneed"]["rss_delta"] <= -(BIG - 16 * MB)
+        assert rep["calls"]["madvise_by_advice"]["dontneed"]["rss_delta"] <= -(BIG // 2)
