@@ -455,7 +455,7 @@ static int index_from_end(struct mp_reader *r)
 {
 	uint64_t off = MP_FILE_HEAD, end_off;
 	struct mp_block_head h, b;
-	struct mp_block_end end;
+	struct mp_block_end end = { 0 };
 	const uint8_t *raw;
 	size_t i;
 	int err;

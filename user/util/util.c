@@ -125,7 +125,7 @@ char *mp_clean(char *buf, size_t size, const char *src, int ascii)
 int mp_grow(void *ptr, size_t *cap, size_t need, size_t elem)
 {
 	size_t c = *cap ? *cap : 16;
-	void *p;
+	void *p, *old;
 
 	if (need <= *cap)
 		return 0;
@@ -136,8 +136,8 @@ int mp_grow(void *ptr, size_t *cap, size_t need, size_t elem)
 	}
 	if (c > SIZE_MAX / elem)
 		return -ENOMEM;
-	memcpy(&p, ptr, sizeof(p));
-	p = realloc(p, c * elem);
+	memcpy(&old, ptr, sizeof(old));
+	p = realloc(old, c * elem);
 	if (!p)
 		return -ENOMEM;
 	memcpy(ptr, &p, sizeof(p));

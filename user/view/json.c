@@ -189,20 +189,20 @@ void mp_json_i64(struct mp_json *j, const char *key, int64_t v)
 
 static void put_dec(struct mp_json *j, const char *key, bool neg, uint64_t v, unsigned digits)
 {
-	uint64_t unit = 1;
+	uint64_t unit = 1, rest;
 
 	for (unsigned i = 0; i < digits; i++)
 		unit *= 10;
 	element(j, key);
 	fprintf(j->f, "%s%" PRIu64, neg ? "-" : "", v / unit);
-	v %= unit;
-	if (!v)
+	rest = v % unit;
+	if (!rest)
 		return;
-	while (v % 10 == 0) {
-		v /= 10;
+	while (rest % 10 == 0) {
+		rest /= 10;
 		digits--;
 	}
-	fprintf(j->f, ".%0*" PRIu64, (int)digits, v);
+	fprintf(j->f, ".%0*" PRIu64, (int)digits, rest);
 }
 
 void mp_json_dec(struct mp_json *j, const char *key, int64_t v, unsigned digits)

@@ -1,0 +1,15 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# cppcheck and clang-tidy over the sources named; any finding fails.
+# Usage: tidy.sh "<cppflags>" FILE...
+set -eu
+flags="$1 -DMEMPROF_VERSION=\"0\""
+shift
+"$(dirname "$0")/deps.sh" cppcheck clang-tidy
+# shellcheck disable=SC2086 # flags are words
+cppcheck -q --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,performance,portability \
+	--suppress=unknownMacro --suppress=missingIncludeSystem --suppress='*:*/bpf/memprof.skel.h' -j2 $flags "$@"
+# shellcheck disable=SC2086
+clang-tidy --quiet --warnings-as-errors='*' \
+	--checks='-*,bugprone-*,clang-analyzer-*,-bugprone-easily-swappable-parameters,-bugprone-narrowing-conversions,-bugprone-reserved-identifier,-bugprone-implicit-widening-of-multiplication-result,-bugprone-assignment-in-if-condition,-bugprone-branch-clone,-bugprone-macro-parentheses,-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling,-clang-analyzer-optin.performance.Padding,-bugprone-signal-handler,-bugprone-suspicious-include' \
+	"$@" -- -std=c11 $flags
