@@ -378,6 +378,34 @@ static void test_bytes_asked(void **state)
 	fx_free(&f);
 }
 
+/* Breaks and deltas from damage: no overflow (UBSan), nothing mapped is lost. */
+static void test_odd_numbers(void **state)
+{
+	static const uint64_t odd[] = { 0, 1, ~0ULL, 1ULL << 63, (1ULL << 63) - 1, ~0ULL << 12 };
+	struct fx f = fx_new();
+	struct mp_event e;
+
+	(void)state;
+	for (size_t i = 0; i < 6; i++) {
+		for (size_t k = 0; k < 6; k++) {
+			e = ev_brk(MM, tick(&f), 1, odd[i], odd[k]);
+			mp_model_fold(f.m, &e);
+			e.flags = 0;
+			mp_model_fold(f.m, &e);
+			e = ev_call(MM, tick(&f), MP_CALL_MREMAP, odd[i], odd[k], (int64_t)odd[k]);
+			e.flags = 0;
+			e.call.len2 = odd[i];
+			mp_model_fold(f.m, &e);
+			e = ev_madvise(MM, tick(&f), odd[i], odd[k], MADV_DONTNEED);
+			e.call.d_anon = e.call.d_file = e.call.d_shmem = INT32_MIN;
+			e.call.dur = odd[i];
+			mp_model_fold(f.m, &e);
+			check_model(f.m);
+		}
+	}
+	fx_free(&f);
+}
+
 /* By the mm it worked on, not by who called. */
 static void test_process_madvise(void **state)
 {
@@ -528,6 +556,7 @@ int main(void)
 		cmocka_unit_test(test_dontneed_over_hole),
 		cmocka_unit_test(test_rss_delta),
 		cmocka_unit_test(test_bytes_asked),
+		cmocka_unit_test(test_odd_numbers),
 		cmocka_unit_test(test_process_madvise),
 		cmocka_unit_test(test_unknown_call),
 		cmocka_unit_test(test_scan),

@@ -207,6 +207,29 @@ static void test_exec_unknown_old(void **state)
 	fx_free(&f);
 }
 
+/* Ids that cannot be: rejected or passed over, and nothing is read out of bounds. */
+static void test_exec_bad_ids(void **state)
+{
+	static const uint64_t old[] = { (1ULL << 32) + MM, 1ULL << 55, ~0ULL, 1 << 20 };
+	struct fx f = fx_new();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(old) / sizeof(old[0]); i++) {
+		struct mp_event e = ev_task(9, tick(&f), MP_TASK_EXEC, old[i], 0);
+
+		mp_model_fold(f.m, &e);
+		assert_ptr_equal(mp_model_main(f.m), P(&f));
+		assert_int_equal(P(&f)->mm, MM);
+	}
+	{
+		struct mp_event e = ev_task(0, tick(&f), MP_TASK_EXEC, MM, 0);
+
+		mp_model_fold(f.m, &e); /* 0 is no mm */
+		assert_null(mp_model_proc(f.m, 0));
+	}
+	fx_free(&f);
+}
+
 static void test_exit(void **state)
 {
 	struct fx f = fx_new();
@@ -424,6 +447,7 @@ int main(void)
 		cmocka_unit_test(test_exec_ends_debts),
 		cmocka_unit_test(test_exec_late_events),
 		cmocka_unit_test(test_exec_unknown_old),
+		cmocka_unit_test(test_exec_bad_ids),
 		cmocka_unit_test(test_exit),
 		cmocka_unit_test(test_exit_unknown),
 		cmocka_unit_test(test_string_pieces),
