@@ -130,6 +130,8 @@ static void test_region_border(void **state)
 	over_border(REGION);
 	over_border(3 * REGION);
 	over_border(TOP / 2);
+	for (unsigned sh = 22; sh < 47; sh++) /* wherever it is divided */
+		over_border(1ULL << sh);
 }
 
 static void test_word_borders(void **state)
