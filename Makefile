@@ -78,7 +78,7 @@ MAN5 := $(wildcard docs/*.5)
 .PHONY: all deps demo check check-unit bench install clean help tools examples workloads tests \
 	asan tsan tidy format vmlinux deps-build deps-check deps-bench
 
-all: $(B)/memprof $(B)/libmpgc.a $(B)/libmpgc.so $(B)/mpgc.pc examples workloads ## build everything
+all: $(B)/memprof $(B)/libmpgc.a $(B)/libmpgc.so examples workloads ## build everything
 
 help: ## this list
 	@printf 'Targets (B=%s, V=1 shows commands, PREFIX=%s):\n' '$(B)' '$(PREFIX)'
@@ -126,10 +126,6 @@ $(B)/libmptui.a: $(TUI_OBJ) ; $(archive)
 $(B)/libmpgc.so: $(GC_OBJ)
 	$(call msg,LD,$@)$(CC) -shared -Wl,-soname,libmpgc.so.0 $(LDFLAGS_ALL) $^ -o $@
 	@ln -sf libmpgc.so $(B)/libmpgc.so.0
-
-$(B)/mpgc.pc: gc/mpgc.pc.in Makefile
-	@mkdir -p $(@D)
-	$(call msg,GEN,$@)sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(libdir)|; s|@INCLUDEDIR@|$(includedir)|; s|@VERSION@|$(VERSION)|' $< > $@
 
 # --- programs -------------------------------------------------------------------
 $(B)/memprof: $(CMD_OBJ) $(B)/libmptui.a $(B)/libmplive.a $(B)/libmpcore.a $(B)/libmpgc.a
@@ -200,7 +196,8 @@ install: all ## install under PREFIX (DESTDIR is honoured)
 	$(Q)$(INSTALL) -m 755 $(B)/libmpgc.so $(DESTDIR)$(libdir)/libmpgc.so.$(VERSION)
 	$(Q)ln -sf libmpgc.so.$(VERSION) $(DESTDIR)$(libdir)/libmpgc.so.0
 	$(Q)ln -sf libmpgc.so.0 $(DESTDIR)$(libdir)/libmpgc.so
-	$(Q)$(INSTALL) -m 644 $(B)/mpgc.pc $(DESTDIR)$(libdir)/pkgconfig/mpgc.pc
+	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(libdir)|; s|@INCLUDEDIR@|$(includedir)|; s|@VERSION@|$(VERSION)|' \
+		gc/mpgc.pc.in > $(DESTDIR)$(libdir)/pkgconfig/mpgc.pc
 	$(Q)$(INSTALL) -m 644 gc/gc.h gc/gc_segment.h $(DESTDIR)$(includedir)/mpgc/
 	$(Q)$(INSTALL) -m 644 README.md LICENSE $(wildcard docs/*.md) $(DESTDIR)$(docdir)/
 	$(Q)for f in $(MAN1); do $(INSTALL) -m 644 $$f $(DESTDIR)$(mandir)/man1/; done

@@ -79,14 +79,17 @@ static __always_inline void call_args(struct mp_inflight *c, const u64 a[6])
 /*
  * The counters belong to the whole mm: a call's delta is its own only if no other
  * thread of the mm was in a watched call or took a fault meanwhile. A CPU's run
- * slot keeps the thread and time of the last fault there.
+ * slot keeps the thread and time of the last fault there; the page is counted some
+ * microseconds after that time.
  */
+#define FAULT_SLACK_NS 50000
+
 static __always_inline bool others_faulted(u32 id, u32 tid, u64 since)
 {
 	for (u32 i = 0; i < cfg_ncpu && i < MP_CPUS_MAX; i++) {
 		const struct mp_run *r = &shared.runs[i];
 
-		if (r->mm == id && r->tid != tid && r->last_ts >= since)
+		if (r->mm == id && r->tid != tid && r->last_ts + FAULT_SLACK_NS >= since)
 			return true;
 	}
 	return false;
@@ -94,11 +97,10 @@ static __always_inline bool others_faulted(u32 id, u32 tid, u64 since)
 
 static __always_inline void call_enter(u8 call, const u64 a[6])
 {
-	struct task_struct *task = current_task();
-	u64 mm = task_mm(task), mm2 = mm;
+	u64 mm = current_mm(), mm2 = mm;
 
 	if (call == MP_CALL_PROCESS_MADVISE)
-		mm2 = pidfd_mm(task, a[0]);
+		mm2 = pidfd_mm(current_task(), a[0]);
 
 	struct mp_target *t = target_of(mm2);
 
@@ -264,7 +266,7 @@ static __always_inline void regs_enter(u8 call, const struct pt_regs *regs)
 /* The last figure before an exit tears the mm down. */
 static __always_inline void exit_enter(void)
 {
-	u64 mm = task_mm(current_task());
+	u64 mm = current_mm();
 	struct mp_target *t = target_of(mm);
 	s64 rss[4];
 
@@ -286,7 +288,7 @@ int BPF_PROG(sys_enter_btf, struct pt_regs *regs, long id)
 	}
 #ifdef USER32_CS
 	if (regs->cs == USER32_CS) {
-		if (target_of(task_mm(current_task())))
+		if (target_of(current_mm()))
 			lose(MP_LOSS_COMPAT, 1, 0);
 		return 0;
 	}

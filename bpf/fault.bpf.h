@@ -44,9 +44,10 @@ static __always_inline void run_send(struct mp_run *r)
 	r->n = 0;
 }
 
-static __always_inline void run_begin(struct mp_run *r, u32 mm, u32 tid, u64 page, u64 ip, u8 kind,
-				      u64 now)
+static __always_inline void run_begin(struct mp_run *r, u64 mm_addr, u32 mm, u32 tid, u64 page,
+				      u64 ip, u8 kind, u64 now)
 {
+	r->mm_addr = mm_addr;
 	r->mm = mm;
 	r->tid = tid;
 	r->next = page + MP_PAGE_SIZE;
@@ -58,13 +59,37 @@ static __always_inline void run_begin(struct mp_run *r, u32 mm, u32 tid, u64 pag
 	r->n = 1;
 }
 
+/* The id of the faulting mm, 0 for one that is not watched. With one target (the
+ * usual case) this is one compare, which is also all that other processes pay. */
+static __always_inline u32 watched_id(u64 mm)
+{
+	u64 only = shared.only_mm;
+	struct mp_target *t;
+
+	if (only)
+		return mm == only ? shared.only_id : 0;
+	t = mm ? target_find(mm) : NULL;
+	return t ? t->id : 0;
+}
+
+/* Closes the run, and says what the counters are by now: the pages of the run would
+ * otherwise stand against a figure from before it. */
+static __always_inline void run_end(struct mp_run *r, u64 mm, u64 now)
+{
+	struct mp_target *t = target_find(mm);
+
+	if (r->n)
+		run_send(r);
+	if (t)
+		rss_maybe(t, mm, now);
+}
+
 static __always_inline int on_fault(u64 address, u64 ip, u8 kind)
 {
-	struct task_struct *task = current_task();
-	u64 mm = task_mm(task);
-	struct mp_target *t = target_of(mm);
+	u64 mm = current_mm();
+	u32 id = watched_id(mm);
 
-	if (!t)
+	if (!id)
 		return 0;
 	u32 cpu = bpf_get_smp_processor_id();
 	struct mp_run *r = &shared.runs[cpu & (MP_CPUS_MAX - 1)];
@@ -79,15 +104,13 @@ static __always_inline int on_fault(u64 address, u64 ip, u8 kind)
 	r->busy = 1;
 	barrier();
 	if (r->n && page == r->next && r->tid == tid && r->ip == ip && r->kind == kind &&
-	    r->epoch == shared.epoch && r->mm == t->id) {
+	    r->epoch == shared.epoch && r->mm == id) {
 		r->next = page + MP_PAGE_SIZE;
 		r->last_ts = now;
 		r->n++;
 	} else {
-		if (r->n)
-			run_send(r);
-		rss_maybe(t, mm, now);
-		run_begin(r, t->id, tid, page, ip, kind, now);
+		run_end(r, mm, now);
+		run_begin(r, mm, id, tid, page, ip, kind, now);
 	}
 	barrier();
 	r->busy = 0;
@@ -95,17 +118,23 @@ static __always_inline int on_fault(u64 address, u64 ip, u8 kind)
 }
 
 /*
- * A fault raised in kernel mode. Where page faults are disabled the kernel only
- * asks whether the page is there (a nofault copy) and none is brought in. Reading
- * the field disables them once itself (copy_from_kernel_nofault), hence 1.
+ * Where page faults are disabled the kernel only asks whether the page is there (a
+ * nofault copy) and none is brought in. Reading the field through a helper disables
+ * them once itself (copy_from_kernel_nofault).
  */
+static __always_inline bool faults_disabled(void)
+{
+	if (have_task_btf())
+		return bpf_get_current_task_btf()->pagefault_disabled != 0;
+	return BPF_CORE_READ(current_task(), pagefault_disabled) > 1;
+}
+
+/* A fault raised in kernel mode: read() or recv() into memory not touched yet. */
 static __always_inline int on_kernel_fault(u64 address, u8 kind)
 {
-	struct task_struct *task = current_task();
-
 	if ((s64)address < 0) /* a kernel address: vmalloc, not the target's memory */
 		return 0;
-	if (BPF_CORE_READ(task, pagefault_disabled) > 1)
+	if (faults_disabled())
 		return 0;
 	return on_fault(address, 0, kind | MP_FAULT_KERNEL);
 }
@@ -160,7 +189,7 @@ int flush_runs(void *ctx)
 	r->busy = 1;
 	barrier();
 	if (r->n)
-		run_send(r);
+		run_end(r, r->mm_addr, bpf_ktime_get_ns());
 	barrier();
 	r->busy = 0;
 	return 0;

@@ -14,7 +14,7 @@
 SEC("uprobe")
 int v8_gc_line(struct pt_regs *ctx)
 {
-	struct mp_target *t = target_of(task_mm(current_task()));
+	struct mp_target *t = target_of(current_mm());
 	const char *line = (const char *)PT_REGS_PARM2(ctx);
 	struct mp_raw_text *r;
 	long n;

@@ -41,7 +41,7 @@ struct mp_run {
 	__u32 epoch;  /* shared.epoch when it was begun */
 	__u8 kind;
 	__u8 pad[3];
-	__u64 pad2;
+	__u64 mm_addr; /* struct mm_struct * */
 } __attribute__((aligned(64)));
 
 struct mp_inflight {
@@ -60,12 +60,14 @@ struct mp_inflight {
 
 struct mp_shared {
 	__u64 only_mm;   /* the target when there is exactly one, else 0 */
+	__u32 only_id;   /* its mm id */
 	__u32 n_targets;
 	__u32 next_id;   /* next mm id */
 	__u32 epoch;     /* moves with every call that can drop pages: no run
 			  * spans such a call */
 	__u32 attach_tgid; /* argument of the task iterator */
 	__u32 attach_found;
+	__u32 pad;
 	__u32 cpus_known;  /* cpu_off is filled in: per-CPU counters can be summed */
 	__u64 scratch[2];
 	__u64 cpu_off[MP_CPUS_MAX]; /* of each CPU's area; 0 = unknown or offline */

@@ -34,10 +34,14 @@ static __always_inline void on_fork(struct task_struct *parent, struct task_stru
 			   BPF_CORE_READ(child, pid), 0);
 		return;
 	}
-	if (cfg_follow_forks && child_mm && child_mm != mm) {
-		struct mp_watch w = { .mm = child_mm };
+	if (cfg_follow_forks) {
+		struct mp_watch w = {};
 
-		w.mm_id = id = target_add(child_mm, tgid, 0);
+		/* vfork and posix_spawn borrow the parent's mm until they exec */
+		if (child_mm != mm) {
+			w.mm = child_mm;
+			w.mm_id = id = target_add(child_mm, tgid, 0);
+		}
 		bpf_map_update_elem(&watched, &tgid, &w, BPF_ANY);
 	}
 	task_event(MP_TASK_FORK, t->id, BPF_CORE_READ(parent, pid), tgid, id);
@@ -54,7 +58,7 @@ int BPF_PROG(fork_btf, struct task_struct *parent, struct task_struct *child)
 SEC("tracepoint/sched/sched_process_fork")
 int fork_tp(struct tp_sched_fork *ctx)
 {
-	u64 mm = task_mm(current_task());
+	u64 mm = current_mm();
 	struct mp_target *t = target_of(mm);
 
 	if (t)

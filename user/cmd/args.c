@@ -36,17 +36,17 @@ static const struct opt_row rows[] = {
 	{ MP_TAKES_TARGET | MP_TAKES_PID, { "pid", 'p', "PID", 0, "Watch this process", 0 } },
 	{ MP_TAKES_INPUT, { "input", 'i', "FILE", 0, "Read this recording instead of a process", 0 } },
 	{ MP_TAKES_OUTPUT, { "output", 'o', "FILE", 0, "Record to FILE", 0 } },
-	{ MP_TAKES_TARGET,
+	{ MP_TAKES_HOOKS,
 	  { "follow-forks", KEY_FOLLOW, NULL, 0, "Watch the children the targets fork, too", 0 } },
-	{ MP_TAKES_TARGET,
+	{ MP_TAKES_HOOKS,
 	  { "hooks", KEY_HOOKS, "LIST", 0,
 	    "auto, none (only poll /proc), or a list of RUNG, FEATURE=RUNG, FEATURE=off; see "
 	    "'memprof doctor'",
 	    0 } },
-	{ MP_TAKES_TARGET,
+	{ MP_TAKES_HOOKS,
 	  { "no-stacks", KEY_NO_STACKS, NULL, 0, "Take no user stacks (this version takes none)", 0 } },
-	{ MP_TAKES_TIME, { "interval", KEY_INTERVAL, "TIME", 0, "Between lines or frames: 1, 500ms", 0 } },
-	{ MP_TAKES_TIME, { "duration", KEY_DURATION, "TIME", 0, "End after this time: 30s, 5m", 0 } },
+	{ MP_TAKES_INTERVAL, { "interval", KEY_INTERVAL, "TIME", 0, "Between lines or frames: 1, 500ms", 0 } },
+	{ MP_TAKES_DURATION, { "duration", KEY_DURATION, "TIME", 0, "End after this time: 30s, 5m", 0 } },
 	{ MP_TAKES_JSON, { "json", KEY_JSON, NULL, 0, "JSON for programs", 0 } },
 	{ MP_TAKES_PLAIN, { "plain", KEY_PLAIN, NULL, 0, "Lines instead of the full screen", 0 } },
 	{ MP_TAKES_LIST, { "list", KEY_LIST, NULL, 0, "List the names", 0 } },
@@ -203,8 +203,7 @@ static void check(const struct mp_command *c, const struct mp_args *a)
 
 	if (a->cmd && a->n_pids)
 		snprintf(what, sizeof(what), "either -p PID or -- CMD, not both");
-	else if ((c->takes & MP_TAKES_TARGET) && !(c->takes & MP_TAKES_FILES) && !a->cmd && !a->n_pids &&
-		 !a->input)
+	else if ((c->takes & MP_TAKES_TARGET) && !a->cmd && !a->n_pids && !a->input)
 		snprintf(what, sizeof(what), "nothing to watch: give -p PID or -- CMD");
 	else if (c->takes == 0)
 		return;

@@ -43,16 +43,18 @@ struct mp_args {
 
 /* Which options a command takes: letters in args.c's table. */
 enum mp_takes {
-	MP_TAKES_TARGET = 1 << 0, /* -p, -- CMD, --follow-forks, --hooks, --no-stacks */
+	MP_TAKES_TARGET = 1 << 0,   /* -p, -- CMD */
 	MP_TAKES_INPUT = 1 << 1,
 	MP_TAKES_OUTPUT = 1 << 2,
 	MP_TAKES_JSON = 1 << 3,
 	MP_TAKES_PLAIN = 1 << 4,
-	MP_TAKES_TIME = 1 << 5,   /* --interval, --duration */
+	MP_TAKES_INTERVAL = 1 << 5,
 	MP_TAKES_FILES = 1 << 6,
 	MP_TAKES_LIST = 1 << 7,
 	MP_TAKES_COLOR = 1 << 8,
-	MP_TAKES_PID = 1 << 9,    /* -p alone */
+	MP_TAKES_PID = 1 << 9,      /* -p alone */
+	MP_TAKES_HOOKS = 1 << 10,   /* --hooks, --follow-forks, --no-stacks */
+	MP_TAKES_DURATION = 1 << 11,
 };
 
 struct mp_command {
@@ -95,11 +97,12 @@ struct mp_loaded {
 	struct mp_reader *reader;
 	struct mp_model *model;
 	struct mp_rec_info info;
+	int fn_err; /* what the caller's function ended the reading with */
 };
 struct mp_event;
 /* Called before each event is folded; non-zero ends the reading with it. */
 typedef int (*mp_event_fn)(void *ctx, const struct mp_model *m, const struct mp_event *e);
-/* Opens and folds. Returns 0, MP_EXIT_PARTIAL for what is not clean (the model is
+/* Opens and folds, as far as fn lets it. Returns 0, MP_EXIT_PARTIAL for what is not clean (the model is
  * there, a message was printed), or an exit code after a message. */
 int mp_load(const char *path, struct mp_loaded *l, mp_event_fn fn, void *ctx);
 void mp_unload(struct mp_loaded *l);

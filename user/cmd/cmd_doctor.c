@@ -172,7 +172,7 @@ static void print_text(const struct findings *f, const struct mp_term *t)
 		puts("");
 		mp_text_para(stdout, t,
 			     "Without fentry the calls are seen through tracepoints that every system call "
-			     "of every process passes: each takes some 0.1 us longer while memprof runs. "
+			     "of every process passes: each takes some 0.2 us longer while memprof runs. "
 			     "--hooks calls=off leaves them out (mappings are then read once a second).");
 	}
 	if (!chosen(f, MP_FEAT_FAULTS) || !chosen(f, MP_FEAT_TASKS)) {

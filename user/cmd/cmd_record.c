@@ -34,7 +34,7 @@ static void default_name(const struct mp_args *a, char *buf, size_t size)
 	snprintf(buf, size, "memprof-%.32s-%d-%s.mprof", comm,
 		 a->n_pids ? (int)a->pids[0] : (int)getpid(), stamp);
 	for (char *p = buf; *p; p++) /* names of processes may hold anything */
-		if (*p == '/' || (unsigned char)*p <= ' ' || *p == 0x7f)
+		if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-", *p))
 			*p = '_';
 }
 

@@ -2,6 +2,7 @@
 /*
  * cmd_report.c - memprof report and memprof dump: a recording as text or JSON.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "user/cmd/cmd.h"
@@ -42,17 +43,21 @@ int cmd_report(struct mp_args *a)
 static int dump_one(void *ctx, const struct mp_model *m, const struct mp_event *e)
 {
 	(void)ctx;
-	return mp_dump_event(stdout, e, m->start ? m->start : e->ts, m);
+	errno = 0;
+	if (!mp_dump_event(stdout, e, m->start ? m->start : e->ts, m))
+		return 0;
+	return errno ? -errno : -EIO;
 }
 
 int cmd_dump(struct mp_args *a)
 {
 	struct mp_loaded l;
-	int code = one_file(a, "dump");
+	int code = one_file(a, "dump"), err;
 
 	if (code)
 		return code;
 	code = mp_load(a->files[0], &l, dump_one, NULL);
+	err = l.fn_err;
 	mp_unload(&l);
-	return mp_finish_stdout(0, code);
+	return mp_finish_stdout(err, code);
 }

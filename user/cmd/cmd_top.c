@@ -19,25 +19,34 @@
 
 /* --- the TUI over a session ----------------------------------------------------------- */
 
+struct live {
+	struct mp_session *s;
+	uint64_t deadline; /* ns, 0 = none */
+};
+
 static int live_pump(void *ctx)
 {
-	/* Asked to end from outside: as if the user had quit. */
-	return mp_signals_count() ? -EINTR : mp_session_pump(ctx);
+	const struct live *l = ctx;
+
+	/* Asked to end from outside, or by --duration: as if the user had quit. */
+	if (mp_signals_count() || (l->deadline && mp_monotonic_ns() >= l->deadline))
+		return -EINTR;
+	return mp_session_pump(l->s);
 }
 
 static const struct mp_model *live_now(void *ctx)
 {
-	return mp_session_model(ctx);
+	return mp_session_model(((struct live *)ctx)->s);
 }
 
 static const struct mp_model *live_at(void *ctx, uint64_t ts)
 {
-	return mp_history_at(mp_session_history(ctx), ts);
+	return mp_history_at(mp_session_history(((struct live *)ctx)->s), ts);
 }
 
 static const char *live_notice(void *ctx)
 {
-	return mp_session_notice(ctx);
+	return mp_session_notice(((struct live *)ctx)->s);
 }
 
 static int live_save(void *ctx, char *msg, unsigned size)
@@ -50,7 +59,7 @@ static int live_save(void *ctx, char *msg, unsigned size)
 	localtime_r(&now, &tm);
 	strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", &tm);
 	snprintf(path, sizeof(path), "memprof-%s.mprof", stamp);
-	err = mp_history_save(mp_session_history(ctx), path);
+	err = mp_history_save(mp_session_history(((struct live *)ctx)->s), path);
 	if (err)
 		snprintf(msg, size, "not saved: %s: %s", path, strerror(-err));
 	else
@@ -60,7 +69,8 @@ static int live_save(void *ctx, char *msg, unsigned size)
 
 int mp_view_tui(struct mp_session *s, const struct mp_args *a)
 {
-	struct tui_source src = { .ctx = s, .live = true, .fd = mp_session_fd(s), .pump = live_pump,
+	struct live l = { .s = s, .deadline = a->duration_ns ? mp_monotonic_ns() + a->duration_ns : 0 };
+	struct tui_source src = { .ctx = &l, .live = true, .fd = mp_session_fd(s), .pump = live_pump,
 				  .now = live_now, .at = live_at, .notice = live_notice,
 				  .save = live_save };
 	struct tui_opts o = { .color = (enum tui_color)a->color,
@@ -71,49 +81,65 @@ int mp_view_tui(struct mp_session *s, const struct mp_args *a)
 
 /* --- plain lines over a session --------------------------------------------------------- */
 
+/*
+ * A line is printed when the first event comes that is later than its time: before
+ * that event is folded, so that the line shows what was and nothing else. The same
+ * for a session and for a recording.
+ */
+struct plain_view {
+	struct mp_plain *pl;
+	uint64_t interval, next;
+	int err;
+};
+
+static int plain_event(void *ctx, const struct mp_model *m, const struct mp_event *e)
+{
+	struct plain_view *p = ctx;
+
+	if (!p->next && m->start)
+		p->next = m->start + p->interval;
+	while (p->next && e->ts >= p->next && m->now && !p->err) {
+		p->err = mp_plain_interval(p->pl, m, p->next);
+		p->next += p->interval;
+	}
+	return p->err ? p->err : mp_plain_event(p->pl, m, e);
+}
+
 static void plain_observe(void *ctx, const struct mp_model *m, const struct mp_event *e)
 {
-	mp_plain_event(ctx, m, e);
+	plain_event(ctx, m, e);
 }
 
 int mp_view_plain(struct mp_session *s, const struct mp_args *a, bool story)
 {
-	uint64_t interval = a->interval_ns ? a->interval_ns : 1000000000ULL;
-	uint64_t start = mp_monotonic_ns(), next = start + interval;
+	struct plain_view p = { .interval = a->interval_ns ? a->interval_ns : 1000000000ULL };
+	uint64_t start = mp_monotonic_ns();
 	const struct mp_model *m = mp_session_model(s);
 	struct mp_report_info info = { .state = "live", .duration_ns = MP_UNKNOWN, .events = MP_UNKNOWN,
 				       .blocks = MP_UNKNOWN, .bytes = MP_UNKNOWN };
-	struct mp_plain *pl;
 	struct mp_term term;
-	int r = 1, err = 0;
+	int r = 1, err;
 
 	mp_term_init(&term, stdout, a->color);
-	pl = mp_plain_new(stdout, &term);
-	if (!pl)
+	p.pl = mp_plain_new(stdout, &term);
+	if (!p.pl)
 		return -ENOMEM;
-	mp_session_observe(s, plain_observe, pl);
-	while (r > 0 && !err && !mp_signals_count()) {
+	mp_session_observe(s, plain_observe, &p);
+	while (r > 0 && !p.err && !mp_signals_count()) {
 		struct pollfd pfd = { .fd = mp_session_fd(s), .events = POLLIN };
-		uint64_t now = mp_monotonic_ns();
 
-		if (a->duration_ns && now - start >= a->duration_ns)
+		if (a->duration_ns && mp_monotonic_ns() - start >= a->duration_ns)
 			break;
 		poll(&pfd, 1, 100);
 		r = mp_session_pump(s);
-		if (m->now >= next) {
-			err = mp_plain_interval(pl, m, next);
-			while (next <= m->now)
-				next += interval;
-		}
 	}
 	if (r > 0)
 		mp_session_settle(s);
-	if (!err)
-		err = mp_plain_end(pl, m, &info);
+	err = p.err ? p.err : mp_plain_end(p.pl, m, &info);
 	if (!err && story)
-		err = mp_plain_stages(pl, m);
+		err = mp_plain_stages(p.pl, m);
 	mp_session_observe(s, NULL, NULL);
-	mp_plain_free(pl);
+	mp_plain_free(p.pl);
 	return r < 0 ? r : err;
 }
 
@@ -194,28 +220,9 @@ static int replay_tui(struct replay *r, const struct mp_args *a)
 	return err;
 }
 
-struct plain_replay {
-	struct mp_plain *pl;
-	uint64_t interval, next;
-	int err;
-};
-
-static int plain_event(void *ctx, const struct mp_model *m, const struct mp_event *e)
-{
-	struct plain_replay *p = ctx;
-
-	if (!p->next && m->start)
-		p->next = m->start + p->interval;
-	while (p->next && m->now >= p->next && !p->err) {
-		p->err = mp_plain_interval(p->pl, m, p->next);
-		p->next += p->interval;
-	}
-	return p->err ? p->err : mp_plain_event(p->pl, m, e);
-}
-
 static int replay_plain(const struct mp_args *a)
 {
-	struct plain_replay p = { .interval = a->interval_ns ? a->interval_ns : 1000000000ULL };
+	struct plain_view p = { .interval = a->interval_ns ? a->interval_ns : 1000000000ULL };
 	struct mp_report_info info;
 	struct mp_loaded l;
 	struct mp_term term;
@@ -226,9 +233,11 @@ static int replay_plain(const struct mp_args *a)
 	if (!p.pl)
 		return mp_fail(MP_EXIT_FAILURE, "out of memory", NULL, NULL);
 	code = mp_load(a->files[0], &l, plain_event, &p);
-	if (!l.model) {
+	if (!l.model || l.fn_err) {
+		err = l.fn_err;
 		mp_plain_free(p.pl);
-		return code;
+		mp_unload(&l);
+		return mp_finish_stdout(err, code);
 	}
 	mp_loaded_info(&l, a->files[0], &info);
 	err = mp_plain_end(p.pl, l.model, &info);
@@ -256,5 +265,7 @@ int cmd_replay(struct mp_args *a)
 	mp_unload(&r.l);
 	if (err == -EOPNOTSUPP || err == -ENOTTY)
 		return replay_plain(a);
-	return err && err != -EINTR ? mp_fail(MP_EXIT_FAILURE, "the view failed", strerror(-err), "") : code;
+	if (err && err != -EINTR)
+		return mp_fail(MP_EXIT_FAILURE, "the view failed", strerror(-err), "");
+	return code;
 }

@@ -110,10 +110,12 @@ static int fold_batch(struct mp_loaded *l, const struct mp_event *ev, size_t n, 
 		      void *ctx)
 {
 	for (size_t i = 0; i < n; i++) {
-		int err = fn ? fn(ctx, l->model, &ev[i]) : 0;
+		int err;
 
-		if (!err)
-			err = mp_model_fold(l->model, &ev[i]);
+		l->fn_err = fn ? fn(ctx, l->model, &ev[i]) : 0;
+		if (l->fn_err)
+			return l->fn_err;
+		err = mp_model_fold(l->model, &ev[i]);
 		if (err && err != -EINVAL)
 			return err;
 	}
@@ -152,6 +154,8 @@ int mp_load(const char *path, struct mp_loaded *l, mp_event_fn fn, void *ctx)
 	while (!err && (err = mp_reader_next(l->reader, &ev, &n, &keyframe)) > 0)
 		err = fold_batch(l, ev, n, fn, ctx);
 	mp_reader_info(l->reader, &l->info);
+	if (l->fn_err)
+		return MP_EXIT_FAILURE; /* fn's caller knows what it was */
 	if (err < 0) {
 		char what[4096 + 64];
 

@@ -72,15 +72,19 @@ void audit_begin(struct mp_session *s, struct target *t)
 {
 	struct audit *a = &t->audit;
 	bool pages = t->want_pages;
+	int err = 0;
 
-	(void)s;
 	a->t0 = mp_monotonic_ns();
 	a->raced.n = 0;
 	a->vma_raced = false;
 	a->maps_ok = false;
 	if (proc_maps_read(t->pid, &a->maps))
 		return;
-	a->pages = pages && !scan(t, a);
+	a->pages = pages && !(err = scan(t, a));
+	if (err && !s->notice[0])
+		snprintf(s->notice, sizeof(s->notice),
+			 "pages of %d not readable (%s): what is resident where is not known",
+			 (int)t->pid, strerror(-err));
 	a->t1 = mp_monotonic_ns();
 	a->active = true;
 	t->want_maps = false;
@@ -308,6 +312,12 @@ int audit_apply(struct mp_session *s, struct target *t)
 	return err;
 }
 
+/* Without a hook on calls nothing tells that mappings changed: look, once a second. */
+static bool sees_calls(const struct mp_session *s)
+{
+	return s->probes && mp_probes_rung(s->probes, MP_FEAT_CALLS)->rung != MP_RUNG_ABSENT;
+}
+
 /*
  * After a poll: does the model still count what the kernel counts? Twice in a
  * row different means that events cannot account for it.
@@ -319,7 +329,7 @@ void audit_judge(struct mp_session *s, struct target *t)
 
 	if (!p || !p->rss_known || t->gone)
 		return;
-	if (p->vma_calls != t->vma_calls || !p->maps_known)
+	if (p->vma_calls != t->vma_calls || !p->maps_known || !sees_calls(s))
 		t->want_maps = true;
 	diff = (int64_t)mp_pageset_total(p->pages) - (int64_t)(mp_proc_rss(p) / MP_PAGE_SIZE);
 	if (diff == 0 || diff == t->accepted)

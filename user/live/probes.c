@@ -380,6 +380,7 @@ static int check_btf(struct mp_diag *diag)
 
 int mp_probes_open(const struct mp_probes_opts *o, struct mp_probes **out, struct mp_diag *diag)
 {
+	LIBBPF_OPTS(bpf_object_open_opts, oo);
 	struct mp_probes *p = calloc(1, sizeof(*p));
 	int err;
 
@@ -394,7 +395,10 @@ int mp_probes_open(const struct mp_probes_opts *o, struct mp_probes **out, struc
 	err = check_rungs(p, diag);
 	if (err)
 		goto fail;
-	p->skel = memprof_bpf__open();
+	/* A type that this kernel does not have sends libbpf through the BTF of all
+	 * modules, which needs CAP_SYS_ADMIN. Naming vmlinux's keeps it from there. */
+	oo.btf_custom_path = mp_btf_path();
+	p->skel = memprof_bpf__open_opts(&oo);
 	err = p->skel ? configure(p, o) : -errno;
 	if (!err)
 		err = memprof_bpf__load(p->skel);

@@ -43,11 +43,16 @@ const char *mp_caps_missing(void)
 	return out;
 }
 
-bool mp_have_btf(void)
+const char *mp_btf_path(void)
 {
 	const char *path = getenv("MEMPROF_BTF");
 
-	return access(path && *path ? path : "/sys/kernel/btf/vmlinux", R_OK) == 0;
+	return path && *path ? path : "/sys/kernel/btf/vmlinux";
+}
+
+bool mp_have_btf(void)
+{
+	return access(mp_btf_path(), R_OK) == 0;
 }
 
 bool mp_have_tracefs(void)

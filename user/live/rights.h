@@ -10,7 +10,8 @@
 /* Names of the capabilities that probing needs and this process lacks, separated
  * by blanks; "" when none is missing. Static storage. */
 const char *mp_caps_missing(void);
-/* The kernel describes its types (/sys/kernel/btf/vmlinux, or $MEMPROF_BTF). */
+/* Where the kernel describes its types: /sys/kernel/btf/vmlinux, or $MEMPROF_BTF. */
+const char *mp_btf_path(void);
 bool mp_have_btf(void);
 /* Where tracefs is, or would be. */
 const char *mp_tracefs(void);

@@ -168,6 +168,8 @@ static void on_exec(struct mp_session *s, struct mp_event *e)
 	for (size_t i = 0; i < s->n_t && !t; i++)
 		if (s->t[i]->pid == (pid_t)e->task.b)
 			t = s->t[i];
+	if (!t) /* a child that borrowed its parent's memory until now */
+		t = session_add_target(s, (pid_t)e->task.b, e->mm);
 	if (!t)
 		return;
 	t->mm = e->mm;
@@ -661,10 +663,11 @@ int mp_session_exit_code(struct mp_session *s)
 	return s->child.pid && s->child.done ? launch_exit_code(&s->child) : -1;
 }
 
-void mp_session_written(const struct mp_session *s, uint64_t *bytes, uint64_t *events)
+void mp_session_written(struct mp_session *s, uint64_t *bytes, uint64_t *events)
 {
 	struct mp_writer_info w = { 0 };
 
+	rec_error(s, mp_history_flush(s->history));
 	if (s->writer)
 		mp_writer_info(s->writer, &w);
 	*bytes = w.bytes;

@@ -67,8 +67,8 @@ const char *mp_session_notice(const struct mp_session *s);
 const struct mp_diag *mp_session_diag(const struct mp_session *s);
 /* Exit status of the command; -1 while it runs or when there is none. */
 int mp_session_exit_code(struct mp_session *s);
-/* What was written so far; zero when not recording. */
-void mp_session_written(const struct mp_session *s, uint64_t *bytes, uint64_t *events);
+/* What was written, everything folded so far included; zero when not recording. */
+void mp_session_written(struct mp_session *s, uint64_t *bytes, uint64_t *events);
 
 /* Ends the recording properly and frees. The error of the recording, or 0. */
 int mp_session_close(struct mp_session *s);

@@ -115,6 +115,29 @@ static void drop_range(struct mp_proc *p, uint64_t addr, uint64_t len, int remem
 	ce->heap += eff.heap;
 }
 
+/*
+ * A huge page comes in with one fault, and the model learns of its other 511 pages
+ * at the next scan. When the call's own word is that more left than the model knew,
+ * the mapping it worked on is credited with the rest.
+ */
+static void credit_unseen(struct mp_proc *p, const struct mp_event *e, struct call_effect *ce)
+{
+	struct mp_mapping *v = mp_proc_find(p, e->call.addr);
+	int64_t left = -((int64_t)e->call.d_anon + e->call.d_file + e->call.d_shmem);
+	uint64_t more;
+
+	if (e->flags & (MP_CALL_NO_DELTA | MP_CALL_SHARED | MP_CALL_FAILED) ||
+	    left <= (int64_t)ce->dropped)
+		return;
+	more = (uint64_t)left - ce->dropped;
+	ce->dropped += more;
+	if (!v)
+		return;
+	v->released += more;
+	if (v->cls == MP_CLS_HEAP)
+		ce->heap += more;
+}
+
 static int call_mmap(struct mp_proc *p, const struct mp_event *e, struct call_effect *ce)
 {
 	uint32_t flags = MP_MMAP_FLAGS(e->x), prot = MP_MMAP_PROT(e->x), bits = 0;
@@ -138,6 +161,7 @@ static int call_munmap(struct mp_proc *p, const struct mp_event *e, struct call_
 	uint64_t len = page_up(e->call.len);
 
 	drop_range(p, e->call.addr, len, 0, ce);
+	credit_unseen(p, e, ce);
 	maps_remove(p, e->call.addr, e->call.addr + len);
 	p->vma_calls++;
 	return 0;
@@ -219,6 +243,7 @@ static int call_madvise(struct mp_proc *p, const struct mp_event *e, struct call
 		struct mp_mapping *v = mp_proc_find(p, e->call.addr);
 
 		drop_range(p, e->call.addr, len, 1, ce);
+		credit_unseen(p, e, ce);
 		if (v)
 			v->last_ts = e->ts;
 	} else if (e->x == MADV_POPULATE_WRITE) {

@@ -2,8 +2,9 @@
 /*
  * pageset.c - see pageset.h.
  *
- *   top:   sorted array of regions, one per 16 GiB that was ever touched
- *   mid:   8192 chunk pointers, and how many pages are resident below
+ *   top:   sorted array of regions, one per GiB with anything in it (V8 scatters its
+ *          pages at random: larger regions would be mostly empty)
+ *   mid:   512 chunk pointers, and how many pages are resident below
  *   chunk: 2 MiB: 512 resident bits, 512 dropped bits, and their count
  *
  * Invariants (checked by pageset_check in the unit tests through the public
@@ -23,7 +24,7 @@
 
 #define CHUNK_SHIFT 21
 #define CHUNK_PAGES 512u
-#define REGION_SHIFT 34
+#define REGION_SHIFT 30
 #define REGION_CHUNKS (1u << (REGION_SHIFT - CHUNK_SHIFT))
 
 struct chunk {
@@ -185,6 +186,23 @@ static uint64_t hop(const struct mp_pageset *s, uint64_t region, uint64_t end)
 	return page < end ? page : end;
 }
 
+/* From a chunk that does not exist to the next that does, or to the next region. */
+static uint64_t hop_chunk(const struct region *r, size_t chunk, uint64_t end)
+{
+	uint64_t page;
+
+	while (chunk < REGION_CHUNKS && !r->chunk[chunk])
+		chunk++;
+	page = (r->base << (REGION_SHIFT - MP_PAGE_SHIFT)) + chunk * CHUNK_PAGES;
+	return page < end ? page : end;
+}
+
+/* The region of a piece; the last one is remembered by the caller. */
+static struct region *region_of(const struct mp_pageset *s, struct region *last, uint64_t base)
+{
+	return last && last->base == base ? last : region_find(s, base);
+}
+
 /* Applies fn to each word of [from, to) of a chunk. */
 #define for_words(from, to, w, mask)                                                               \
 	for (unsigned w = (from) / 64, mp_e = (to), mp_b = (from); mp_b < mp_e;                    \
@@ -195,16 +213,21 @@ static uint64_t hop(const struct mp_pageset *s, uint64_t region, uint64_t end)
 int64_t mp_pageset_set(struct mp_pageset *s, uint64_t addr, uint64_t len, uint64_t *refaulted)
 {
 	uint64_t page = first_page(addr), end = end_page(addr, len);
+	struct region *r = NULL;
 	int64_t added = 0;
 	struct piece p;
 
 	while (next_piece(&page, end, &p)) {
-		struct region *r = region_make(s, p.region);
-		struct chunk *c = r ? chunk_make(r, p.chunk) : NULL;
-		unsigned n = 0, nd = 0;
+		struct chunk *c;
+
+		if (!r || r->base != p.region)
+			r = region_make(s, p.region);
+		c = r ? chunk_make(r, p.chunk) : NULL;
 
 		if (!c)
 			return -ENOMEM;
+		unsigned n = 0, nd = 0;
+
 		for_words (p.from, p.to, w, mask) {
 			n += (unsigned)__builtin_popcountll(mask & ~c->res[w]);
 			nd += (unsigned)__builtin_popcountll(mask & c->drop[w]);
@@ -221,6 +244,21 @@ int64_t mp_pageset_set(struct mp_pageset *s, uint64_t addr, uint64_t len, uint64
 			*refaulted += nd;
 	}
 	return added;
+}
+
+/* Regions in which nothing is left go. */
+static void prune(struct mp_pageset *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n_reg; i++) {
+		if (s->reg[i]->n || s->reg[i]->nd)
+			s->reg[n++] = s->reg[i];
+		else
+			free(s->reg[i]); /* its chunks went as they became empty */
+	}
+	s->n_reg = n;
+	s->last = 0;
 }
 
 static unsigned chunk_clear(struct region *r, struct chunk *c, const struct piece *p, int drop)
@@ -251,44 +289,60 @@ static unsigned chunk_clear(struct region *r, struct chunk *c, const struct piec
 int64_t mp_pageset_clear(struct mp_pageset *s, uint64_t addr, uint64_t len, int drop)
 {
 	uint64_t page = first_page(addr), end = end_page(addr, len);
+	struct region *r = NULL;
+	bool emptied = false;
 	int64_t gone = 0;
 	struct piece p;
 
 	while (next_piece(&page, end, &p)) {
-		struct region *r = region_find(s, p.region);
 		struct chunk *c;
+
+		r = region_of(s, r, p.region);
 
 		if (!r || (!r->n && !r->nd)) {
 			page = hop(s, p.region, end);
 			continue;
 		}
 		c = r->chunk[p.chunk];
-		if (!c)
+		if (!c) {
+			page = hop_chunk(r, p.chunk, end);
 			continue;
+		}
 		unsigned n = chunk_clear(r, c, &p, drop);
 
 		s->total -= n;
 		gone += n;
+		if (!c->n && !c->nd) {
+			free(c);
+			r->chunk[p.chunk] = NULL;
+			emptied |= !r->n && !r->nd;
+		}
 	}
+	if (emptied)
+		prune(s);
 	return gone;
 }
 
 uint64_t mp_pageset_count(const struct mp_pageset *s, uint64_t addr, uint64_t len)
 {
 	uint64_t page = first_page(addr), end = end_page(addr, len), n = 0;
+	struct region *r = NULL;
 	struct piece p;
 
 	while (next_piece(&page, end, &p)) {
-		const struct region *r = region_find(s, p.region);
 		const struct chunk *c;
+
+		r = region_of(s, r, p.region);
 
 		if (!r || !r->n) {
 			page = hop(s, p.region, end);
 			continue;
 		}
 		c = r->chunk[p.chunk];
-		if (!c || !c->n)
+		if (!c) {
+			page = hop_chunk(r, p.chunk, end);
 			continue;
+		}
 		if (p.to - p.from == CHUNK_PAGES) {
 			n += c->n;
 			continue;
@@ -351,19 +405,25 @@ int mp_pageset_runs(const struct mp_pageset *s, uint64_t addr, uint64_t len, int
 {
 	uint64_t page = first_page(addr), end = end_page(addr, len);
 	struct run_state rs = { .fn = fn, .ctx = ctx };
+	struct region *r = NULL;
 	struct piece p;
 
 	while (next_piece(&page, end, &p)) {
-		const struct region *r = region_find(s, p.region);
 		uint64_t base = page - (p.to - p.from) - p.from;
 		const struct chunk *c;
+
+		r = region_of(s, r, p.region);
 
 		if (!r || !(dropped ? r->nd : r->n)) {
 			page = hop(s, p.region, end);
 			continue;
 		}
 		c = r->chunk[p.chunk];
-		if (!c || !(dropped ? c->nd : c->n))
+		if (!c) {
+			page = hop_chunk(r, p.chunk, end);
+			continue;
+		}
+		if (!(dropped ? c->nd : c->n))
 			continue;
 		for_words (p.from, p.to, w, mask) {
 			int err = run_word(&rs, base + w * 64, (dropped ? c->drop[w] : c->res[w]) & mask);
