@@ -7,7 +7,7 @@ import pytest
 from mp import PAGE
 
 # rungs by feature, as bpf/events.h names them
-LADDER = [("faults", "tp_btf"), ("faults", "fentry"), ("faults", "tracepoint"), ("faults", "perf"),
+LADDER = [("faults", "tp_btf"), ("faults", "tracepoint"), ("faults", "perf"),
           ("calls", "tp_btf"), ("calls", "fentry"), ("calls", "tracepoint"),
           ("tasks", "tp_btf"), ("tasks", "tracepoint")]
 
@@ -35,22 +35,32 @@ def test_doctor_for_people():
 
 
 def works(feature, rung):
-    """Skips where the rung is not for this kernel; doctor must have said why."""
+    """Whether doctor says the rung works here; it must have said why when it does not."""
     mp.need_bpf()
-    for f in mp.doctor(wrap())["features"]:
-        if f["name"] != feature:
-            continue
-        for r in f["rungs"]:
-            if r["rung"] == rung:
-                if not r["ok"]:
-                    pytest.skip(f"{rung}: {r['why']}")
-                return
-    pytest.skip(f"{feature} has no rung {rung}")
+    rungs = {f["name"]: {r["rung"]: r for r in f["rungs"]} for f in mp.doctor(wrap())["features"]}
+    r = rungs[feature][rung]
+    assert r["ok"] or r["why"], f"{feature}: no reason why not {rung}"
+    return r["ok"]
+
+
+def check_refused(tmp_path, feature, rung):
+    """A rung this kernel lacks, demanded: never a quiet fall-back to another."""
+    with mp.Workload("touch-order", 16) as w:
+        p = mp.memprof("record", "-p", w.pid, "-o", tmp_path / "r", "--duration=0.2",
+                       f"--hooks={feature}={rung}")
+        w.finish()
+    if feature == "calls":  # goes on without, and says so
+        assert p.returncode == 0, p.stderr
+        assert mp.report(tmp_path / "r")["probes"]["calls"] == "absent"
+    else:
+        assert p.returncode == 4 and feature in p.stderr, p.stderr
 
 
 @pytest.mark.parametrize("feature,rung", LADDER)
 def test_rung_touch_order(tmp_path, feature, rung):
-    works(feature, rung)
+    if not works(feature, rung):
+        check_refused(tmp_path, feature, rung)
+        return
     with mp.Workload("touch-order", 16) as w:
         with mp.Recording(w.pid, tmp_path / "r", f"--hooks={feature}={rung}", wrap=wrap()) as r:
             s = [w.step(x) for x in ("mapped", "few", "all")][-1]
@@ -67,7 +77,9 @@ def test_rung_touch_order(tmp_path, feature, rung):
 
 @pytest.mark.parametrize("feature,rung", LADDER)
 def test_rung_dontneed(tmp_path, feature, rung):
-    works(feature, rung)
+    if not works(feature, rung):
+        check_refused(tmp_path, feature, rung)
+        return
     with mp.Workload("dontneed", 1024) as w:
         with mp.Recording(w.pid, tmp_path / "r", f"--hooks={feature}={rung}", wrap=wrap()) as r:
             s = [w.step(x) for x in ("touched", "dontneed", "refault")][-1]
@@ -87,7 +99,9 @@ def test_rung_dontneed(tmp_path, feature, rung):
 
 @pytest.mark.parametrize("feature,rung", [x for x in LADDER if x[0] == "tasks"])
 def test_rung_exec_and_exit(tmp_path, feature, rung):
-    works(feature, rung)
+    if not works(feature, rung):
+        check_refused(tmp_path, feature, rung)
+        return
     with mp.Workload("exec-self", 256) as w:
         with mp.Recording(w.pid, tmp_path / "r", f"--hooks={feature}={rung}", wrap=wrap()) as r:
             w.step("before")

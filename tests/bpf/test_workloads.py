@@ -269,13 +269,9 @@ def test_huge_pages_are_counted_whole(runs):
     assert r.mapping("resident") == 4096 * PAGE
 
 
-def test_sites_name_the_code(runs):
-    r = runs("touch-order")
-    if r.rep["sites"] is None:
-        pytest.skip("this memprof takes no stacks")
-    top = r.rep["sites"][0]
-    assert top["pages"] >= 16000
-    assert any("step_write" in f or "main" in f for f in top["stack"]), top
+def test_no_sites_without_stacks(runs):
+    """No stacks are taken in this version: unknown, not an empty list."""
+    assert runs("touch-order").rep["sites"] is None
 
 
 def test_series_ends_where_the_recording_ends(runs):
