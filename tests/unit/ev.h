@@ -114,8 +114,8 @@ static inline struct mp_event ev_call(uint32_t mm, uint64_t ts, enum mp_call cal
 static inline struct mp_event ev_mmap(uint32_t mm, uint64_t ts, uint64_t at, uint64_t len, int prot,
 				      int flags)
 {
-	struct mp_event e = ev_call(mm, ts, MP_CALL_MMAP, flags & MAP_FIXED ? at : 0, len,
-				    (int64_t)at);
+	struct mp_event e =
+		ev_call(mm, ts, MP_CALL_MMAP, flags & MAP_FIXED ? at : 0, len, (int64_t)at);
 
 	e.x = MP_MMAP_X(prot, flags);
 	return e;

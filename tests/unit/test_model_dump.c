@@ -124,8 +124,8 @@ static struct mp_event next(struct session *s)
 		e.gc.start = s->ts - rnd_below(r, 3 * MS);
 		return e;
 	case 15:
-		return ev_range(mm, s->ts, 1 + (unsigned)rnd_below(r, 4), base + rnd_below(r, 6) * 100 * PG,
-				100 * PG);
+		return ev_range(mm, s->ts, 1 + (unsigned)rnd_below(r, 4),
+				base + rnd_below(r, 6) * 100 * PG, 100 * PG);
 	case 16:
 		return ev_pages(mm, s->ts, 1 + (unsigned)rnd_below(r, 2), at, n * PG);
 	case 17:
@@ -161,7 +161,8 @@ static void session_start(struct fx *f, struct session *s, uint64_t seed, bool e
 		fold(f, ev_task(2, f->ts, MP_TASK_TARGET, 200, 0));
 }
 
-/* --- tests ------------------------------------------------------------------------------------- */
+/* --- tests -------------------------------------------------------------------------------------
+ */
 
 static void test_empty(void **state)
 {
@@ -457,6 +458,27 @@ static void test_spaces_before_figures(void **state)
 	fx_free(&f);
 }
 
+/* A release before the dump, the collection it belongs to ends after it. */
+static void test_release_before_collection_after(void **state)
+{
+	struct fx f = fx_full();
+	struct mp_model *m;
+	struct mp_event e;
+
+	(void)state;
+	do_madvise(&f, H + 20 * PG, 80 * PG, MADV_DONTNEED); /* more than is owed */
+	do_touch(&f, H, 100);
+	m = copy(f.m);
+	e = ev_gc(MM, f.ts + 5 * MS, MP_GC_MAJOR, 90 * PG, 30 * PG);
+	e.gc.start = f.ts - 5 * MS;
+	both(&f, m, e);
+	assert_true(P(&f)->gcs[1].returned > 0);
+	assert_int_equal(mp_model_proc(m, MM)->gcs[1].returned, P(&f)->gcs[1].returned);
+	assert_same(f.m, m);
+	mp_model_free(m);
+	fx_free(&f);
+}
+
 /* The beginning of a string before the dump, its end after it. */
 static void test_string_cut_by_dump(void **state)
 {
@@ -489,7 +511,8 @@ static void test_many_unpaid_collections(void **state)
 	do_rss(&f, 8000, 0, 0);
 	fold(&f, ev_heap(MM, tick(&f), MP_SRC_GC, 8000 * PG, 8000 * PG));
 	for (uint64_t i = 0; i < 3000; i++) {
-		e = ev_gc(MM, f.ts += 2 * MS, MP_GC_MAJOR, (8000 - 2 * i) * PG, (7998 - 2 * i) * PG);
+		e = ev_gc(MM, f.ts += 2 * MS, MP_GC_MAJOR, (8000 - 2 * i) * PG,
+			  (7998 - 2 * i) * PG);
 		assert_int_equal(mp_model_fold(f.m, &e), 0);
 	}
 	assert_int_equal(P(&f)->owed, 6000 * PG);
@@ -627,6 +650,7 @@ int main(void)
 		cmocka_unit_test(test_random_exec_then_rest),
 		cmocka_unit_test(test_settling_is_not_by_the_clock),
 		cmocka_unit_test(test_spaces_before_figures),
+		cmocka_unit_test(test_release_before_collection_after),
 		cmocka_unit_test(test_many_unpaid_collections),
 		cmocka_unit_test(test_keyframe_into_full),
 		cmocka_unit_test(test_keyframe_of_less),

@@ -131,7 +131,8 @@ static void test_bad_totals(void **state)
 		e = ev_task(MM, T0, MP_TASK_TARGET, 100, 0);
 		mp_model_fold(f.m, &e);
 		for (int i = 0; i < 200; i++) {
-			e = ev(MP_EV_TOTAL, (unsigned)rnd_below(&r, 6), (uint32_t)rnd_below(&r, 3), T0);
+			e = ev(MP_EV_TOTAL, (unsigned)rnd_below(&r, 6), (uint32_t)rnd_below(&r, 3),
+			       T0);
 			e.x = (uint32_t)rnd_below(&r, 60);
 			e.flags = (uint8_t)rnd(&r);
 			for (int k = 0; k < 7; k++)

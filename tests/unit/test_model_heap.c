@@ -36,7 +36,8 @@ static void test_named_classes(void **state)
 	fx_line(&f, h, 33 * PG, BITS_RW, S_HEAP);
 	fx_line(&f, A, 8 * PG, BITS_RW, 0);
 	fx_line(&f, A + MIB, 8 * PG, BITS_LIB, S_LIB);
-	fx_line(&f, A + 2 * MIB, 8 * PG, BITS_RW | MP_MAP_SHARED | MP_MAP_FILE | MP_MAP_SHMEM, S_MEMFD);
+	fx_line(&f, A + 2 * MIB, 8 * PG, BITS_RW | MP_MAP_SHARED | MP_MAP_FILE | MP_MAP_SHMEM,
+		S_MEMFD);
 	fx_line(&f, A + 3 * MIB, 8 * PG, BITS_RW, S_ANON);
 	fx_line(&f, top, 33 * PG, BITS_RW, S_STACK);
 	fx_line(&f, top + MIB, 2 * PG, MP_MAP_R | MP_MAP_X, S_VDSO);
@@ -71,6 +72,7 @@ static void test_arena(void **state)
 	do_mprotect(&f, a, 0x21000, RW);
 	do_touch(&f, a, 0x21);
 	assert_int_equal(cls(&f, a), MP_CLS_ARENA);
+	assert_int_equal(cls(&f, a + 0x21000), MP_CLS_ARENA); /* its tail */
 	assert_int_equal(P(&f)->cls_pages[MP_CLS_ARENA], 0x21);
 	do_mprotect(&f, a + 0x21000, 0x80000, RW); /* grows */
 	do_touch(&f, a + 0x21000, 0x80);
@@ -86,8 +88,8 @@ static void test_not_an_arena(void **state)
 	struct fx f = fx_new();
 
 	(void)state;
-	do_mmap(&f, 0x7f0008000000ULL, 16 * PG, RW, PRIV);      /* aligned, no tail */
-	do_mmap(&f, 0x7f0010001000ULL, 16 * PG, RW, PRIV);      /* not aligned */
+	do_mmap(&f, 0x7f0008000000ULL, 16 * PG, RW, PRIV); /* aligned, no tail */
+	do_mmap(&f, 0x7f0010001000ULL, 16 * PG, RW, PRIV); /* not aligned */
 	do_mmap(&f, 0x7f0010011000ULL, 64 * MIB - 17 * PG, PROT_NONE, PRIV);
 	assert_int_equal(cls(&f, 0x7f0008000000ULL), MP_CLS_ANON);
 	assert_int_equal(cls(&f, 0x7f0010001000ULL), MP_CLS_ANON);
@@ -282,6 +284,11 @@ static void test_account_heap(void **state)
 	assert_int_equal(a.free_heap_resident, 40 * PG);
 	assert_int_equal(a.lazy_heap, 50 * PG);
 	assert_int_equal(a.unknown, 0);
+	/* bytes, not pages */
+	fold(&f, ev_heap(MM, tick(&f), MP_SRC_GC, 99 * PG + 100, 150 * PG));
+	mp_account(P(&f), &a);
+	assert_int_equal(a.live_heap, 99 * PG + 100);
+	assert_int_equal(a.free_heap_resident, PG - 100);
 	/* objects on pages that are not resident: live is what is resident */
 	heap_used(&f, 130, 150);
 	mp_account(P(&f), &a);
@@ -635,7 +642,8 @@ static void test_many_collections(void **state)
 
 	(void)state;
 	for (uint64_t i = 0; i < MP_GC_MAX + 10; i++) {
-		struct mp_event e = ev_gc(MM, f.ts += US, MP_GC_MINOR, 1000 * PG, 1000 * PG - i % 2);
+		struct mp_event e =
+			ev_gc(MM, f.ts += US, MP_GC_MINOR, 1000 * PG, 1000 * PG - i % 2);
 
 		assert_int_equal(mp_model_fold(f.m, &e), 0);
 		assert_true(P(&f)->n_gcs <= MP_GC_MAX);
@@ -644,6 +652,31 @@ static void test_many_collections(void **state)
 	assert_int_equal(P(&f)->n_gcs + P(&f)->gc_dropped, MP_GC_MAX + 10);
 	assert_int_equal(P(&f)->gcs[P(&f)->n_gcs - 1].ts, f.ts); /* the newest stay */
 	check_model(f.m);
+	fx_free(&f);
+}
+
+/* The oldest kept is the oldest that can be paid. */
+static void test_many_debts(void **state)
+{
+	struct fx f = fx_heap(1000);
+
+	(void)state;
+	heap_used(&f, 400, 1000);
+	for (uint64_t i = 0; i < MP_GC_MAX + 10; i++) {
+		struct mp_event e = ev_gc(MM, f.ts += US, MP_GC_MINOR, 400 * PG + 8, 400 * PG);
+
+		assert_int_equal(mp_model_fold(f.m, &e), 0);
+		if (i == MP_GC_MAX / 4) {
+			release(&f, 0, 10);
+			assert_int_equal(P(&f)->gcs[10 * PG / 8 - 1].returned, 8);
+			assert_int_equal(P(&f)->gcs[10 * PG / 8].returned, 0);
+		}
+	}
+	assert_true(P(&f)->gc_dropped > 0);
+	release(&f, 10, 1);
+	assert_int_equal(P(&f)->gcs[0].returned, 8);
+	assert_int_equal(P(&f)->gcs[PG / 8 - 1].returned, 8);
+	assert_int_equal(P(&f)->gcs[PG / 8].returned, 0);
 	fx_free(&f);
 }
 
@@ -665,8 +698,8 @@ static void test_random_pairing(void **state)
 			case 0:
 				before = used;
 				used -= rnd_below(&r, used / 2 + 1);
-				e = ev_gc(MM, f.ts += MS / 2, 1 + (unsigned)rnd_below(&r, 3), before * PG,
-					  used * PG);
+				e = ev_gc(MM, f.ts += MS / 2, 1 + (unsigned)rnd_below(&r, 3),
+					  before * PG, used * PG);
 				e.gc.start = f.ts - rnd_below(&r, 2 * MS);
 				fold(&f, e);
 				break;
@@ -728,6 +761,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_freed),
 		cmocka_unit_test(test_owed_without_rss),
 		cmocka_unit_test(test_many_collections),
+		cmocka_unit_test(test_many_debts),
 		cmocka_unit_test(test_random_pairing),
 	};
 

@@ -182,12 +182,18 @@ static void test_neighbours_merge(void **state)
 	do_touch(&f, A, 2);
 	do_mmap(&f, A + 4 * PG, 2 * PG, RW, PRIV);
 	do_touch(&f, A + 4 * PG, 1);
+	for (int i = 0; i < 2; i++) { /* both have a past */
+		do_madvise(&f, A + 4 * (uint64_t)i * PG, PG, MADV_DONTNEED);
+		do_touch(&f, A + 4 * (uint64_t)i * PG, 1);
+	}
 	assert_int_equal(P(&f)->n_maps, 2);
 	do_mmap(&f, A + 2 * PG, 2 * PG, RW, PRIV); /* fills the gap: one */
 	assert_int_equal(P(&f)->n_maps, 1);
 	assert_mapping(&f, A, A, 6 * PG);
 	assert_int_equal(P(&f)->maps[0]->resident, 3);
-	assert_int_equal(P(&f)->maps[0]->faults, 3);
+	assert_int_equal(P(&f)->maps[0]->faults, 5);
+	assert_int_equal(P(&f)->maps[0]->released, 2);
+	assert_int_equal(P(&f)->maps[0]->refaulted, 2);
 	/* other permissions, shared, files: not */
 	do_mmap(&f, A + 6 * PG, PG, PROT_READ, PRIV);
 	do_mmap(&f, A + 7 * PG, PG, RW, MAP_SHARED | MAP_ANONYMOUS);

@@ -227,7 +227,7 @@ static void test_advice_effects(void **state)
 		unsigned advice;
 		bool drops;
 	} t[] = {
-		{ 0, false },  { 1, false },  { 2, false }, { 3, false },  { MADV_DONTNEED, true },
+		{ 0, false },  { 1, false },  { 2, false },  { 3, false },  { MADV_DONTNEED, true },
 		{ 8, false },  { 9, true },   { 10, false }, { 12, false }, { 14, false },
 		{ 15, false }, { 20, false }, { 21, false }, { 24, true },  { 102, true },
 	};

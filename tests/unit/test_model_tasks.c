@@ -307,6 +307,7 @@ static void test_string_out_of_order(void **state)
 	fold(&f, ev_str(tick(&f), 5, s, len, 96)); /* one in the middle was lost */
 	assert_int_equal(strlen(mp_str(f.m, 5)), 48);
 	fold(&f, ev_str(tick(&f), 5, s, len, 48));
+	assert_int_equal(strlen(mp_str(f.m, 5)), 96); /* what was ignored is not there */
 	fold(&f, ev_str(tick(&f), 5, s, len, 96));
 	assert_string_equal(mp_str(f.m, 5), s);
 	fx_free(&f);
@@ -316,7 +317,7 @@ static void test_string_rejected(void **state)
 {
 	static const struct {
 		uint32_t id, total, pos;
-	} bad[] = { { 0, 5, 0 }, { ~0u, 5, 0 }, { 1u << 31, 5, 0 }, { 5, MP_STR_MAX + 1, 0 },
+	} bad[] = { { 0, 5, 0 },   { ~0u, 5, 0 }, { 1u << 31, 5, 0 }, { 5, MP_STR_MAX + 1, 0 },
 		    { 5, ~0u, 0 }, { 5, 10, 11 }, { 5, 10, ~0u } };
 	struct fx f = fx_new();
 

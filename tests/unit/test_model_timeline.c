@@ -166,6 +166,8 @@ static void test_width_doubles(void **state)
 	struct fx f = fx_tl();
 	uint64_t faults = 0, ts = T0;
 	int64_t lo = INT64_MAX, hi = 0;
+	struct mp_event lost = ev(MP_EV_LOSS, MP_LOSS_RING_FULL, MM, 0);
+	uint64_t turns = 0;
 	struct mp_point s;
 
 	(void)state;
@@ -175,8 +177,19 @@ static void test_width_doubles(void **state)
 
 		ts += W;
 		fold_at(&f, ts, ev_rss(MM, 0, pages, 0, 0));
-		fold_at(&f, ts + 5, ev_fault(MM, 0, A, n, MP_FAULT_WRITE));
+		fold_at(&f, ts + 5, ev_fault(MM, 0, A, n, MP_FAULT_WRITE)); /* page 0 is there */
 		faults += n;
+		if (i % 5 == 0) {
+			fold_at(&f, ts + 6,
+				ev_gc(MM, ts, i % 10 ? MP_GC_MINOR : MP_GC_MAJOR, 5, 5));
+			fold_at(&f, ts + 6, ev_madvise(MM, 0, A, PG, MADV_DONTNEED));
+			fold_at(&f, ts + 6, ev_call(MM, 0, MP_CALL_MUNMAP, A + 8 * MIB, PG, 0));
+			fold_at(&f, ts + 6, ev_brk(MM, 0, 0x5000, 0x4000, 0x5000));
+			fold_at(&f, ts + 6, ev_task(MM, 0, MP_TASK_FORK, 5, 0));
+			lost.x = 3;
+			fold_at(&f, ts + 6, lost);
+			turns++;
+		}
 		if ((int64_t)(pages * PG) < lo)
 			lo = (int64_t)(pages * PG);
 		if ((int64_t)(pages * PG) > hi)
@@ -188,6 +201,16 @@ static void test_width_doubles(void **state)
 	s = sums(TL(&f));
 	assert_int_equal(s.faults, faults);
 	assert_int_equal(s.mmap, 1);
+	assert_int_equal(s.mmap_bytes, 16 * MIB);
+	assert_int_equal(s.gc_minor + s.gc_major, turns);
+	assert_int_equal(s.gc_major, (turns + 1) / 2);
+	assert_int_equal(s.gc_pause, turns * MS);
+	assert_int_equal(s.madvise, turns);
+	assert_int_equal(s.madvise_pages, turns);
+	assert_int_equal(s.munmap, turns);
+	assert_int_equal(s.brk_calls, turns);
+	assert_int_equal(s.forks, turns);
+	assert_int_equal(s.lost, 3 * turns);
 	assert_int_equal(s.rss_min, lo);
 	assert_int_equal(s.rss_max, hi);
 	/* the last point is the present one */
@@ -330,7 +353,8 @@ static void test_merge_random(void **state)
 		fold_at(&f, f.ts, ev_fault(MM, 0, A, 1 + (uint32_t)rnd_below(&r, 9), 2));
 	}
 	for (int i = 0; i < 500; i++) {
-		size_t a = (size_t)rnd_below(&r, TL(&f)->n), b = a + (size_t)rnd_below(&r, TL(&f)->n - a);
+		size_t a = (size_t)rnd_below(&r, TL(&f)->n),
+		       b = a + (size_t)rnd_below(&r, TL(&f)->n - a);
 		uint64_t faults = 0;
 		int64_t lo = INT64_MAX, hi = INT64_MIN;
 		struct mp_point o;

@@ -120,10 +120,17 @@ static void test_duration(void **state)
 		uint64_t ns;
 		const char *s;
 	} t[] = {
-		{ 850, "850 ns" },	 { 1200, "1.2 us" },	{ 34 * MS, "34 ms" },
-		{ 2500 * MS, "2.5 s" },	 { 192 * SEC, "3m12s" }, { 7500 * SEC, "2h05m" },
-		{ 60 * SEC, "1m00s" },	 { 3600 * SEC, "1h00m" }, { 1, "1 ns" },
-		{ 999, "999 ns" },	 { 120 * SEC + 5 * SEC, "2m05s" },
+		{ 850, "850 ns" },
+		{ 1200, "1.2 us" },
+		{ 34 * MS, "34 ms" },
+		{ 2500 * MS, "2.5 s" },
+		{ 192 * SEC, "3m12s" },
+		{ 7500 * SEC, "2h05m" },
+		{ 60 * SEC, "1m00s" },
+		{ 3600 * SEC, "1h00m" },
+		{ 1, "1 ns" },
+		{ 999, "999 ns" },
+		{ 120 * SEC + 5 * SEC, "2m05s" },
 	};
 	char buf[32];
 
@@ -135,14 +142,15 @@ static void test_duration(void **state)
 /* Rounding at the borders of units must not print a thousand of one. */
 static void test_duration_borders(void **state)
 {
-	static const uint64_t border[] = { US, 10 * US, 100 * US, MS, 10 * MS, 100 * MS, SEC,
-					   10 * SEC, 60 * SEC, 600 * SEC, 3600 * SEC };
+	static const uint64_t border[] = { US,	10 * US,  100 * US, MS,	       10 * MS,	  100 * MS,
+					   SEC, 10 * SEC, 60 * SEC, 600 * SEC, 3600 * SEC };
 	char buf[32];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(border) / sizeof(border[0]); i++) {
 		for (int64_t d = -60; d <= 60; d++) {
-			mp_duration(buf, sizeof(buf), border[i] + (uint64_t)(d * (int64_t)(border[i] / 1000)));
+			mp_duration(buf, sizeof(buf),
+				    border[i] + (uint64_t)(d * (int64_t)(border[i] / 1000)));
 			assert_null(strstr(buf, "1000"));
 			assert_null(strstr(buf, "60s"));
 			assert_null(strstr(buf, "60m"));
@@ -173,8 +181,8 @@ static void test_clean_plain(void **state)
 	clean_is("", "", 0);
 	clean_is("/usr/lib/libc.so.6", "/usr/lib/libc.so.6", 0);
 	clean_is("gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f", 0);
-	clean_is("\xe6\x97\xa5\xe6\x9c\xac \xf0\x9f\x98\x80", "\xe6\x97\xa5\xe6\x9c\xac \xf0\x9f\x98\x80",
-		 0);
+	clean_is("\xe6\x97\xa5\xe6\x9c\xac \xf0\x9f\x98\x80",
+		 "\xe6\x97\xa5\xe6\x9c\xac \xf0\x9f\x98\x80", 0);
 	clean_is(" ~", " ~", 1);
 }
 
@@ -209,7 +217,9 @@ static void test_clean_c1(void **state)
 		snprintf(src, sizeof(src), "a%cb", i);
 		clean_is(src, "a?b", 0);
 	}
-	clean_is("a\xc2\x9b" "b", "a?b", 0);
+	clean_is("a\xc2\x9b"
+		 "b",
+		 "a?b", 0);
 	clean_is("\xc2\xa0", "\xc2\xa0", 0); /* no-break space is no control */
 }
 
@@ -217,10 +227,26 @@ static void test_clean_c1(void **state)
 static void test_clean_broken(void **state)
 {
 	static const char *const bad[] = {
-		"\xff", "\xfe", "\xc3", "\xe6\x97", "\xf0\x9f\x98", "\xc0\xaf", "\xc1\xbf",
-		"\xe0\x80\xaf", "\xe0\x9f\xbf", "\xf0\x80\x80\xaf", "\xf0\x8f\xbf\xbf",
-		"\xed\xa0\x80", "\xed\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80",
-		"\xf8\x88\x80\x80\x80", "\xbf", "\xc3(", "\xe2\x82(", "\xf0\x9f\x98(",
+		"\xff",
+		"\xfe",
+		"\xc3",
+		"\xe6\x97",
+		"\xf0\x9f\x98",
+		"\xc0\xaf",
+		"\xc1\xbf",
+		"\xe0\x80\xaf",
+		"\xe0\x9f\xbf",
+		"\xf0\x80\x80\xaf",
+		"\xf0\x8f\xbf\xbf",
+		"\xed\xa0\x80",
+		"\xed\xbf\xbf",
+		"\xf4\x90\x80\x80",
+		"\xf5\x80\x80\x80",
+		"\xf8\x88\x80\x80\x80",
+		"\xbf",
+		"\xc3(",
+		"\xe2\x82(",
+		"\xf0\x9f\x98(",
 	};
 	char buf[64], src[16];
 
@@ -259,9 +285,15 @@ static void test_clean_bidi(void **state)
 static void test_clean_bidi_marks(void **state)
 {
 	(void)state;
-	clean_is("a\xe2\x80\x8e" "b", "a?b", 0);
-	clean_is("a\xe2\x80\x8f" "b", "a?b", 0);
-	clean_is("a\xd8\x9c" "b", "a?b", 0);
+	clean_is("a\xe2\x80\x8e"
+		 "b",
+		 "a?b", 0);
+	clean_is("a\xe2\x80\x8f"
+		 "b",
+		 "a?b", 0);
+	clean_is("a\xd8\x9c"
+		 "b",
+		 "a?b", 0);
 }
 
 static void test_clean_cut(void **state)
@@ -304,8 +336,8 @@ static void test_clean_random(void **state)
 		int ascii = (int)rnd_below(&r, 2);
 
 		for (size_t k = 0; k < n; k++)
-			src[k] = (char)(rnd_below(&r, 2) ? 1 + rnd_below(&r, 255) :
-							   0x80 + rnd_below(&r, 0x60));
+			src[k] = (char)(rnd_below(&r, 2) ? 1 + rnd_below(&r, 255)
+							 : 0x80 + rnd_below(&r, 0x60));
 		src[n < sizeof(src) ? n : sizeof(src) - 1] = 0;
 		mp_clean(buf, size, src, ascii);
 		assert_true(strlen(buf) < size);
