@@ -79,17 +79,15 @@ static __always_inline void call_args(struct mp_inflight *c, const u64 a[6])
 /*
  * The counters belong to the whole mm: a call's delta is its own only if no other
  * thread of the mm was in a watched call or took a fault meanwhile. A CPU's run
- * slot keeps the thread and time of the last fault there; the page is counted some
- * microseconds after that time.
+ * slot keeps the thread and time of the last fault there, as exact as a jiffy.
  */
-#define FAULT_SLACK_NS 50000
 
 static __always_inline bool others_faulted(u32 id, u32 tid, u64 since)
 {
 	for (u32 i = 0; i < cfg_ncpu && i < MP_CPUS_MAX; i++) {
 		const struct mp_run *r = &shared.runs[i];
 
-		if (r->mm == id && r->tid != tid && r->last_ts + FAULT_SLACK_NS >= since)
+		if (r->mm == id && r->tid != tid && r->last_ts + MP_JIFFY_NS >= since)
 			return true;
 	}
 	return false;

@@ -51,7 +51,8 @@ enum mp_type {
 /*
  * MP_EV_FAULT: faults of one thread on consecutive ascending pages, with the
  * same kind and the same instruction. `sub` holds the kind bits, `x` the number
- * of faults (= pages). ts is the last fault of the run.
+ * of faults (= pages). ts is the last fault of the run, exact to a jiffy (at most
+ * 10 ms early); the first one, ts - span, is exact.
  */
 enum mp_fault_kind {
 	MP_FAULT_WRITE = 1 << 0,   /* error code W: a store                    */
@@ -98,6 +99,7 @@ enum mp_rss_source {
  * dump `flags` of a LINE is the mapping's class + 1.
  */
 enum mp_map_op { MP_MAP_BEGIN = 1, MP_MAP_LINE = 2, MP_MAP_END = 3 };
+#define MP_MAP_UNKNOWN 1 /* flags of END in a state dump: made of calls, no snapshot yet */
 
 /* mp_event.x of MP_EV_MAP. */
 enum mp_map_bits {

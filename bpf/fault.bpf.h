@@ -95,7 +95,7 @@ static __always_inline int on_fault(u64 address, u64 ip, u8 kind)
 	struct mp_run *r = &shared.runs[cpu & (MP_CPUS_MAX - 1)];
 	u32 tid = (u32)bpf_get_current_pid_tgid();
 	u64 page = address & ~(MP_PAGE_SIZE - 1);
-	u64 now = bpf_ktime_get_ns();
+	u64 jiffy = bpf_jiffies64();
 
 	if (r->busy) { /* the same CPU is inside a probe: only an interrupt gets here */
 		lose(MP_LOSS_BUSY, 1, 1);
@@ -105,10 +105,19 @@ static __always_inline int on_fault(u64 address, u64 ip, u8 kind)
 	barrier();
 	if (r->n && page == r->next && r->tid == tid && r->ip == ip && r->kind == kind &&
 	    r->epoch == shared.epoch && r->mm == id) {
+		/* The clock is the dearest part of a fault in a run: it is read when the
+		 * jiffy moved. So last_ts is up to a jiffy early, never before first_ts,
+		 * and order is not touched: no run spans a call. */
+		if (jiffy != r->jiffy) {
+			r->jiffy = jiffy;
+			r->last_ts = bpf_ktime_get_ns();
+		}
 		r->next = page + MP_PAGE_SIZE;
-		r->last_ts = now;
 		r->n++;
 	} else {
+		u64 now = bpf_ktime_get_ns();
+
+		r->jiffy = jiffy;
 		run_end(r, mm, now);
 		run_begin(r, mm, id, tid, page, ip, kind, now);
 	}

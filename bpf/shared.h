@@ -10,6 +10,7 @@
 
 #define MP_CPUS_MAX 512 /* runs are kept per CPU up to here, single above */
 #define MP_TARGETS_MAX 4096
+#define MP_JIFFY_NS 10000000ULL /* the longest there is: CONFIG_HZ 100 */
 #define MP_INFLIGHT_MAX 16384 /* threads inside a watched call at once */
 
 struct mp_target {
@@ -35,13 +36,14 @@ struct mp_run {
 	__u32 busy;
 	__u32 n;      /* faults in it; 0 = none open */
 	__u64 next;   /* address that would continue it */
-	__u64 first_ts, last_ts;
+	__u64 first_ts, last_ts; /* last_ts is up to MP_JIFFY_NS early */
 	__u64 ip;
 	__u32 mm, tid;
 	__u32 epoch;  /* shared.epoch when it was begun */
 	__u8 kind;
 	__u8 pad[3];
 	__u64 mm_addr; /* struct mm_struct * */
+	__u64 jiffy;   /* when last_ts was read */
 } __attribute__((aligned(64)));
 
 struct mp_inflight {

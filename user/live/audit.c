@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bpf/shared.h"
 #include "user/live/session_int.h"
 #include "user/model/pageset.h"
 #include "user/util/util.h"
@@ -115,7 +116,8 @@ static void race(struct audit *a, const struct mp_event *e)
 		addr = e->call.addr;
 		len = e->call.len > e->call.len2 ? e->call.len : e->call.len2;
 	}
-	if (e->ts < a->t0 || from > a->t1)
+	/* A run's last time may be up to a jiffy early (bpf/fault.bpf.h). */
+	if (e->ts + MP_JIFFY_NS < a->t0 || from > a->t1)
 		return;
 	proc_ranges_add(&a->raced, addr & ~(CHUNK - 1), (addr + len + CHUNK - 1) & ~(CHUNK - 1));
 	if (e->type != MP_EV_CALL || !changes_vmas(e))

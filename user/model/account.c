@@ -28,9 +28,11 @@ static void split_heap(const struct mp_proc *p, struct mp_account *a)
 	uint64_t used = h ? h->used : MP_UNKNOWN;
 
 	a->heap_known = used != MP_UNKNOWN;
-	a->live_heap = resident;
-	if (!a->heap_known)
+	if (!a->heap_known) { /* pages of a heap nobody gives figures of */
+		a->other_anon = resident;
 		return;
+	}
+	a->live_heap = resident;
 	if ((uint64_t)resident > used) {
 		a->live_heap = (int64_t)used;
 		a->free_heap_resident = resident - (int64_t)used;
@@ -56,7 +58,7 @@ void mp_account(const struct mp_proc *p, struct mp_account *a)
 	a->stacks = cls_bytes(p, MP_CLS_STACK);
 	/* Pages of private file mappings that were written are anonymous now. */
 	file_cow = cls_bytes(p, MP_CLS_FILE) + cls_bytes(p, MP_CLS_SPECIAL) - a->file;
-	a->other_anon = cls_bytes(p, MP_CLS_ANON) + (file_cow > 0 ? file_cow : 0);
+	a->other_anon += cls_bytes(p, MP_CLS_ANON) + (file_cow > 0 ? file_cow : 0);
 	a->unknown = a->rss - (a->live_heap + a->free_heap_resident + a->arenas + a->brk + a->stacks +
 			       a->other_anon + a->file + a->shmem);
 }

@@ -14,7 +14,7 @@
 
 #include "user/model/internal.h"
 
-#define GCS_KEPT 1024 /* collections that a dump carries; older ones are counted only */
+#define GCS_KEPT 1024 /* paid collections that a dump carries; older ones are counted only */
 
 /* A field made of at most 256 64-bit words (their index travels in mp_event.flags). */
 struct field {
@@ -187,7 +187,7 @@ static void out_str(struct out *o, uint32_t id)
 	size_t len = strlen(s), pos = 0;
 
 	do {
-		struct mp_event e = { .ts = o->m->now, .type = MP_EV_STR, .x = (uint32_t)len };
+		struct mp_event e = { .ts = o->m->now, .type = MP_EV_STR, .x = o->m->str_total[id] };
 		size_t n = len - pos < MP_STR_CHUNK ? len - pos : MP_STR_CHUNK;
 
 		e.str.id = id;
@@ -258,6 +258,7 @@ static void out_maps(struct out *o)
 	}
 	e = blank(o, MP_EV_MAP, MP_MAP_END);
 	e.ts = o->p->maps_ts;
+	e.flags = o->p->maps_known ? 0 : MP_MAP_UNKNOWN;
 	out(o, &e);
 }
 
@@ -277,21 +278,25 @@ static void out_map_counters(struct out *o)
 	}
 }
 
+static void out_figures(struct out *o, const struct mp_heap *h, struct mp_event *e)
+{
+	e->heap.used = h->used;
+	e->heap.committed = h->committed;
+	e->heap.external = h->external;
+	e->heap.arrays = h->arrays;
+	e->heap.limit = h->limit;
+	e->heap.goal = h->goal;
+	e->heap.live = h->live;
+	out(o, e);
+}
+
 static void out_heap(struct out *o, uint8_t src)
 {
 	const struct mp_heap *h = &o->p->heaps[src];
 	struct mp_event e = blank(o, MP_EV_HEAP, src);
 
-	if (!h->present)
-		return;
-	e.heap.used = h->used;
-	e.heap.committed = h->committed;
-	e.heap.external = h->external;
-	e.heap.arrays = h->arrays;
-	e.heap.limit = h->limit;
-	e.heap.goal = h->goal;
-	e.heap.live = h->live;
-	out(o, &e);
+	if (h->present)
+		out_figures(o, h, &e);
 	for (unsigned i = 0; i < h->n_spaces; i++) {
 		e = blank(o, MP_EV_SPACE, src);
 		e.space.name = h->spaces[i].name;
@@ -314,9 +319,12 @@ static void out_ranges(struct out *o)
 	}
 }
 
-static size_t gcs_first(const struct mp_proc *p)
+/* All that still owe, and the last GCS_KEPT. */
+static size_t gcs_first(const struct mp_proc *p, size_t unpaid)
 {
-	return p->n_gcs > GCS_KEPT ? p->n_gcs - GCS_KEPT : 0;
+	size_t first = p->n_gcs > GCS_KEPT ? p->n_gcs - GCS_KEPT : 0;
+
+	return unpaid < first ? unpaid : first;
 }
 
 static void out_gcs(struct out *o)
@@ -327,7 +335,7 @@ static void out_gcs(struct out *o)
 	while (unpaid < p->n_gcs && p->gcs[unpaid].freed ==
 					    p->gcs[unpaid].returned + p->gcs[unpaid].reused)
 		unpaid++;
-	for (size_t i = gcs_first(p); i < p->n_gcs; i++) {
+	for (size_t i = gcs_first(p, unpaid); i < p->n_gcs; i++) {
 		for (size_t at = 0; at < GC_WORDS; at += 7) {
 			struct mp_event e = blank(o, MP_EV_TOTAL, MP_TOTAL_GC);
 			size_t n = GC_WORDS - at < 7 ? GC_WORDS - at : 7;

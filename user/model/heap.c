@@ -55,7 +55,7 @@ int fold_heap(struct mp_model *m, struct mp_proc *p, const struct mp_event *e)
 	take(&h->goal, e->heap.goal);
 	take(&h->live, e->heap.live);
 	heap_note(h, e->ts);
-	tl_refresh(p);
+	proc_settle(p);
 	return 0;
 }
 
@@ -155,7 +155,7 @@ int fold_gc(struct mp_model *m, struct mp_proc *p, const struct mp_event *e)
 		heap_note(h, e->ts);
 	}
 	pair_collection(p, g);
-	tl_refresh(p);
+	proc_settle(p);
 	return 0;
 }
 
@@ -172,7 +172,9 @@ static int range_add(struct mp_proc *p, const struct mp_event *e)
 	uint64_t start = e->range.addr, end = start + e->range.len;
 	void *t;
 
-	if (end <= start || known_range(p, start, end))
+	if (!e->range.len || !range_ok(start, e->range.len))
+		return -EINVAL;
+	if (known_range(p, start, end))
 		return 0;
 	t = realloc(p->ranges, (p->n_ranges + 1) * sizeof(*p->ranges));
 	if (!t)
@@ -207,6 +209,8 @@ int fold_range(struct mp_model *m, struct mp_proc *p, const struct mp_event *e)
 		range_del(p, e);
 	else
 		return 0;
+	if (!err && e->sub == MP_HEAP_RESERVE && !p->loading)
+		err = maps_cut(p, e->range.addr, e->range.addr + e->range.len);
 	maps_classify_all(p, m);
 	return err;
 }

@@ -16,7 +16,12 @@ struct mp_snapshot {
 };
 
 /* maps.c: the mapping table. All keep it sorted, classes and counts right. */
-int maps_insert(struct mp_proc *p, uint64_t start, uint64_t end, uint32_t bits, uint32_t name);
+/* `like` gives bits, name, file and class; its range and counters do not count. */
+int maps_insert(struct mp_proc *p, uint64_t start, uint64_t end, const struct mp_mapping *like);
+/* The mapping that ends at `end` now goes on to new_end. */
+int maps_extend(struct mp_proc *p, uint64_t end, uint64_t new_end);
+/* Makes both ends of a heap's range borders between mappings, and classifies. */
+int maps_cut(struct mp_proc *p, uint64_t start, uint64_t end);
 void maps_remove(struct mp_proc *p, uint64_t start, uint64_t end);
 int maps_protect(struct mp_proc *p, uint64_t start, uint64_t end, uint32_t rwx);
 int maps_replace(struct mp_proc *p, struct mp_snapshot *s, const struct mp_model *m);
@@ -62,6 +67,16 @@ int fold_total(struct mp_model *m, const struct mp_event *e);
 int tl_advance(struct mp_proc *p, uint64_t ts);   /* opens the point of ts */
 struct mp_point *tl_now(struct mp_proc *p);       /* the open point, or NULL */
 void tl_refresh(struct mp_proc *p);               /* bands of the open point */
+void proc_settle(struct mp_proc *p);              /* debts, then tl_refresh  */
+
+/* Beyond any page table (5 levels: 57 bits): an address that is damage. */
+#define ADDR_MAX (1ULL << 57)
+/* More pages at once than any machine has: damage, and memory for bitmaps. */
+#define PAGES_MAX (1ULL << 28)
+static inline bool range_ok(uint64_t addr, uint64_t len)
+{
+	return addr < ADDR_MAX && len <= ADDR_MAX - addr;
+}
 
 /* model.c */
 void range_note(struct mp_range *r, uint64_t v);

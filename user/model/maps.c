@@ -263,8 +263,11 @@ static int carve(struct mp_proc *p, uint64_t start, uint64_t end, size_t *ret_i)
  * the table would not look like /proc/PID/maps. */
 static bool mergeable(const struct mp_mapping *a, const struct mp_mapping *b)
 {
-	return a->end == b->start && a->bits == b->bits && a->cls == b->cls && a->name == b->name &&
-	       (anon_private(a) || a->cls == MP_CLS_HEAP) && !(a->bits & MP_MAP_FILE);
+	if (a->end != b->start || a->bits != b->bits || a->cls != b->cls || a->name != b->name)
+		return false;
+	/* Of a file the next part, and not another mapping of it. */
+	return !(a->bits & MP_MAP_FILE) || (a->ino == b->ino && a->dev == b->dev &&
+					    b->off == a->off + (a->end - a->start));
 }
 
 static void merge_near(struct mp_proc *p, size_t i)
@@ -289,6 +292,9 @@ static void merge_near(struct mp_proc *p, size_t i)
 		if (i > k)
 			i--;
 	}
+	/* Joined mappings may have a shape that their pieces had not (an arena). */
+	if (p->n_maps)
+		classify_near(p, i < p->n_maps ? i : p->n_maps - 1);
 }
 
 void maps_remove(struct mp_proc *p, uint64_t start, uint64_t end)
@@ -306,7 +312,7 @@ void maps_remove(struct mp_proc *p, uint64_t start, uint64_t end)
 	count_orphans(p);
 }
 
-int maps_insert(struct mp_proc *p, uint64_t start, uint64_t end, uint32_t bits, uint32_t name)
+int maps_insert(struct mp_proc *p, uint64_t start, uint64_t end, const struct mp_mapping *like)
 {
 	struct mp_mapping *v;
 	size_t i;
@@ -320,9 +326,12 @@ int maps_insert(struct mp_proc *p, uint64_t start, uint64_t end, uint32_t bits, 
 		return -ENOMEM;
 	v->start = start;
 	v->end = end;
-	v->bits = bits;
-	v->name = name;
-	v->cls = MP_CLS_ANON;
+	v->bits = like->bits;
+	v->name = like->name;
+	v->off = like->off;
+	v->ino = like->ino;
+	v->dev = like->dev;
+	v->cls = like->cls;
 	i = maps_index(p, start);
 	err = table_add(p, i, v);
 	if (err) {
@@ -334,6 +343,31 @@ int maps_insert(struct mp_proc *p, uint64_t start, uint64_t end, uint32_t bits, 
 	merge_near(p, i);
 	count_orphans(p);
 	return 0;
+}
+
+int maps_extend(struct mp_proc *p, uint64_t end, uint64_t new_end)
+{
+	struct mp_mapping *v;
+
+	maps_remove(p, end, new_end);
+	v = mp_proc_find(p, end - 1);
+	if (!v || v->end != end)
+		return 0;
+	v->end = new_end;
+	recount(p, v);
+	merge_near(p, maps_index(p, end - 1));
+	count_orphans(p);
+	return 0;
+}
+
+int maps_cut(struct mp_proc *p, uint64_t start, uint64_t end)
+{
+	size_t i;
+	int err = carve(p, start, end, &i);
+
+	for (; !err && i < p->n_maps && p->maps[i]->start < end; i++)
+		set_class(p, p->maps[i], class_of(p, i));
+	return err;
 }
 
 int maps_protect(struct mp_proc *p, uint64_t start, uint64_t end, uint32_t rwx)
@@ -413,6 +447,7 @@ static void clear_gaps(struct mp_proc *p)
 int maps_replace(struct mp_proc *p, struct mp_snapshot *s, const struct mp_model *m)
 {
 	struct mp_mapping **v = calloc((s->n + 64) / 64 * 64, sizeof(*v));
+	int err = 0;
 
 	if (!v)
 		return -ENOMEM;
@@ -428,8 +463,10 @@ int maps_replace(struct mp_proc *p, struct mp_snapshot *s, const struct mp_model
 		recount(p, v[i]);
 	clear_gaps(p);
 	maps_classify_all(p, m);
+	for (size_t i = 0; i < p->n_ranges && !p->loading && !err; i++)
+		err = maps_cut(p, p->ranges[i].start, p->ranges[i].end);
 	count_orphans(p);
-	return 0;
+	return err;
 }
 
 /* --- residency, by mapping --------------------------------------------------------- */

@@ -64,7 +64,7 @@ int fold_fault(struct mp_model *m, struct mp_proc *p, const struct mp_event *e)
 	struct range_effect eff = { 0 };
 	size_t i;
 
-	if (end < addr)
+	if (e->x > PAGES_MAX || !range_ok(addr, end - addr))
 		return -EINVAL;
 	count_faults(p, e);
 	i = maps_index(p, addr);
@@ -141,6 +141,7 @@ static void credit_unseen(struct mp_proc *p, const struct mp_event *e, struct ca
 static int call_mmap(struct mp_proc *p, const struct mp_event *e, struct call_effect *ce)
 {
 	uint32_t flags = MP_MMAP_FLAGS(e->x), prot = MP_MMAP_PROT(e->x), bits = 0;
+	struct mp_mapping like = { .cls = MP_CLS_ANON };
 	uint64_t start = (uint64_t)e->call.ret, len = page_up(e->call.len);
 
 	bits |= prot & PROT_READ ? MP_MAP_R : 0;
@@ -153,7 +154,8 @@ static int call_mmap(struct mp_proc *p, const struct mp_event *e, struct call_ef
 		bits |= MP_MAP_FILE | MP_MAP_SHMEM; /* lives in a nameless shmem file */
 	drop_range(p, start, len, 0, ce); /* MAP_FIXED over something */
 	p->vma_calls++;
-	return maps_insert(p, start, start + len, bits, 0);
+	like.bits = bits;
+	return maps_insert(p, start, start + len, &like);
 }
 
 static int call_munmap(struct mp_proc *p, const struct mp_event *e, struct call_effect *ce)
@@ -171,20 +173,23 @@ static int call_mremap(struct mp_proc *p, const struct mp_event *e, struct call_
 {
 	uint64_t from = e->call.addr, to = (uint64_t)e->call.ret;
 	uint64_t old = page_up(e->call.len), len = page_up(e->call.len2);
-	struct mp_mapping *v = mp_proc_find(p, from), keep = { 0 };
+	struct mp_mapping *v = mp_proc_find(p, from), like = { .bits = MP_MAP_R | MP_MAP_W };
 	bool dontunmap = e->x & 4; /* MREMAP_DONTUNMAP (5.7) */
 	int err;
 
 	p->vma_calls++;
-	if (v)
-		keep = *v;
+	like.cls = MP_CLS_ANON;
+	if (v) {
+		like = *v;
+		like.off += from - v->start;
+	}
 	if (len < old)
 		drop_range(p, from + len, old - len, 0, ce);
 	if (from == to) {
 		if (len < old)
 			maps_remove(p, from + len, from + old);
-		else if (len > old && v)
-			return maps_insert(p, from + old, from + len, keep.bits, keep.name);
+		else if (len > old)
+			return maps_extend(p, from + old, from + len);
 		return 0;
 	}
 	drop_range(p, to, len, 0, ce);
@@ -194,16 +199,14 @@ static int call_mremap(struct mp_proc *p, const struct mp_event *e, struct call_
 	if (!dontunmap)
 		maps_remove(p, from, from + old);
 	else if (v) /* counts its pages again: none */
-		err = maps_insert(p, from, from + old, keep.bits, keep.name);
-	return err ? err : maps_insert(p, to, to + len, keep.bits ? keep.bits : MP_MAP_R | MP_MAP_W,
-				       keep.name);
+		err = maps_insert(p, from, from + old, &like);
+	return err ? err : maps_insert(p, to, to + len, &like);
 }
 
 static int call_brk(struct mp_proc *p, const struct mp_event *e, struct call_effect *ce)
 {
 	uint64_t old = page_up(e->call.len2), now = page_up((uint64_t)e->call.ret);
-	struct mp_mapping *v;
-	int err = 0;
+	struct mp_mapping *v, like = { .bits = MP_MAP_R | MP_MAP_W, .cls = MP_CLS_BRK };
 
 	if (!e->call.addr || old == now) /* sbrk(0) and the like */
 		return 0;
@@ -214,16 +217,9 @@ static int call_brk(struct mp_proc *p, const struct mp_event *e, struct call_eff
 		return 0;
 	}
 	v = mp_proc_find(p, old - 1);
-	err = maps_insert(p, old, now, MP_MAP_R | MP_MAP_W, v && v->cls == MP_CLS_BRK ? v->name : 0);
-	if (err)
-		return err;
-	v = mp_proc_find(p, now - 1);
-	if (v && v->cls != MP_CLS_BRK) { /* no neighbour lent its class */
-		p->cls_pages[v->cls] -= v->resident;
-		v->cls = MP_CLS_BRK;
-		p->cls_pages[v->cls] += v->resident;
-	}
-	return 0;
+	if (v && v->cls == MP_CLS_BRK)
+		like = *v;
+	return maps_insert(p, old, now, &like);
 }
 
 /* The advice that takes pages away at once. FREE does not: its pages stay in
@@ -246,7 +242,7 @@ static int call_madvise(struct mp_proc *p, const struct mp_event *e, struct call
 		credit_unseen(p, e, ce);
 		if (v)
 			v->last_ts = e->ts;
-	} else if (e->x == MADV_POPULATE_WRITE) {
+	} else if (e->x == MADV_POPULATE_WRITE && len / MP_PAGE_SIZE <= PAGES_MAX) {
 		return pages_set(p, e->call.addr, len, &eff);
 	}
 	return 0;
@@ -263,6 +259,19 @@ static int call_mprotect(struct mp_proc *p, const struct mp_event *e)
 	return maps_protect(p, e->call.addr, e->call.addr + page_up(e->call.len), rwx);
 }
 
+/* Could these be ranges of an address space? A call that worked had such. */
+static bool ranges_ok(const struct mp_event *e)
+{
+	uint64_t len = e->call.len > e->call.len2 ? e->call.len : e->call.len2;
+
+	if (e->sub == MP_CALL_BRK)
+		return range_ok(e->call.len2, 0) && range_ok((uint64_t)e->call.ret, 0);
+	if ((e->sub == MP_CALL_MMAP || e->sub == MP_CALL_MREMAP) &&
+	    !range_ok((uint64_t)e->call.ret, len + MP_PAGE_SIZE))
+		return false;
+	return e->sub == MP_CALL_MMAP || range_ok(e->call.addr, len + MP_PAGE_SIZE);
+}
+
 static int call_apply(struct mp_proc *p, const struct mp_event *e, struct call_effect *ce)
 {
 	/* Partial success: the mapped parts of the range were dropped (mm/madvise.c). */
@@ -271,6 +280,8 @@ static int call_apply(struct mp_proc *p, const struct mp_event *e, struct call_e
 
 	if ((e->flags & MP_CALL_FAILED) && !partial)
 		return 0;
+	if (!ranges_ok(e))
+		return -EINVAL;
 	switch (e->sub) {
 	case MP_CALL_MMAP:
 		return call_mmap(p, e, ce);
@@ -292,12 +303,13 @@ static int call_apply(struct mp_proc *p, const struct mp_event *e, struct call_e
 
 static uint64_t bytes_asked(const struct mp_event *e)
 {
-	int64_t d;
+	uint64_t old = e->call.len2, now = (uint64_t)e->call.ret;
 
 	switch (e->sub) {
 	case MP_CALL_BRK:
-		d = e->call.addr ? e->call.ret - (int64_t)e->call.len2 : 0;
-		return (uint64_t)(d < 0 ? -d : d);
+		if (!e->call.addr)
+			return 0;
+		return now > old ? now - old : old - now;
 	case MP_CALL_MREMAP:
 		return e->call.len2;
 	default:
@@ -411,8 +423,8 @@ int fold_rss(struct mp_proc *p, const struct mp_event *e)
 			pt->rss_min = rss;
 		if (rss > pt->rss_max)
 			pt->rss_max = rss;
-		tl_refresh(p);
 	}
+	proc_settle(p);
 	return 0;
 }
 
@@ -421,6 +433,9 @@ int fold_pages(struct mp_proc *p, const struct mp_event *e)
 	struct range_effect eff = { 0 };
 	int err = 0;
 
+	if (!range_ok(e->pages.addr, e->pages.len) ||
+	    (e->sub != MP_PAGES_ABSENT && e->pages.len / MP_PAGE_SIZE > PAGES_MAX))
+		return -EINVAL;
 	switch (e->sub) {
 	case MP_PAGES_ABSENT:
 		pages_clear(p, e->pages.addr, e->pages.len, 0, &eff);

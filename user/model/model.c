@@ -69,6 +69,15 @@ static void proc_free(struct mp_proc *p)
 	free(p);
 }
 
+static void drop_before(struct mp_model *m)
+{
+	for (size_t i = 0; i < m->n_before; i++)
+		proc_free(m->before[i]);
+	free(m->before);
+	m->before = NULL;
+	m->n_before = 0;
+}
+
 void mp_model_free(struct mp_model *m)
 {
 	if (!m)
@@ -78,8 +87,10 @@ void mp_model_free(struct mp_model *m)
 	for (size_t i = 0; i < m->n_strs; i++)
 		free(m->strs[i]);
 	snapshot_free(m->snap);
+	drop_before(m);
 	free(m->procs);
 	free(m->strs);
+	free(m->str_total);
 	free(m->mm_proc);
 	free(m);
 }
@@ -93,6 +104,24 @@ const char *mp_str(const struct mp_model *m, uint32_t id)
 	return id < m->n_strs && m->strs[id] ? m->strs[id] : "?";
 }
 
+static int strs_grow(struct mp_model *m, uint32_t id)
+{
+	size_t cap = m->n_strs * 2 > id ? m->n_strs * 2 : (size_t)id + 64;
+	uint32_t *n = realloc(m->str_total, cap * sizeof(*n));
+	char **t;
+
+	if (!n)
+		return -ENOMEM;
+	m->str_total = n;
+	t = realloc(m->strs, cap * sizeof(*t));
+	if (!t)
+		return -ENOMEM;
+	memset(t + m->n_strs, 0, (cap - m->n_strs) * sizeof(*t));
+	m->strs = t;
+	m->n_strs = cap;
+	return 0;
+}
+
 static int fold_str(struct mp_model *m, const struct mp_event *e)
 {
 	uint32_t id = e->str.id, total = e->x, pos = e->str.pos;
@@ -100,24 +129,20 @@ static int fold_str(struct mp_model *m, const struct mp_event *e)
 
 	if (!id || id >= STRS_MAX || total > MP_STR_MAX || pos > total)
 		return -EINVAL;
-	if (id >= m->n_strs) {
-		size_t cap = m->n_strs * 2 > id ? m->n_strs * 2 : id + 64;
-		char **t = realloc(m->strs, cap * sizeof(*t));
-
-		if (!t)
-			return -ENOMEM;
-		memset(t + m->n_strs, 0, (cap - m->n_strs) * sizeof(*t));
-		m->strs = t;
-		m->n_strs = cap;
-	}
+	if (id >= m->n_strs && strs_grow(m, id))
+		return -ENOMEM;
 	if (pos == 0) {
-		free(m->strs[id]);
-		m->strs[id] = calloc(1, total + 1);
-		if (!m->strs[id])
+		char *s = calloc(1, total + 1);
+
+		if (!s)
 			return -ENOMEM;
+		free(m->strs[id]);
+		m->strs[id] = s;
+		m->str_total[id] = total;
 	}
-	/* A piece without its beginning (a damaged file) is left out. */
-	if (m->strs[id] && (pos == 0 || strlen(m->strs[id]) == pos))
+	/* A piece without its beginning, or of another string (a damaged file), is
+	 * left out. */
+	if (m->strs[id] && m->str_total[id] == total && strlen(m->strs[id]) == (pos ? pos : 0))
 		memcpy(m->strs[id] + pos, e->str.text, n);
 	return 0;
 }
@@ -152,6 +177,20 @@ static int mm_bind(struct mp_model *m, uint32_t mm, uint32_t index)
 	return 0;
 }
 
+static void heaps_reset(struct mp_proc *p)
+{
+	memset(p->heaps, 0, sizeof(p->heaps));
+	for (unsigned s = 0; s < MP_SRC_MAX; s++) {
+		struct mp_heap *h = &p->heaps[s];
+
+		h->used = h->committed = h->external = h->arrays = MP_UNKNOWN;
+		h->limit = h->goal = h->live = MP_UNKNOWN;
+		range_unknown(&h->r_used);
+		range_unknown(&h->r_committed);
+		range_unknown(&h->r_external);
+	}
+}
+
 static struct mp_proc *proc_new(uint32_t mm)
 {
 	struct mp_proc *p = calloc(1, sizeof(*p));
@@ -166,15 +205,7 @@ static struct mp_proc *proc_new(uint32_t mm)
 	}
 	range_unknown(&p->r_rss);
 	p->rss.lazyfree = MP_UNKNOWN;
-	for (unsigned s = 0; s < MP_SRC_MAX; s++) {
-		struct mp_heap *h = &p->heaps[s];
-
-		h->used = h->committed = h->external = h->arrays = MP_UNKNOWN;
-		h->limit = h->goal = h->live = MP_UNKNOWN;
-		range_unknown(&h->r_used);
-		range_unknown(&h->r_committed);
-		range_unknown(&h->r_external);
-	}
+	heaps_reset(p);
 	return p;
 }
 
@@ -212,17 +243,24 @@ void proc_reset_mm(struct mp_proc *p)
 	memset(&p->rss, 0, sizeof(p->rss));
 	p->rss.lazyfree = MP_UNKNOWN;
 	p->rss_known = false;
-	for (unsigned s = 0; s < MP_SRC_MAX; s++)
-		p->heaps[s].present = false;
+	heaps_reset(p);
+	/* What the old image still owed is gone with its memory. */
+	for (size_t i = p->gc_unpaid; i < p->n_gcs; i++)
+		p->gcs[i].reused = p->gcs[i].freed - p->gcs[i].returned;
 	p->gc_unpaid = p->n_gcs;
 	p->gc_paid = 0;
 	p->owed = 0;
+	memset(p->rel_log, 0, sizeof(p->rel_log));
 }
 
 static int fold_exec(struct mp_model *m, const struct mp_event *e)
 {
-	struct mp_proc *p = e->task.a ? mp_model_proc(m, (uint32_t)e->task.a) : NULL;
+	struct mp_proc *p = NULL;
 
+	if (!e->mm || e->mm >= MM_MAX)
+		return -EINVAL;
+	if (e->task.a && e->task.a < MM_MAX)
+		p = mp_model_proc(m, (uint32_t)e->task.a);
 	if (!p) {
 		p = proc_get(m, e->mm, true);
 		if (!p)
@@ -230,8 +268,11 @@ static int fold_exec(struct mp_model *m, const struct mp_event *e)
 	} else {
 		uint32_t i = m->mm_proc[e->task.a] - 1;
 
-		if (e->mm >= MM_MAX || mm_bind(m, e->mm, i))
+		if (mm_bind(m, e->mm, i))
 			return -ENOMEM;
+		/* What still comes of the old address space is not about this image. */
+		if (e->task.a != e->mm)
+			m->mm_proc[e->task.a] = 0;
 		p->mm = e->mm;
 		proc_reset_mm(p);
 	}
@@ -240,6 +281,19 @@ static int fold_exec(struct mp_model *m, const struct mp_event *e)
 	if (e->task.comm)
 		p->comm = (uint32_t)e->task.comm;
 	return 0;
+}
+
+/* The timeline of the process from before a state dump that this one is. */
+static void take_timeline(struct mp_model *m, struct mp_proc *p)
+{
+	for (size_t i = 0; i < m->n_before && !p->tl.p; i++) {
+		struct mp_proc *o = m->before[i];
+
+		if (o->tgid != p->tgid)
+			continue;
+		p->tl = o->tl;
+		o->tl = (struct mp_timeline){ 0 };
+	}
 }
 
 static int fold_task(struct mp_model *m, const struct mp_event *e)
@@ -261,6 +315,7 @@ static int fold_task(struct mp_model *m, const struct mp_event *e)
 		p->launched = e->x & MP_TASK_F_LAUNCHED;
 		if (!p->start_ts)
 			p->start_ts = e->ts;
+		take_timeline(m, p);
 		break;
 	case MP_TASK_FORK:
 		p->forks++;
@@ -337,7 +392,7 @@ static int fold_map(struct mp_model *m, const struct mp_event *e)
 		return 0;
 	if (p) {
 		err = maps_replace(p, m->snap, m);
-		p->maps_known = true;
+		p->maps_known = !(p->loading && (e->flags & MP_MAP_UNKNOWN));
 		p->maps_ts = e->ts;
 	}
 	snapshot_free(m->snap);
@@ -388,20 +443,20 @@ static int fold_keyframe(struct mp_model *m, const struct mp_event *e)
 		m->in_key = false;
 		for (size_t i = 0; i < m->n_procs; i++)
 			m->procs[i]->loading = false;
+		drop_before(m);
 		return 0;
 	}
+	drop_before(m); /* of a dump that was cut off */
 	m->in_key = true;
-	for (size_t i = 0; i < m->n_procs; i++) {
-		struct mp_proc *p = m->procs[i], *fresh = proc_new(p->mm);
-
-		if (!fresh)
-			return -ENOMEM;
-		fresh->tl = p->tl;
-		fresh->loading = true;
-		p->tl = (struct mp_timeline){ 0 };
-		m->procs[i] = fresh;
-		proc_free(p);
-	}
+	m->before = m->procs;
+	m->n_before = m->n_procs;
+	m->procs = NULL;
+	m->n_procs = 0;
+	if (m->n_mm)
+		memset(m->mm_proc, 0, m->n_mm * sizeof(*m->mm_proc));
+	memset(m->probes, 0, sizeof(m->probes));
+	for (unsigned i = 0; i < MP_META_MAX; i++)
+		m->meta[i] = MP_UNKNOWN;
 	memset(m->lost, 0, sizeof(m->lost));
 	m->lost_total = 0;
 	return 0;
@@ -482,6 +537,8 @@ int mp_model_fold(struct mp_model *m, const struct mp_event *e)
 	struct mp_proc *p = e->mm ? mp_model_proc(m, e->mm) : NULL;
 	int err;
 
+	if (e->ts >> 62) /* 146 years of uptime: damage */
+		return -EINVAL;
 	if (!m->in_key && e->type != MP_EV_KEYFRAME) {
 		m->events++;
 		if (!m->start)

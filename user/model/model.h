@@ -77,7 +77,7 @@ struct mp_callstat {
 	uint64_t calls, failed;
 	uint64_t bytes;    /* asked for, of calls that succeeded */
 	int64_t rss_delta; /* bytes RSS moved by them            */
-	uint64_t dropped;  /* pages the model saw leave          */
+	uint64_t dropped;  /* pages that left: as the model saw, or the counters if more */
 	uint64_t dur;      /* ns                                 */
 	uint64_t no_delta; /* calls whose rss_delta no probe could read */
 };
@@ -231,11 +231,14 @@ struct mp_model {
 	struct mp_proc **procs;     /* in the order they were seen; 0 is the first target */
 	size_t n_strs;
 	char **strs;                /* by id; 0 is never used          */
+	uint32_t *str_total;        /* bytes each will have when its pieces are in */
 	/* mm id -> proc index, growing array */
 	size_t n_mm;
 	uint32_t *mm_proc;          /* index + 1, 0 = none             */
 	struct mp_snapshot *snap;   /* a mapping snapshot being built  */
 	bool in_key;                /* inside a state dump             */
+	size_t n_before;            /* processes from before that dump: their timelines */
+	struct mp_proc **before;    /* go to those the dump restores   */
 };
 
 /* Creates an empty model; NULL when memory is out. */

@@ -68,7 +68,6 @@ void tl_refresh(struct mp_proc *p)
 		return;
 	mp_account(p, &a);
 	assert(mp_account_check(&a));
-	pair_settle(p, &a);
 	if (!pt)
 		return;
 	pt->rss = a.rss;
@@ -89,6 +88,20 @@ void tl_refresh(struct mp_proc *p)
 		pt->rss_max = a.rss;
 	if (p->rss_known && pt->rss_min > a.rss)
 		pt->rss_min = a.rss;
+}
+
+/* Where figures arrive, and not where the clock opens a new point: a state restored
+ * from a dump has other points. */
+void proc_settle(struct mp_proc *p)
+{
+	struct mp_account a;
+
+	if (p->loading)
+		return;
+	mp_account(p, &a);
+	if (p->rss_known)
+		pair_settle(p, &a);
+	tl_refresh(p);
 }
 
 static int first_point(struct mp_proc *p, uint64_t ts)

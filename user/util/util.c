@@ -104,8 +104,9 @@ char *mp_clean(char *buf, size_t size, const char *src, int ascii)
 	while (*s) {
 		uint32_t cp = 0;
 		unsigned n = utf8_next(s, &cp);
-		/* C0, DEL, C1, and the bidirectional controls that reorder a line */
-		int bad = !n || cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || (cp >= 0x202a && cp <= 0x202e) ||
+		/* C0, DEL, C1, and the bidirectional controls that reorder a line
+		 * (Unicode UAX 9, explicit and implicit ones) */
+		int bad = !n || cp == 0x61c || cp == 0x200e || cp == 0x200f || cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || (cp >= 0x202a && cp <= 0x202e) ||
 			  (cp >= 0x2066 && cp <= 0x2069) || (ascii && cp > 0x7e);
 		unsigned w = bad ? 1 : n;
 
