@@ -261,9 +261,15 @@ static int carve(struct mp_proc *p, uint64_t start, uint64_t end, size_t *ret_i)
 
 /* The kernel joins neighbours that differ in nothing (vma_merge); so do we, or
  * the table would not look like /proc/PID/maps. */
-static bool mergeable(const struct mp_mapping *a, const struct mp_mapping *b)
+static bool mergeable(const struct mp_proc *p, const struct mp_mapping *a,
+		      const struct mp_mapping *b)
 {
-	if (a->end != b->start || a->bits != b->bits || a->cls != b->cls || a->name != b->name)
+	if (a->end != b->start || a->bits != b->bits || a->name != b->name)
+		return false;
+	/* Classes that the shape alone does not give back after joining. */
+	if ((a->cls == MP_CLS_BRK) != (b->cls == MP_CLS_BRK) ||
+	    (a->cls == MP_CLS_SPECIAL) != (b->cls == MP_CLS_SPECIAL) ||
+	    in_heap_range(p, a) != in_heap_range(p, b))
 		return false;
 	/* Of a file the next part, and not another mapping of it. */
 	return !(a->bits & MP_MAP_FILE) || (a->ino == b->ino && a->dev == b->dev &&
@@ -277,7 +283,7 @@ static void merge_near(struct mp_proc *p, size_t i)
 	while (k + 1 < p->n_maps && k <= i) {
 		struct mp_mapping *a = p->maps[k], *b = p->maps[k + 1];
 
-		if (!mergeable(a, b)) {
+		if (!mergeable(p, a, b)) {
 			k++;
 			continue;
 		}
