@@ -215,11 +215,27 @@ static __always_inline void call_exit(s64 ret)
 
 /* System call numbers of the watched calls. */
 #if defined(__TARGET_ARCH_arm64)
-enum { NR_mmap = 222, NR_mprotect = 226, NR_munmap = 215, NR_brk = 214, NR_mremap = 216,
-       NR_madvise = 233, NR_process_madvise = 440, NR_exit_group = 94 };
+enum {
+	NR_mmap = 222,
+	NR_mprotect = 226,
+	NR_munmap = 215,
+	NR_brk = 214,
+	NR_mremap = 216,
+	NR_madvise = 233,
+	NR_process_madvise = 440,
+	NR_exit_group = 94
+};
 #else
-enum { NR_mmap = 9, NR_mprotect = 10, NR_munmap = 11, NR_brk = 12, NR_mremap = 25,
-       NR_madvise = 28, NR_process_madvise = 440, NR_exit_group = 231 };
+enum {
+	NR_mmap = 9,
+	NR_mprotect = 10,
+	NR_munmap = 11,
+	NR_brk = 12,
+	NR_mremap = 25,
+	NR_madvise = 28,
+	NR_process_madvise = 440,
+	NR_exit_group = 231
+};
 #define USER32_CS 0x23 /* __USER32_CS: numbers mean other calls there */
 #endif
 
@@ -315,31 +331,31 @@ int BPF_PROG(sys_exit_btf, struct pt_regs *regs, long ret)
 #define SYSCALL_FN(name) "__x64_sys_" #name
 #endif
 
-#define CALL_PROBES(name, call)                                                                    \
-	SEC("fentry/" SYSCALL_FN(name))                                                            \
-	int BPF_PROG(name##_fentry, const struct pt_regs *regs)                                    \
-	{                                                                                          \
-		regs_enter(call, regs);                                                            \
-		return 0;                                                                          \
-	}                                                                                          \
-	SEC("fexit/" SYSCALL_FN(name))                                                             \
-	int BPF_PROG(name##_fexit, const struct pt_regs *regs, long ret)                           \
-	{                                                                                          \
-		call_exit(ret);                                                                    \
-		return 0;                                                                          \
-	}                                                                                          \
-	SEC("tracepoint/syscalls/sys_enter_" #name)                                                \
-	int name##_enter_tp(struct trace_event_raw_sys_enter *ctx)                                 \
-	{                                                                                          \
-		u64 a[6] = { ctx->args[0], ctx->args[1], ctx->args[2], ctx->args[3] };             \
-		call_enter(call, a);                                                               \
-		return 0;                                                                          \
-	}                                                                                          \
-	SEC("tracepoint/syscalls/sys_exit_" #name)                                                 \
-	int name##_exit_tp(struct trace_event_raw_sys_exit *ctx)                                   \
-	{                                                                                          \
-		call_exit(ctx->ret);                                                               \
-		return 0;                                                                          \
+#define CALL_PROBES(name, call)                                                        \
+	SEC("fentry/" SYSCALL_FN(name))                                                \
+	int BPF_PROG(name##_fentry, const struct pt_regs *regs)                        \
+	{                                                                              \
+		regs_enter(call, regs);                                                \
+		return 0;                                                              \
+	}                                                                              \
+	SEC("fexit/" SYSCALL_FN(name))                                                 \
+	int BPF_PROG(name##_fexit, const struct pt_regs *regs, long ret)               \
+	{                                                                              \
+		call_exit(ret);                                                        \
+		return 0;                                                              \
+	}                                                                              \
+	SEC("tracepoint/syscalls/sys_enter_" #name)                                    \
+	int name##_enter_tp(struct trace_event_raw_sys_enter *ctx)                     \
+	{                                                                              \
+		u64 a[6] = { ctx->args[0], ctx->args[1], ctx->args[2], ctx->args[3] }; \
+		call_enter(call, a);                                                   \
+		return 0;                                                              \
+	}                                                                              \
+	SEC("tracepoint/syscalls/sys_exit_" #name)                                     \
+	int name##_exit_tp(struct trace_event_raw_sys_exit *ctx)                       \
+	{                                                                              \
+		call_exit(ctx->ret);                                                   \
+		return 0;                                                              \
 	}
 
 CALL_PROBES(mmap, MP_CALL_MMAP)

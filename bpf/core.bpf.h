@@ -17,7 +17,7 @@
 #include "bpf/shared.h"
 
 /* Set before load, constant afterwards: the verifier prunes on them. */
-const volatile __u32 cfg_ncpu = 1;         /* possible CPUs                    */
+const volatile __u32 cfg_ncpu = 1; /* possible CPUs                    */
 const volatile __u8 cfg_follow_forks = 0;
 const volatile __u64 cfg_rss_every = 5000000; /* ns between RSS events of faults */
 const volatile __u32 cfg_ring_wake = 1 << 20; /* bytes waiting that wake the reader */
@@ -229,8 +229,9 @@ static __always_inline bool rss_read(u64 mm, s64 out[4])
 		s64 count = 0;
 		s32 *per_cpu = NULL;
 
-		bpf_probe_read_kernel(&count, sizeof(count),
-				      (void *)(c + bpf_core_field_offset(struct percpu_counter, count)));
+		bpf_probe_read_kernel(
+			&count, sizeof(count),
+			(void *)(c + bpf_core_field_offset(struct percpu_counter, count)));
 		bpf_probe_read_kernel(
 			&per_cpu, sizeof(per_cpu),
 			(void *)(c + bpf_core_field_offset(struct percpu_counter, counters)));

@@ -18,7 +18,7 @@
 #include "bpf/core.bpf.h"
 
 /* x86 page fault error code, arch/x86/include/asm/trap_pf.h */
-#define PF_PROT (1 << 0)
+#define PF_PROT	 (1 << 0)
 #define PF_WRITE (1 << 1)
 #define PF_INSTR (1 << 4)
 

@@ -142,8 +142,10 @@ static void test_duration(void **state)
 /* Rounding at the borders of units must not print a thousand of one. */
 static void test_duration_borders(void **state)
 {
-	static const uint64_t border[] = { US,	10 * US,  100 * US, MS,	       10 * MS,	  100 * MS,
-					   SEC, 10 * SEC, 60 * SEC, 600 * SEC, 3600 * SEC };
+	static const uint64_t border[] = {
+		US,  10 * US,  100 * US, MS,	    10 * MS,	100 * MS,
+		SEC, 10 * SEC, 60 * SEC, 600 * SEC, 3600 * SEC,
+	};
 	char buf[32];
 
 	(void)state;

@@ -34,7 +34,8 @@ struct opt_row {
 
 static const struct opt_row rows[] = {
 	{ MP_TAKES_TARGET | MP_TAKES_PID, { "pid", 'p', "PID", 0, "Watch this process", 0 } },
-	{ MP_TAKES_INPUT, { "input", 'i', "FILE", 0, "Read this recording instead of a process", 0 } },
+	{ MP_TAKES_INPUT,
+	  { "input", 'i', "FILE", 0, "Read this recording instead of a process", 0 } },
 	{ MP_TAKES_OUTPUT, { "output", 'o', "FILE", 0, "Record to FILE", 0 } },
 	{ MP_TAKES_HOOKS,
 	  { "follow-forks", KEY_FOLLOW, NULL, 0, "Watch the children the targets fork, too", 0 } },
@@ -44,9 +45,12 @@ static const struct opt_row rows[] = {
 	    "'memprof doctor'",
 	    0 } },
 	{ MP_TAKES_HOOKS,
-	  { "no-stacks", KEY_NO_STACKS, NULL, 0, "Take no user stacks (this version takes none)", 0 } },
-	{ MP_TAKES_INTERVAL, { "interval", KEY_INTERVAL, "TIME", 0, "Between lines or frames: 1, 500ms", 0 } },
-	{ MP_TAKES_DURATION, { "duration", KEY_DURATION, "TIME", 0, "End after this time: 30s, 5m", 0 } },
+	  { "no-stacks", KEY_NO_STACKS, NULL, 0, "Take no user stacks (this version takes none)",
+	    0 } },
+	{ MP_TAKES_INTERVAL,
+	  { "interval", KEY_INTERVAL, "TIME", 0, "Between lines or frames: 1, 500ms", 0 } },
+	{ MP_TAKES_DURATION,
+	  { "duration", KEY_DURATION, "TIME", 0, "End after this time: 30s, 5m", 0 } },
 	{ MP_TAKES_JSON, { "json", KEY_JSON, NULL, 0, "JSON for programs", 0 } },
 	{ MP_TAKES_PLAIN, { "plain", KEY_PLAIN, NULL, 0, "Lines instead of the full screen", 0 } },
 	{ MP_TAKES_LIST, { "list", KEY_LIST, NULL, 0, "List the names", 0 } },
@@ -216,7 +220,9 @@ static void check(const struct mp_command *c, const struct mp_args *a)
 void mp_args_parse(const struct mp_command *c, int argc, char **argv, struct mp_args *a)
 {
 	struct argp_option opts[N_ROWS + 1];
-	struct argp argp = { .options = opts, .parser = on_key, .args_doc = c->synopsis, .doc = c->doc };
+	struct argp argp = {
+		.options = opts, .parser = on_key, .args_doc = c->synopsis, .doc = c->doc
+	};
 	struct parse p = { .c = c, .a = a };
 	char name[64];
 	size_t n = 0;

@@ -12,7 +12,7 @@
 #include "user/cmd/view.h"
 
 #define PACE_WATCHED 1600 /* ms a stage is held when somebody looks at a screen */
-#define PACE_LINES 500
+#define PACE_LINES   500
 
 static const struct mp_scenario *find(const char *name)
 {
@@ -46,14 +46,11 @@ static int watch(struct mp_args *a, const struct mp_scenario *sc)
 	static char self[4096], verb[] = "demo", child[] = "--child";
 	char name[32], pace[16];
 	char *argv[] = { self, verb, name, child, NULL };
-	struct mp_session_opts o;
-	struct mp_diag diag = { 0 };
-	struct mp_session *s;
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	int err, code;
 
 	if (n < 0)
-		return mp_fail(MP_EXIT_FAILURE, "cannot find memprof's own file", strerror(errno), "");
+		return mp_fail(MP_EXIT_FAILURE, "cannot find memprof's own file", strerror(errno),
+			       "");
 	self[n] = 0;
 	snprintf(name, sizeof(name), "%s", sc->name);
 	snprintf(pace, sizeof(pace), "%d", screen ? PACE_WATCHED : PACE_LINES);
@@ -61,14 +58,7 @@ static int watch(struct mp_args *a, const struct mp_scenario *sc)
 	if (!a->interval_ns && !screen)
 		a->interval_ns = 250000000;
 	a->cmd = argv;
-	mp_session_opts_from(a, &o);
-	mp_signals_init();
-	if (mp_session_open(&o, &s, &diag))
-		return mp_complain(&diag);
-	err = mp_view_session(s, a, true);
-	code = mp_session_exit_code(s);
-	mp_session_close(s);
-	return err ? mp_finish_stdout(err, 0) : code >= 0 ? code : MP_EXIT_OK;
+	return mp_view_run(a, true);
 }
 
 int cmd_demo(struct mp_args *a)

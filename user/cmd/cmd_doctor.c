@@ -67,7 +67,8 @@ static void check_machine(struct findings *f)
 	mp_first_line("/proc/sys/kernel/perf_event_paranoid", buf, sizeof(buf));
 	add(f, "perf_event_paranoid", true, buf, "");
 	add(f, "libbpf", true, libbpf_version_string(), "");
-	add(f, "page size", sysconf(_SC_PAGESIZE) == 4096, sysconf(_SC_PAGESIZE) == 4096 ? "4096" : "other",
+	add(f, "page size", sysconf(_SC_PAGESIZE) == 4096,
+	    sysconf(_SC_PAGESIZE) == 4096 ? "4096" : "other",
 	    "this version counts pages of 4096 bytes only");
 }
 
@@ -164,22 +165,27 @@ static void print_text(const struct findings *f, const struct mp_term *t)
 		const struct mp_rung_result *r = &f->rung[i];
 		const char *c = chosen(f, r->feature);
 
-		printf("  %-8s %-11s %s  %s%s\n", mp_feature_name(r->feature), mp_rung_name(r->rung),
-		       r->err ? no : ok, r->why,
+		printf("  %-8s %-11s %s  %s%s\n", mp_feature_name(r->feature),
+		       mp_rung_name(r->rung), r->err ? no : ok, r->why,
 		       c && !strcmp(c, mp_rung_name(r->rung)) && !r->err ? "<- used" : "");
 	}
 	if (chosen(f, MP_FEAT_CALLS) && strcmp(chosen(f, MP_FEAT_CALLS), "fentry")) {
 		puts("");
 		mp_text_para(stdout, t,
-			     "Without fentry the calls are seen through tracepoints that every system call "
-			     "of every process passes: each takes some 0.2 us longer while memprof runs. "
-			     "--hooks calls=off leaves them out (mappings are then read once a second).");
+			     "Without fentry the calls are seen through tracepoints that every "
+			     "system call "
+			     "of every process passes: each takes some 0.2 us longer while memprof "
+			     "runs. "
+			     "--hooks calls=off leaves them out (mappings are then read once a "
+			     "second).");
 	}
 	if (!chosen(f, MP_FEAT_FAULTS) || !chosen(f, MP_FEAT_TASKS)) {
 		puts("");
-		mp_text_para(stdout, t,
-			     "No hook for page faults works here: memprof --hooks none -p PID polls /proc. "
-			     "It sees levels, but not who touched or released what, nor when exactly.");
+		mp_text_para(
+			stdout, t,
+			"No hook for page faults works here: memprof --hooks none -p PID polls "
+			"/proc. "
+			"It sees levels, but not who touched or released what, nor when exactly.");
 	}
 }
 
@@ -209,5 +215,6 @@ int cmd_doctor(struct mp_args *a)
 		err = print_json(&f);
 	else
 		print_text(&f, &t);
-	return mp_finish_stdout(err, chosen(&f, MP_FEAT_FAULTS) ? MP_EXIT_OK : MP_EXIT_NOT_PERMITTED);
+	return mp_finish_stdout(err,
+				chosen(&f, MP_FEAT_FAULTS) ? MP_EXIT_OK : MP_EXIT_NOT_PERMITTED);
 }

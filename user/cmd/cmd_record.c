@@ -34,7 +34,8 @@ static void default_name(const struct mp_args *a, char *buf, size_t size)
 	snprintf(buf, size, "memprof-%.32s-%d-%s.mprof", comm,
 		 a->n_pids ? (int)a->pids[0] : (int)getpid(), stamp);
 	for (char *p = buf; *p; p++) /* names of processes may hold anything */
-		if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-", *p))
+		if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-",
+			    *p))
 			*p = '_';
 }
 
@@ -48,8 +49,8 @@ static void say_start(const struct mp_args *a, const char *path)
 	if (a->cmd)
 		fprintf(stderr, "memprof: recording to %s\n", clean);
 	else
-		fprintf(stderr, "memprof: recording pid %d to %s, end with Ctrl-C\n", (int)a->pids[0],
-			clean);
+		fprintf(stderr, "memprof: recording pid %d to %s, end with Ctrl-C\n",
+			(int)a->pids[0], clean);
 }
 
 static void say_end(const struct mp_args *a, struct mp_session *s, const char *path)
@@ -63,13 +64,14 @@ static void say_end(const struct mp_args *a, struct mp_session *s, const char *p
 	mp_session_written(s, &bytes, &events);
 	fprintf(stderr, "memprof: %s, %llu events in %s to %s",
 		mp_duration(dur, sizeof(dur), m->now - m->start), (unsigned long long)events,
-		mp_bytes(size, sizeof(size), (int64_t)bytes), mp_clean(clean, sizeof(clean), path, 0));
+		mp_bytes(size, sizeof(size), (int64_t)bytes),
+		mp_clean(clean, sizeof(clean), path, 0));
 	if (m->lost_total)
 		fprintf(stderr, "; LOST %llu events", (unsigned long long)m->lost_total);
 	if (mp_session_notice(s))
 		fprintf(stderr, "; %s", mp_session_notice(s));
-	fprintf(stderr, "\nmemprof: see it with: memprof report %s   or: memprof replay %s\n", clean,
-		clean);
+	fprintf(stderr, "\nmemprof: see it with: memprof report %s   or: memprof replay %s\n",
+		clean, clean);
 }
 
 /* 0: the targets ended; 1: asked to end; -errno. */
@@ -129,10 +131,12 @@ int cmd_record(struct mp_args *a)
 		say_end(a, s, a->output);
 	if (mp_session_close(s) && r >= 0) {
 		r = -EIO;
-		mp_diag_set(&diag, r, MP_EXIT_FAILURE, "the recording could not be finished", "", "");
+		mp_diag_set(&diag, r, MP_EXIT_FAILURE, "the recording could not be finished", "",
+			    "");
 	}
 	if (r < 0)
-		return diag.what[0] ? mp_complain(&diag) :
-				      mp_fail(MP_EXIT_FAILURE, "the session failed", strerror(-r), "");
+		return diag.what[0]
+			       ? mp_complain(&diag)
+			       : mp_fail(MP_EXIT_FAILURE, "the session failed", strerror(-r), "");
 	return code >= 0 ? code : MP_EXIT_OK;
 }

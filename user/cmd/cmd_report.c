@@ -16,8 +16,8 @@ static int one_file(const struct mp_args *a, const char *cmd)
 	if (a->n_files == 1)
 		return 0;
 	snprintf(fix, sizeof(fix), "memprof %s FILE   (see memprof %s --help)", cmd, cmd);
-	return mp_fail(MP_EXIT_USAGE, a->n_files ? "one recording at a time" : "no recording given", NULL,
-		       fix);
+	return mp_fail(MP_EXIT_USAGE, a->n_files ? "one recording at a time" : "no recording given",
+		       NULL, fix);
 }
 
 int cmd_report(struct mp_args *a)
@@ -34,8 +34,8 @@ int cmd_report(struct mp_args *a)
 		return code;
 	mp_loaded_info(&l, a->files[0], &info);
 	mp_term_init(&term, stdout, a->color);
-	err = a->json ? mp_report_json(stdout, l.model, &info) :
-			mp_report_text(stdout, l.model, &info, &term);
+	err = a->json ? mp_report_json(stdout, l.model, &info)
+		      : mp_report_text(stdout, l.model, &info, &term);
 	mp_unload(&l);
 	return mp_finish_stdout(err, code);
 }

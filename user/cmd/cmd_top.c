@@ -69,9 +69,15 @@ static int live_save(void *ctx, char *msg, unsigned size)
 
 int mp_view_tui(struct mp_session *s, const struct mp_args *a)
 {
-	struct live l = { .s = s, .deadline = a->duration_ns ? mp_monotonic_ns() + a->duration_ns : 0 };
-	struct tui_source src = { .ctx = &l, .live = true, .fd = mp_session_fd(s), .pump = live_pump,
-				  .now = live_now, .at = live_at, .notice = live_notice,
+	struct live l = { .s = s,
+			  .deadline = a->duration_ns ? mp_monotonic_ns() + a->duration_ns : 0 };
+	struct tui_source src = { .ctx = &l,
+				  .live = true,
+				  .fd = mp_session_fd(s),
+				  .pump = live_pump,
+				  .now = live_now,
+				  .at = live_at,
+				  .notice = live_notice,
 				  .save = live_save };
 	struct tui_opts o = { .color = (enum tui_color)a->color,
 			      .frame_ms = (unsigned)(a->interval_ns / 1000000) };
@@ -115,8 +121,11 @@ int mp_view_plain(struct mp_session *s, const struct mp_args *a, bool story)
 	struct plain_view p = { .interval = a->interval_ns ? a->interval_ns : 1000000000ULL };
 	uint64_t start = mp_monotonic_ns();
 	const struct mp_model *m = mp_session_model(s);
-	struct mp_report_info info = { .state = "live", .duration_ns = MP_UNKNOWN, .events = MP_UNKNOWN,
-				       .blocks = MP_UNKNOWN, .bytes = MP_UNKNOWN };
+	struct mp_report_info info = { .state = "live",
+				       .duration_ns = MP_UNKNOWN,
+				       .events = MP_UNKNOWN,
+				       .blocks = MP_UNKNOWN,
+				       .bytes = MP_UNKNOWN };
 	struct mp_term term;
 	int r = 1, err;
 
@@ -151,7 +160,9 @@ int mp_view_session(struct mp_session *s, const struct mp_args *a, bool story)
 	if (tty && !a->plain) {
 		err = mp_view_tui(s, a);
 		if (err == -EOPNOTSUPP)
-			mp_fail(0, "this terminal cannot show the full screen (TERM is unknown or dumb)",
+			mp_fail(0,
+				"this terminal cannot show the full screen (TERM is unknown or "
+				"dumb)",
 				NULL, "plain lines follow; or: TERM=xterm memprof ...");
 	}
 	if (err == -ENOTTY || err == -EOPNOTSUPP)
@@ -159,29 +170,67 @@ int mp_view_session(struct mp_session *s, const struct mp_args *a, bool story)
 	return err == -EINTR ? 0 : err;
 }
 
-int cmd_top(struct mp_args *a)
+/* Where the output of a command goes while its terminal shows the view: a file that
+ * nobody else sees, copied out afterwards. */
+static FILE *hold_output(const struct mp_args *a, struct mp_session_opts *o)
+{
+	FILE *f = NULL;
+
+	if (a->cmd && !a->plain && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
+		f = tmpfile();
+	if (f)
+		o->cmd_out_fd = fileno(f);
+	return f;
+}
+
+static void release_output(FILE *f)
+{
+	char buf[8192];
+	size_t n;
+
+	if (!f)
+		return;
+	rewind(f);
+	while ((n = fread(buf, 1, sizeof(buf), f)) > 0)
+		fwrite(buf, 1, n, stdout);
+	fflush(stdout);
+	fclose(f);
+}
+
+int mp_view_run(const struct mp_args *a, bool story)
 {
 	struct mp_session_opts o;
 	struct mp_diag diag = { 0 };
 	struct mp_session *s;
 	int err, code, rec;
+	FILE *held;
 
-	if (a->input) {
-		a->files[0] = (char *)a->input;
-		a->n_files = 1;
-		return cmd_replay(a);
-	}
 	mp_signals_init();
 	mp_session_opts_from(a, &o);
-	if (mp_session_open(&o, &s, &diag))
+	held = hold_output(a, &o);
+	if (mp_session_open(&o, &s, &diag)) {
+		release_output(held);
 		return mp_complain(&diag);
-	err = mp_view_session(s, a, false);
+	}
+	err = mp_view_session(s, a, story);
+	/* A command whose view was left has nothing to run for: nobody sees it. */
+	mp_session_end_command(s);
 	code = mp_session_exit_code(s);
 	rec = mp_session_diag(s) ? mp_complain(mp_session_diag(s)) : 0;
 	mp_session_close(s);
+	release_output(held);
 	if (err || rec)
 		return err ? mp_finish_stdout(err, 0) : rec;
 	return code >= 0 ? code : MP_EXIT_OK;
+}
+
+int cmd_top(struct mp_args *a)
+{
+	if (!a->input)
+		return mp_view_run(a, false);
+	a->files[0] = (char *)a->input;
+	a->n_files = 1;
+	return cmd_replay(a);
 }
 
 /* --- over a recording --------------------------------------------------------------------- */
@@ -209,8 +258,12 @@ static const struct mp_model *replay_at(void *ctx, uint64_t ts)
 
 static int replay_tui(struct replay *r, const struct mp_args *a)
 {
-	struct tui_source src = { .ctx = r, .live = false, .fd = -1, .pump = replay_pump,
-				  .now = replay_now, .at = replay_at };
+	struct tui_source src = { .ctx = r,
+				  .live = false,
+				  .fd = -1,
+				  .pump = replay_pump,
+				  .now = replay_now,
+				  .at = replay_at };
 	struct tui_opts o = { .color = (enum tui_color)a->color };
 	int err = mp_history_from_reader(r->l.reader, &r->h);
 
@@ -254,7 +307,8 @@ int cmd_replay(struct mp_args *a)
 	int code, err;
 
 	if (a->n_files != 1)
-		return mp_fail(MP_EXIT_USAGE, "one recording at a time", NULL, "memprof replay FILE   (see memprof replay --help)");
+		return mp_fail(MP_EXIT_USAGE, "one recording at a time", NULL,
+			       "memprof replay FILE   (see memprof replay --help)");
 	if (a->plain || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
 		return replay_plain(a);
 	mp_signals_init();

@@ -54,8 +54,8 @@ void mp_term_init(struct mp_term *t, FILE *f, enum mp_color color)
 	t->utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8") && wcwidth(0x2588) == 1;
 	if (t->tty && !ioctl(fd, TIOCGWINSZ, &ws))
 		t->width = ws.ws_col;
-	t->color = color == MP_COLOR_ALWAYS ||
-		   (color == MP_COLOR_AUTO && t->tty && !(no_color && *no_color) && knows_colors(fd));
+	t->color = color == MP_COLOR_ALWAYS || (color == MP_COLOR_AUTO && t->tty &&
+						!(no_color && *no_color) && knows_colors(fd));
 }
 
 /* --- signals ------------------------------------------------------------------------- */
@@ -100,10 +100,11 @@ static int open_failed(const char *path, int err)
 
 	snprintf(what, sizeof(what), "cannot read %s", path);
 	/* An empty file and garbage are no recordings at all; nothing was read. */
-	return mp_fail(err == -ENODATA ? MP_EXIT_PARTIAL : MP_EXIT_FAILURE, what, mp_reader_strerror(err),
-		       err == -EPROTONOSUPPORT ? "read it with a newer memprof" :
-		       err == -EACCES	       ? "ask its owner, or root" :
-						 "memprof record -p PID -o FILE  # makes one");
+	return mp_fail(err == -ENODATA ? MP_EXIT_PARTIAL : MP_EXIT_FAILURE, what,
+		       mp_reader_strerror(err),
+		       err == -EPROTONOSUPPORT ? "read it with a newer memprof"
+		       : err == -EACCES	       ? "ask its owner, or root"
+					       : "memprof record -p PID -o FILE  # makes one");
 }
 
 static int fold_batch(struct mp_loaded *l, const struct mp_event *ev, size_t n, mp_event_fn fn,
@@ -129,13 +130,13 @@ static void say_state(const char *path, const struct mp_loaded *l)
 
 	mp_duration(dur, sizeof(dur), t);
 	if (l->info.state == MP_REC_TRUNCATED)
-		snprintf(what, sizeof(what), "%s is truncated: it ends after %s without its end mark",
-			 path, dur);
+		snprintf(what, sizeof(what),
+			 "%s is truncated: it ends after %s without its end mark", path, dur);
 	else
-		snprintf(what, sizeof(what), "%s is damaged: %llu of its blocks could not be read", path,
-			 (unsigned long long)l->info.bad_blocks);
-	mp_fail(MP_EXIT_PARTIAL, what, "its writer was ended, the disk was full, or it is a partial copy",
-		"");
+		snprintf(what, sizeof(what), "%s is damaged: %llu of its blocks could not be read",
+			 path, (unsigned long long)l->info.bad_blocks);
+	mp_fail(MP_EXIT_PARTIAL, what,
+		"its writer was ended, the disk was full, or it is a partial copy", "");
 }
 
 int mp_load(const char *path, struct mp_loaded *l, mp_event_fn fn, void *ctx)
@@ -181,7 +182,8 @@ void mp_loaded_info(const struct mp_loaded *l, const char *path, struct mp_repor
 	*info = (struct mp_report_info){
 		.state = mp_rec_state_name(l->info.state),
 		.path = path,
-		.duration_ns = l->info.last_ts > l->info.first_ts ? l->info.last_ts - l->info.first_ts : 0,
+		.duration_ns =
+			l->info.last_ts > l->info.first_ts ? l->info.last_ts - l->info.first_ts : 0,
 		.events = l->info.events,
 		.blocks = l->info.blocks,
 		.bytes = l->info.bytes,
@@ -198,6 +200,7 @@ void mp_session_opts_from(const struct mp_args *a, struct mp_session_opts *o)
 		.follow_forks = a->follow_forks,
 		.out_path = a->output,
 		.out_fd = -1,
+		.cmd_out_fd = -1,
 	};
 }
 

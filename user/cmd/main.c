@@ -12,17 +12,22 @@
 #define LIVE (MP_TAKES_HOOKS | MP_TAKES_DURATION | MP_TAKES_COLOR)
 
 const struct mp_command mp_commands[] = {
-	{ "top", cmd_top, LIVE | MP_TAKES_TARGET | MP_TAKES_INTERVAL | MP_TAKES_INPUT | MP_TAKES_PLAIN | MP_TAKES_OUTPUT,
-	  "-p PID... | -i FILE | -- CMD ARG...", "live view of RSS against heap (the default command)",
-	  false },
-	{ "record", cmd_record, LIVE | MP_TAKES_TARGET | MP_TAKES_OUTPUT, "-p PID... [-o FILE] | -- CMD ARG...",
-	  "record to a file", false },
-	{ "replay", cmd_replay, MP_TAKES_FILES | MP_TAKES_PLAIN | MP_TAKES_INTERVAL | MP_TAKES_COLOR, "FILE",
+	{ "top", cmd_top,
+	  LIVE | MP_TAKES_TARGET | MP_TAKES_INTERVAL | MP_TAKES_INPUT | MP_TAKES_PLAIN |
+		  MP_TAKES_OUTPUT,
+	  "-p PID... | -i FILE | -- CMD ARG...",
+	  "live view of RSS against heap (the default command)", false },
+	{ "record", cmd_record, LIVE | MP_TAKES_TARGET | MP_TAKES_OUTPUT,
+	  "-p PID... [-o FILE] | -- CMD ARG...", "record to a file", false },
+	{ "replay", cmd_replay,
+	  MP_TAKES_FILES | MP_TAKES_PLAIN | MP_TAKES_INTERVAL | MP_TAKES_COLOR, "FILE",
 	  "the live view over a recording", false },
 	{ "report", cmd_report, MP_TAKES_FILES | MP_TAKES_JSON | MP_TAKES_COLOR, "FILE",
 	  "what happened: account, calls, collections, mappings", false },
 	{ "dump", cmd_dump, MP_TAKES_FILES, "FILE", "the events of a recording as text", false },
-	{ "demo", cmd_demo, LIVE | MP_TAKES_INTERVAL | MP_TAKES_FILES | MP_TAKES_LIST | MP_TAKES_PLAIN | MP_TAKES_OUTPUT,
+	{ "demo", cmd_demo,
+	  LIVE | MP_TAKES_INTERVAL | MP_TAKES_FILES | MP_TAKES_LIST | MP_TAKES_PLAIN |
+		  MP_TAKES_OUTPUT,
 	  "NAME | --list", "built-in scenarios to learn from", false },
 	{ "doctor", cmd_doctor, MP_TAKES_PID | MP_TAKES_JSON | MP_TAKES_COLOR, "[-p PID]",
 	  "what this machine and kernel allow, and what to do about it", false },
@@ -48,7 +53,8 @@ static void usage(FILE *f)
 	for (const struct mp_command *c = mp_commands; c->name; c++)
 		if (!c->hidden)
 			fprintf(f, "  %-8s %s\n", c->name, c->doc);
-	fputs("\n'memprof COMMAND --help' lists a command's options; memprof(1) has the rest.\n", f);
+	fputs("\n'memprof COMMAND --help' lists a command's options; memprof(1) has the rest.\n",
+	      f);
 }
 
 int main(int argc, char **argv)
@@ -68,7 +74,8 @@ int main(int argc, char **argv)
 		return mp_finish_stdout(0, MP_EXIT_OK);
 	}
 	if (!strcmp(argv[1], "--version")) {
-		printf("memprof (memprof) %s\nLicence: GPL-2.0-only OR BSD-2-Clause\n", MEMPROF_VERSION);
+		printf("memprof (memprof) %s\nLicence: GPL-2.0-only OR BSD-2-Clause\n",
+		       MEMPROF_VERSION);
 		return mp_finish_stdout(0, MP_EXIT_OK);
 	}
 	c = find(argv[1][0] == '-' ? "top" : argv[1]);

@@ -12,7 +12,7 @@
 #include "gc/gc_segment.h"
 #include "user/cmd/scenarios.h"
 
-#define MIB (1024UL * 1024)
+#define MIB  (1024UL * 1024)
 #define PAGE 4096UL
 
 /* Holds a stage for somebody watching; the collector's own work goes on. */
@@ -90,6 +90,7 @@ static int run_lazy(unsigned pace)
 }
 
 const struct mp_scenario mp_scenarios[] = {
-	{ "lazy", "600 MB promised, touched, freed, given back; then 300 MB in the same place", run_lazy },
+	{ "lazy", "600 MB promised, touched, freed, given back; then 300 MB in the same place",
+	  run_lazy },
 	{ NULL, NULL, NULL },
 };

@@ -13,6 +13,9 @@
  * follows the plain lines. 0 or -errno.
  */
 int mp_view_session(struct mp_session *s, const struct mp_args *a, bool story);
+/* Opens the session that the options ask for, shows it, and closes it. Returns an
+ * exit code; a command that was started has ended then. */
+int mp_view_run(const struct mp_args *a, bool story);
 int mp_view_tui(struct mp_session *s, const struct mp_args *a);
 int mp_view_plain(struct mp_session *s, const struct mp_args *a, bool story);
 

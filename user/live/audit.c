@@ -21,10 +21,10 @@
 
 #define MAPS_EVERY_NS 1000000000ULL
 #define SCAN_EVERY_NS 200000000ULL
-#define SCAN_COST 50 /* a scan may take 1/50 of the time */
-#define RACES_MAX 20 /* after so many raced snapshots take one as it is */
-#define CHUNK (2ULL << 20)
-#define HOLLOW (1ULL << 30) /* inaccessible mappings from here on are reservations */
+#define SCAN_COST     50 /* a scan may take 1/50 of the time */
+#define RACES_MAX     20 /* after so many raced snapshots take one as it is */
+#define CHUNK	      (2ULL << 20)
+#define HOLLOW	      (1ULL << 30) /* inaccessible mappings from here on are reservations */
 
 void audit_drop(struct audit *a)
 {
@@ -125,7 +125,8 @@ static void race(struct audit *a, const struct mp_event *e)
 	a->vma_raced = true;
 	if (e->sub == MP_CALL_MMAP || e->sub == MP_CALL_MREMAP) { /* the address it chose */
 		addr = (uint64_t)e->call.ret;
-		proc_ranges_add(&a->raced, addr & ~(CHUNK - 1), (addr + len + CHUNK - 1) & ~(CHUNK - 1));
+		proc_ranges_add(&a->raced, addr & ~(CHUNK - 1),
+				(addr + len + CHUNK - 1) & ~(CHUNK - 1));
 	}
 }
 
@@ -175,7 +176,8 @@ static int apply_maps(struct mp_session *s, struct target *t)
 		e.map.ino = v->ino;
 		e.map.dev = (uint64_t)v->dev_major << 20 | v->dev_minor;
 		/* Folded at once: the mapping's class depends on its name. */
-		e.map.name = stream_str_to(&s->stream, a->maps.names + v->name, a->t1, emit_apply, s);
+		e.map.name =
+			stream_str_to(&s->stream, a->maps.names + v->name, a->t1, emit_apply, s);
 		err = session_apply(s, &e);
 	}
 	memset(e.v, 0, sizeof(e.v));
@@ -208,7 +210,8 @@ static bool is_raced(const struct audit *a, uint64_t addr, uint64_t end)
 	return false;
 }
 
-static int pages_event(struct mp_session *s, struct target *t, uint8_t op, uint64_t addr, uint64_t len)
+static int pages_event(struct mp_session *s, struct target *t, uint8_t op, uint64_t addr,
+		       uint64_t len)
 {
 	struct mp_event e = { .ts = t->audit.t1, .type = MP_EV_PAGES, .sub = op, .mm = t->mm };
 
@@ -221,8 +224,8 @@ static int pages_event(struct mp_session *s, struct target *t, uint8_t op, uint6
  * One piece [addr, end) of a chunk. *k is the first run that ends above addr.
  * Nothing is said where scan and model agree: the recording stays small.
  */
-static int apply_piece(struct mp_session *s, struct target *t, const struct mp_proc *p, uint64_t addr,
-		       uint64_t end, size_t *k)
+static int apply_piece(struct mp_session *s, struct target *t, const struct mp_proc *p,
+		       uint64_t addr, uint64_t end, size_t *k)
 {
 	struct audit *a = &t->audit;
 	struct bits seen = { .base = addr & ~(CHUNK - 1) }, have = { .base = seen.base };
@@ -252,8 +255,8 @@ static int apply_piece(struct mp_session *s, struct target *t, const struct mp_p
 }
 
 /* Empty stretches are long: skip what neither side has pages in. */
-static uint64_t skip_empty(const struct audit *a, const struct mp_proc *p, uint64_t addr, uint64_t end,
-			   size_t k)
+static uint64_t skip_empty(const struct audit *a, const struct mp_proc *p, uint64_t addr,
+			   uint64_t end, size_t k)
 {
 	uint64_t next = end;
 

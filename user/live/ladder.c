@@ -131,7 +131,7 @@ static int try_uprobe(void)
 	if (type < 0)
 		return -EIO;
 	attr.type = (__u32)type;
-	attr.config1 = (__u64)(uintptr_t)"/proc/self/exe"; /* uprobe_path; offset 0 is never run */
+	attr.config1 = (__u64)(uintptr_t) "/proc/self/exe"; /* uprobe_path; offset 0 is never run */
 	return attach_perf(perf_open(&attr), BPF_PROG_TYPE_KPROBE);
 }
 
@@ -148,10 +148,10 @@ struct rung_row {
 /* In order of preference. Typed tracepoints first for faults and tasks; for
  * calls fentry, which costs other processes nothing. */
 static const struct rung_row rows[] = {
-	{ MP_FEAT_FAULTS, MP_RUNG_TP_BTF },    { MP_FEAT_FAULTS, MP_RUNG_TRACEPOINT },
-	{ MP_FEAT_FAULTS, MP_RUNG_PERF },      { MP_FEAT_CALLS, MP_RUNG_FENTRY },
-	{ MP_FEAT_CALLS, MP_RUNG_TP_BTF },     { MP_FEAT_CALLS, MP_RUNG_TRACEPOINT },
-	{ MP_FEAT_TASKS, MP_RUNG_TP_BTF },     { MP_FEAT_TASKS, MP_RUNG_TRACEPOINT },
+	{ MP_FEAT_FAULTS, MP_RUNG_TP_BTF },  { MP_FEAT_FAULTS, MP_RUNG_TRACEPOINT },
+	{ MP_FEAT_FAULTS, MP_RUNG_PERF },    { MP_FEAT_CALLS, MP_RUNG_FENTRY },
+	{ MP_FEAT_CALLS, MP_RUNG_TP_BTF },   { MP_FEAT_CALLS, MP_RUNG_TRACEPOINT },
+	{ MP_FEAT_TASKS, MP_RUNG_TP_BTF },   { MP_FEAT_TASKS, MP_RUNG_TRACEPOINT },
 	{ MP_FEAT_HEAP_V8, MP_RUNG_UPROBE },
 };
 
@@ -198,7 +198,8 @@ static void explain(struct mp_rung_result *r)
 		snprintf(r->why, sizeof(r->why),
 			 "tracefs is not mounted: mount -t tracefs nodev /sys/kernel/tracing");
 	else if (r->rung == MP_RUNG_FENTRY && r->err == -EPERM)
-		snprintf(r->why, sizeof(r->why), "this kernel refuses fentry programs, even to root");
+		snprintf(r->why, sizeof(r->why),
+			 "this kernel refuses fentry programs, even to root");
 	else if (r->rung == MP_RUNG_FENTRY)
 		snprintf(r->why, sizeof(r->why), "no BPF trampolines on system calls: %s",
 			 strerror(-r->err));
@@ -213,7 +214,8 @@ size_t mp_ladder_try(struct mp_rung_result *out, size_t max)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && n < max; i++, n++) {
 		bool btf = rows[i].rung == MP_RUNG_TP_BTF || rows[i].rung == MP_RUNG_FENTRY;
 
-		out[n] = (struct mp_rung_result){ .feature = rows[i].feature, .rung = rows[i].rung };
+		out[n] =
+			(struct mp_rung_result){ .feature = rows[i].feature, .rung = rows[i].rung };
 		out[n].err = btf && !mp_have_btf() ? -ENOENT : try_rung(&rows[i]);
 		explain(&out[n]);
 	}

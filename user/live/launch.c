@@ -2,7 +2,8 @@
 /*
  * launch.c - see launch.h.
  *
- * The command keeps the terminal, standard input and signals of memprof. Under
+ * The command keeps the terminal, standard input and signals of memprof, unless a
+ * view takes the terminal. Under
  * sudo it runs as the user who called sudo: profiling a program must not make
  * it a root program.
  */
@@ -18,6 +19,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Back to the user behind sudo. Failing to drop rights must not go on with them. */
@@ -45,7 +47,17 @@ static int drop_rights(void)
 	return 0;
 }
 
-static void child(const struct launch *l, int go_r, int err_w, char *const argv[])
+static int redirect(int out_fd)
+{
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(out_fd, STDOUT_FILENO) < 0 ||
+	    dup2(out_fd, STDERR_FILENO) < 0)
+		return -errno;
+	return 0;
+}
+
+static void child(const struct launch *l, int go_r, int err_w, int out_fd, char *const argv[])
 {
 	char c;
 	int err;
@@ -57,6 +69,8 @@ static void child(const struct launch *l, int go_r, int err_w, char *const argv[
 		_exit(125);
 	signal(SIGPIPE, SIG_DFL); /* memprof ignores it; caught signals reset themselves */
 	err = drop_rights();
+	if (!err && out_fd >= 0)
+		err = redirect(out_fd);
 	if (!err) {
 		execvp(argv[0], argv);
 		err = -errno;
@@ -67,7 +81,7 @@ static void child(const struct launch *l, int go_r, int err_w, char *const argv[
 	_exit(127);
 }
 
-int launch_prepare(struct launch *l, char *const argv[], struct mp_diag *diag)
+int launch_prepare(struct launch *l, char *const argv[], int out_fd, struct mp_diag *diag)
 {
 	int go[2] = { -1, -1 }, er[2] = { -1, -1 };
 	int err;
@@ -87,7 +101,7 @@ int launch_prepare(struct launch *l, char *const argv[], struct mp_diag *diag)
 		goto fail;
 	}
 	if (l->pid == 0)
-		child(l, go[0], er[1], argv);
+		child(l, go[0], er[1], out_fd, argv);
 	close(go[0]);
 	close(er[1]);
 	return 0;
@@ -137,6 +151,24 @@ int launch_exit_code(const struct launch *l)
 	if (WIFEXITED(l->status))
 		return WEXITSTATUS(l->status);
 	return 128 + WTERMSIG(l->status);
+}
+
+void launch_end(struct launch *l)
+{
+	struct timespec deadline, now;
+
+	launch_reap(l);
+	if (!l->pid || l->done || l->go_fd >= 0)
+		return;
+	kill(l->pid, SIGTERM);
+	clock_gettime(CLOCK_MONOTONIC, &deadline);
+	do {
+		struct timespec pause = { .tv_nsec = 5000000 };
+
+		nanosleep(&pause, NULL);
+		launch_reap(l);
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	} while (!l->done && now.tv_sec <= deadline.tv_sec + 1);
 }
 
 void launch_abort(struct launch *l)

@@ -19,14 +19,19 @@ struct launch {
 	bool done;
 };
 
-/* Forks; the child waits. `argv` ends in NULL. */
-int launch_prepare(struct launch *l, char *const argv[], struct mp_diag *diag);
+/*
+ * Forks; the child waits. `argv` ends in NULL. out_fd >= 0: its output goes there and
+ * its input is empty, because the terminal shows something else.
+ */
+int launch_prepare(struct launch *l, char *const argv[], int out_fd, struct mp_diag *diag);
 /* Lets it exec. On failure diag says why and exit_code is 126 or 127, as in env(1). */
 int launch_go(struct launch *l, char *const argv[], struct mp_diag *diag);
 /* Looks whether it has ended; sets done and status. */
 void launch_reap(struct launch *l);
 /* The exit status a shell would give for it. */
 int launch_exit_code(const struct launch *l);
+/* Asks a command that still runs to end (SIGTERM) and waits for it a second at most. */
+void launch_end(struct launch *l);
 /* Ends a child that was never let go. */
 void launch_abort(struct launch *l);
 /* The file that execvp would run, or -ENOENT. */

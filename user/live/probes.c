@@ -118,9 +118,10 @@ int mp_hooks_parse(const char *s, struct mp_hooks *h, struct mp_diag *diag)
 		if (!parse_word(w, h, set, &all))
 			continue;
 		mp_diag_fmt(diag->what, "--hooks: '%.60s' is not understood", w);
-		return mp_diag_set(diag, -EINVAL, MP_EXIT_USAGE, NULL,
-				   "it takes auto, none, or a list of RUNG, FEATURE=RUNG, FEATURE=off",
-				   "memprof doctor  # lists features and rungs");
+		return mp_diag_set(
+			diag, -EINVAL, MP_EXIT_USAGE, NULL,
+			"it takes auto, none, or a list of RUNG, FEATURE=RUNG, FEATURE=off",
+			"memprof doctor  # lists features and rungs");
 	}
 	return 0;
 }
@@ -160,11 +161,14 @@ struct prog_row {
 	const char *category, *event; /* classic tracepoints */
 };
 
-#define CALL_ROWS(sc)                                                                              \
-	{ MP_FEAT_CALLS, MP_RUNG_FENTRY, #sc "_fentry", NULL, NULL },                              \
-	{ MP_FEAT_CALLS, MP_RUNG_FENTRY, #sc "_fexit", NULL, NULL },                               \
-	{ MP_FEAT_CALLS, MP_RUNG_TRACEPOINT, #sc "_enter_tp", "syscalls", "sys_enter_" #sc },      \
-	{ MP_FEAT_CALLS, MP_RUNG_TRACEPOINT, #sc "_exit_tp", "syscalls", "sys_exit_" #sc }
+#define CALL_ROWS(sc)                                                                          \
+	{ MP_FEAT_CALLS, MP_RUNG_FENTRY, #sc "_fentry", NULL, NULL },                          \
+		{ MP_FEAT_CALLS, MP_RUNG_FENTRY, #sc "_fexit", NULL, NULL },                   \
+		{ MP_FEAT_CALLS, MP_RUNG_TRACEPOINT, #sc "_enter_tp", "syscalls",              \
+		  "sys_enter_" #sc },                                                          \
+	{                                                                                      \
+		MP_FEAT_CALLS, MP_RUNG_TRACEPOINT, #sc "_exit_tp", "syscalls", "sys_exit_" #sc \
+	}
 
 static const struct prog_row progs[] = {
 	{ MP_FEAT_FAULTS, MP_RUNG_TP_BTF, "pf_user_btf", NULL, NULL },
@@ -174,8 +178,13 @@ static const struct prog_row progs[] = {
 	{ MP_FEAT_FAULTS, MP_RUNG_PERF, "pf_perf", NULL, NULL },
 	{ MP_FEAT_CALLS, MP_RUNG_TP_BTF, "sys_enter_btf", NULL, NULL },
 	{ MP_FEAT_CALLS, MP_RUNG_TP_BTF, "sys_exit_btf", NULL, NULL },
-	CALL_ROWS(mmap), CALL_ROWS(munmap), CALL_ROWS(mremap), CALL_ROWS(brk), CALL_ROWS(madvise),
-	CALL_ROWS(process_madvise), CALL_ROWS(mprotect),
+	CALL_ROWS(mmap),
+	CALL_ROWS(munmap),
+	CALL_ROWS(mremap),
+	CALL_ROWS(brk),
+	CALL_ROWS(madvise),
+	CALL_ROWS(process_madvise),
+	CALL_ROWS(mprotect),
 	{ MP_FEAT_TASKS, MP_RUNG_TP_BTF, "fork_btf", NULL, NULL },
 	{ MP_FEAT_TASKS, MP_RUNG_TP_BTF, "exec_btf", NULL, NULL },
 	{ MP_FEAT_TASKS, MP_RUNG_TP_BTF, "exit_btf", NULL, NULL },
@@ -212,8 +221,7 @@ static int configure(struct mp_probes *p, const struct mp_probes_opts *o)
 	struct bpf_program *prog;
 	bool exit_mmap = use_exit_mmap(p);
 
-	bpf_object__for_each_program(prog, p->skel->obj)
-		bpf_program__set_autoload(prog, false);
+	bpf_object__for_each_program(prog, p->skel->obj) bpf_program__set_autoload(prog, false);
 	for (size_t i = 0; i < N_PROGS; i++) {
 		if (!chosen(p, &progs[i]))
 			continue;
@@ -285,7 +293,8 @@ static int attach_perf_faults(struct mp_probes *p, struct bpf_program *prog)
 	int got = 0;
 
 	for (int cpu = 0; cpu < p->ncpu; cpu++) {
-		int fd = (int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+		int fd =
+			(int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 		int err;
 
 		if (fd < 0 && errno == ENODEV)
@@ -358,9 +367,10 @@ static int check_rungs(const struct mp_probes *p, struct mp_diag *diag)
 		r = &p->rung[MP_FEAT_TASKS];
 	if (*caps) {
 		mp_diag_fmt(diag->cause, "this process lacks %s", caps);
-		return mp_diag_set(diag, -EPERM, MP_EXIT_NOT_PERMITTED,
-				   "cannot load probes into the kernel: not permitted", NULL,
-				   "sudo memprof ...   or, polling /proc only: memprof --hooks none ...");
+		return mp_diag_set(
+			diag, -EPERM, MP_EXIT_NOT_PERMITTED,
+			"cannot load probes into the kernel: not permitted", NULL,
+			"sudo memprof ...   or, polling /proc only: memprof --hooks none ...");
 	}
 	mp_diag_fmt(diag->cause, "%s: %s", mp_feature_name(r->feature), r->why);
 	return mp_diag_set(diag, r->err ? r->err : -EOPNOTSUPP, MP_EXIT_NOT_PERMITTED,
@@ -372,7 +382,8 @@ static int check_btf(struct mp_diag *diag)
 {
 	if (mp_have_btf() || *mp_caps_missing())
 		return 0;
-	return mp_diag_set(diag, -ENOENT, MP_EXIT_NOT_PERMITTED, "cannot load probes into the kernel",
+	return mp_diag_set(diag, -ENOENT, MP_EXIT_NOT_PERMITTED,
+			   "cannot load probes into the kernel",
 			   "the kernel has no BTF type information (CONFIG_DEBUG_INFO_BTF, "
 			   "/sys/kernel/btf/vmlinux)",
 			   "use a kernel with BTF, or poll /proc only: memprof --hooks none ...");
@@ -474,7 +485,8 @@ int mp_probes_add_at_exec(struct mp_probes *p, uint32_t tgid)
 {
 	struct mp_watch w = { 0 };
 
-	return bpf_map_update_elem(bpf_map__fd(p->skel->maps.watched), &tgid, &w, BPF_ANY) ? -errno : 0;
+	return bpf_map_update_elem(bpf_map__fd(p->skel->maps.watched), &tgid, &w, BPF_ANY) ? -errno
+											   : 0;
 }
 
 int mp_probes_add_v8(struct mp_probes *p, const char *path, uint64_t offset)
@@ -482,7 +494,8 @@ int mp_probes_add_v8(struct mp_probes *p, const char *path, uint64_t offset)
 	if (p->rung[MP_FEAT_HEAP_V8].rung != MP_RUNG_UPROBE)
 		return p->rung[MP_FEAT_HEAP_V8].err ? p->rung[MP_FEAT_HEAP_V8].err : -EOPNOTSUPP;
 	errno = 0;
-	return keep(p, bpf_program__attach_uprobe(p->skel->progs.v8_gc_line, false, -1, path, offset));
+	return keep(p,
+		    bpf_program__attach_uprobe(p->skel->progs.v8_gc_line, false, -1, path, offset));
 }
 
 /* --- the ring ------------------------------------------------------------------------------ */
@@ -491,7 +504,8 @@ static bool run_open(const struct mp_probes *p, int cpu)
 {
 	const struct mp_run *r = &p->shared->runs[cpu & (MP_CPUS_MAX - 1)];
 
-	return __atomic_load_n(&r->n, __ATOMIC_RELAXED) || __atomic_load_n(&r->busy, __ATOMIC_RELAXED);
+	return __atomic_load_n(&r->n, __ATOMIC_RELAXED) ||
+	       __atomic_load_n(&r->busy, __ATOMIC_RELAXED);
 }
 
 #define FLUSH_TRIES 1000

@@ -49,8 +49,9 @@ static int name_add(struct proc_maps *m, const char *s, size_t *off)
  * memory (which maps as /dev/zero). */
 static bool is_shmem_name(const char *s)
 {
-	return !strncmp(s, "/memfd:", 7) || !strncmp(s, "/dev/shm/", 9) || !strncmp(s, "/SYSV", 5) ||
-	       !strncmp(s, "/dev/zero", 9) || !strncmp(s, "[anon_shmem", 11);
+	return !strncmp(s, "/memfd:", 7) || !strncmp(s, "/dev/shm/", 9) ||
+	       !strncmp(s, "/SYSV", 5) || !strncmp(s, "/dev/zero", 9) ||
+	       !strncmp(s, "[anon_shmem", 11);
 }
 
 static int parse_line(struct proc_maps *m, char *line)
@@ -62,8 +63,8 @@ static int parse_line(struct proc_maps *m, char *line)
 	int used = 0, err;
 	char *name;
 
-	if (sscanf(line, "%llx-%llx %4s %llx %x:%x %llu %n", &start, &end, perms, &off, &maj, &min, &ino,
-		   &used) < 7)
+	if (sscanf(line, "%llx-%llx %4s %llx %x:%x %llu %n", &start, &end, perms, &off, &maj, &min,
+		   &ino, &used) < 7)
 		return 0;
 	name = line + used;
 	name[strcspn(name, "\n")] = 0;
@@ -229,7 +230,7 @@ struct pm_scan_arg {
 	uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
 	uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
 };
-#define PAGEMAP_SCAN_ _IOWR('f', 16, struct pm_scan_arg)
+#define PAGEMAP_SCAN_	 _IOWR('f', 16, struct pm_scan_arg)
 #define PAGE_IS_PRESENT_ (1 << 3)
 #define PAGE_IS_PFNZERO_ (1 << 5)
 
@@ -270,7 +271,7 @@ static int scan_ioctl(int fd, uint64_t start, uint64_t end, struct proc_ranges *
 }
 
 #define PM_PRESENT (1ULL << 63)
-#define PM_PFN ((1ULL << 55) - 1)
+#define PM_PFN	   ((1ULL << 55) - 1)
 
 /* The frame of the zero page, learned from a page of our own that was only read.
  * 0 when frame numbers are hidden (no CAP_SYS_ADMIN): zero pages then count. */

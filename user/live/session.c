@@ -61,9 +61,10 @@ static void rec_error(struct mp_session *s, int err)
 	mp_diag_fmt(s->diag.what, "the recording stopped: %s", strerror(-err));
 	if (s->writer) {
 		mp_writer_info(s->writer, &w);
-		mp_diag_fmt(s->diag.cause, "%s holds %llu bytes, %llu events; all of it is readable",
-			    s->o.out_path ? s->o.out_path : "the output", (unsigned long long)w.bytes,
-			    (unsigned long long)(w.events > w.lost ? w.events - w.lost : 0));
+		mp_diag_fmt(
+			s->diag.cause, "%s holds %llu bytes, %llu events; all of it is readable",
+			s->o.out_path ? s->o.out_path : "the output", (unsigned long long)w.bytes,
+			(unsigned long long)(w.events > w.lost ? w.events - w.lost : 0));
 	}
 	mp_diag_set(&s->diag, err, MP_EXIT_FAILURE, NULL, NULL,
 		    err == -ENOSPC ? "make room, or record elsewhere with -o" : "");
@@ -254,7 +255,8 @@ static void look(struct mp_session *s, uint64_t now)
 			target_poll(s, t);
 		if (t->gone || t->audit.active)
 			continue;
-		if ((t->want_pages && now >= t->next_pages) || (t->want_maps && now >= t->next_maps)) {
+		if ((t->want_pages && now >= t->next_pages) ||
+		    (t->want_maps && now >= t->next_maps)) {
 			if (t->want_pages && now < t->next_pages && !s->settling)
 				t->want_pages = false; /* judged again at the next poll */
 			audit_begin(s, t);
@@ -411,7 +413,8 @@ static void tell_probes(struct mp_session *s)
 			continue; /* told when a V8 is found */
 		} else if (s->probes) {
 			e.x = mp_probes_rung(s->probes, (enum mp_feature)f)->rung;
-			e.v[0] = (uint64_t)(int64_t)mp_probes_rung(s->probes, (enum mp_feature)f)->err;
+			e.v[0] = (uint64_t)(int64_t)mp_probes_rung(s->probes, (enum mp_feature)f)
+					 ->err;
 			why = mp_probes_rung(s->probes, (enum mp_feature)f)->why;
 		} else {
 			why = "--hooks none: only /proc is polled";
@@ -448,12 +451,13 @@ static int open_outputs(struct mp_session *s, struct mp_diag *diag)
 	else if (s->o.out_fd >= 0)
 		err = mp_writer_open_fd(s->o.out_fd, &s->writer);
 	if (err) {
-		mp_diag_fmt(diag->what, "cannot create %.120s", s->o.out_path ? s->o.out_path : "output");
+		mp_diag_fmt(diag->what, "cannot create %.120s",
+			    s->o.out_path ? s->o.out_path : "output");
 		mp_diag_fmt(diag->cause, "%s", strerror(-err));
 		return mp_diag_set(diag, err, MP_EXIT_FAILURE, NULL, NULL,
-				   err == -EEXIST || err == -ELOOP ?
-					   "choose another file with -o: none is ever overwritten" :
-					   "choose another place with -o FILE");
+				   err == -EEXIST || err == -ELOOP
+					   ? "choose another file with -o: none is ever overwritten"
+					   : "choose another place with -o FILE");
 	}
 	return s->writer ? mp_history_tee(s->history, s->writer) : 0;
 }
@@ -486,8 +490,8 @@ static int no_target(struct mp_diag *diag, pid_t pid, int err)
 	}
 	mp_diag_fmt(diag->what, "no process with pid %d to watch", (int)pid);
 	mp_diag_fmt(diag->cause, "%s",
-		    err == -ESRCH ? "it does not exist, has ended, or is a kernel thread" :
-				    strerror(-err));
+		    err == -ESRCH ? "it does not exist, has ended, or is a kernel thread"
+				  : strerror(-err));
 	return mp_diag_set(diag, err, MP_EXIT_NO_TARGET, NULL, NULL, "ps -e  # lists pids");
 }
 
@@ -541,14 +545,15 @@ static int first_picture(struct mp_session *s, struct mp_diag *diag)
 		if (p && !p->maps_known && s->t[i]->gone)
 			return no_target(diag, s->t[i]->pid, -ESRCH);
 	}
-	return r < 0 ? mp_diag_set(diag, r, MP_EXIT_FAILURE, "cannot start the session", "", "") : 0;
+	return r < 0 ? mp_diag_set(diag, r, MP_EXIT_FAILURE, "cannot start the session", "", "")
+		     : 0;
 }
 
 static int start_command(struct mp_session *s, struct mp_diag *diag)
 {
 	char path[4096];
 	struct target *t;
-	int err = launch_prepare(&s->child, s->o.cmd, diag);
+	int err = launch_prepare(&s->child, s->o.cmd, s->o.cmd_out_fd, diag);
 
 	if (err)
 		return err;
@@ -559,7 +564,8 @@ static int start_command(struct mp_session *s, struct mp_diag *diag)
 	if (s->probes) {
 		err = mp_probes_add_at_exec(s->probes, (uint32_t)s->child.pid);
 		if (err)
-			return mp_diag_set(diag, err, MP_EXIT_FAILURE, "cannot watch the command", "", "");
+			return mp_diag_set(diag, err, MP_EXIT_FAILURE, "cannot watch the command",
+					   "", "");
 		if (!launch_which(s->o.cmd[0], path, sizeof(path)))
 			v8_attach_file(s, path);
 	}
@@ -577,7 +583,8 @@ static int start_command(struct mp_session *s, struct mp_diag *diag)
 int mp_session_open(const struct mp_session_opts *o, struct mp_session **out, struct mp_diag *diag)
 {
 	struct mp_session *s = calloc(1, sizeof(*s));
-	struct mp_probes_opts po = { .hooks = o->hooks, .follow_forks = o->follow_forks,
+	struct mp_probes_opts po = { .hooks = o->hooks,
+				     .follow_forks = o->follow_forks,
 				     .ring_bytes = o->ring_bytes };
 	int err = 0;
 
@@ -655,6 +662,11 @@ const char *mp_session_notice(const struct mp_session *s)
 const struct mp_diag *mp_session_diag(const struct mp_session *s)
 {
 	return s->rec_err ? &s->diag : NULL;
+}
+
+void mp_session_end_command(struct mp_session *s)
+{
+	launch_end(&s->child);
 }
 
 int mp_session_exit_code(struct mp_session *s)

@@ -30,6 +30,7 @@ struct mp_session_opts {
 	const pid_t *pids;
 	size_t n_pids;
 	char *const *cmd;      /* NULL-terminated, or NULL */
+	int cmd_out_fd;        /* >= 0: the command's output goes there, its input is empty */
 	struct mp_hooks hooks;
 	bool follow_forks;
 	uint32_t ring_bytes;   /* 0 = default */
@@ -65,6 +66,8 @@ struct mp_history *mp_session_history(struct mp_session *s);
 /* A word for the status line, or NULL. */
 const char *mp_session_notice(const struct mp_session *s);
 const struct mp_diag *mp_session_diag(const struct mp_session *s);
+/* Asks the command to end, if it still runs. */
+void mp_session_end_command(struct mp_session *s);
 /* Exit status of the command; -1 while it runs or when there is none. */
 int mp_session_exit_code(struct mp_session *s);
 /* What was written, everything folded so far included; zero when not recording. */

@@ -111,9 +111,12 @@ static void push(struct mp_session *s, const struct mp_event *e)
 	s->lost[MP_LOSS_GC_RING]++;
 }
 
-static void tell_range(struct mp_session *s, struct target *t, uint64_t ts, uint64_t addr, uint64_t len)
+static void tell_range(struct mp_session *s, struct target *t, uint64_t ts, uint64_t addr,
+		       uint64_t len)
 {
-	struct mp_event e = { .ts = ts, .type = MP_EV_HEAP_RANGE, .sub = MP_HEAP_RESERVE, .mm = t->mm };
+	struct mp_event e = {
+		.ts = ts, .type = MP_EV_HEAP_RANGE, .sub = MP_HEAP_RESERVE, .mm = t->mm
+	};
 
 	e.range.addr = addr;
 	e.range.len = len;
@@ -128,7 +131,8 @@ void gc_attach(struct mp_session *s, struct target *t, const struct proc_maps *m
 		bool known = false;
 		struct gc_source *g;
 
-		if (strncmp(m->names + v->name, "/memfd:" GC_SEG_MEMFD, sizeof("/memfd:" GC_SEG_MEMFD) - 1))
+		if (strncmp(m->names + v->name, "/memfd:" GC_SEG_MEMFD,
+			    sizeof("/memfd:" GC_SEG_MEMFD) - 1))
 			continue;
 		for (unsigned k = 0; k < t->n_gc; k++)
 			known |= t->gc[k]->ino == v->ino;
@@ -143,7 +147,8 @@ void gc_attach(struct mp_session *s, struct target *t, const struct proc_maps *m
 				gc_ring_reader_init(&g->seg, r, 0, &g->ring[r]);
 		t->gc[t->n_gc++] = g;
 		if (g->seg.hdr.heap_len)
-			tell_range(s, t, mp_monotonic_ns(), g->seg.hdr.heap_base, g->seg.hdr.heap_len);
+			tell_range(s, t, mp_monotonic_ns(), g->seg.hdr.heap_base,
+				   g->seg.hdr.heap_len);
 	}
 }
 
@@ -163,7 +168,8 @@ static uint32_t reason_str(struct mp_session *s, struct gc_source *g, uint64_t r
 {
 	char name[32];
 
-	if (reason >= 32 && gc_seg_name_of(&g->seg, GC_NAME_REASON, (unsigned)reason, name, sizeof(name)) > 0)
+	if (reason >= 32 &&
+	    gc_seg_name_of(&g->seg, GC_NAME_REASON, (unsigned)reason, name, sizeof(name)) > 0)
 		return stream_str(&s->stream, name, ts);
 	return stream_str(&s->stream, gc_seg_reason_name((unsigned)reason), ts);
 }
@@ -180,8 +186,9 @@ static uint64_t sane_ts(const struct mp_session *s, uint64_t ts)
 static void on_gc_end(struct mp_session *s, struct target *t, struct gc_source *g,
 		      const struct gc_event *ev)
 {
-	struct mp_event e = { .ts = sane_ts(s, ev->ts), .type = MP_EV_GC, .sub = kind_of(ev->flags),
-			      .mm = t->mm };
+	struct mp_event e = {
+		.ts = sane_ts(s, ev->ts), .type = MP_EV_GC, .sub = kind_of(ev->flags), .mm = t->mm
+	};
 
 	e.gc.before = ev->a;
 	e.gc.after = ev->b;
@@ -211,8 +218,9 @@ static void on_pages(struct mp_session *s, struct target *t, const struct gc_eve
 
 static void on_note(struct mp_session *s, struct target *t, const struct gc_event *ev)
 {
-	struct mp_event e = { .ts = sane_ts(s, ev->ts), .type = MP_EV_NOTE, .sub = MP_NOTE_PROGRAM,
-			      .mm = t->mm };
+	struct mp_event e = {
+		.ts = sane_ts(s, ev->ts), .type = MP_EV_NOTE, .sub = MP_NOTE_PROGRAM, .mm = t->mm
+	};
 	char text[GC_SEG_TEXT_MAX + 8];
 	size_t n = ev->a < ev->len ? ev->a : ev->len;
 
@@ -224,8 +232,9 @@ static void on_note(struct mp_session *s, struct target *t, const struct gc_even
 
 static void on_counters(struct mp_session *s, struct target *t, const struct gc_event *ev)
 {
-	struct mp_event e = { .ts = sane_ts(s, ev->ts), .type = MP_EV_HEAP, .sub = MP_SRC_GC,
-			      .mm = t->mm };
+	struct mp_event e = {
+		.ts = sane_ts(s, ev->ts), .type = MP_EV_HEAP, .sub = MP_SRC_GC, .mm = t->mm
+	};
 
 	e.heap.used = ev->a;
 	e.heap.committed = ev->b;
@@ -290,7 +299,9 @@ static void tell_spaces(struct mp_session *s, struct target *t, struct gc_source
 	static const char *const usual[] = { "none", "young", "old", "large", "region" };
 
 	for (unsigned i = 1; i < c->nspaces && i < GC_SEG_SPACES; i++) {
-		struct mp_event e = { .ts = ts, .type = MP_EV_SPACE, .sub = MP_SRC_GC, .mm = t->mm };
+		struct mp_event e = {
+			.ts = ts, .type = MP_EV_SPACE, .sub = MP_SRC_GC, .mm = t->mm
+		};
 		char name[32];
 
 		if (gc_seg_name_of(&g->seg, GC_NAME_SPACE, i, name, sizeof(name)) <= 0)
@@ -339,8 +350,10 @@ void gc_poll(struct mp_session *s, struct target *t)
 		for (uint32_t r = 0; r < g->seg.hdr.nrings; r++)
 			read_ring(s, t, g, r);
 		if (g->lost != lost) {
-			struct mp_event e = { .ts = mp_monotonic_ns(), .type = MP_EV_LOSS,
-					      .sub = MP_LOSS_GC_RING, .mm = t->mm };
+			struct mp_event e = { .ts = mp_monotonic_ns(),
+					      .type = MP_EV_LOSS,
+					      .sub = MP_LOSS_GC_RING,
+					      .mm = t->mm };
 
 			e.x = (uint32_t)(g->lost - lost);
 			push(s, &e);

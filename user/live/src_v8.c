@@ -27,8 +27,9 @@ static uint64_t inode_of(const char *path)
 
 static void tell(struct mp_session *s, unsigned rung, int err, const char *why)
 {
-	struct mp_event e = { .ts = mp_monotonic_ns(), .type = MP_EV_PROBE, .sub = MP_FEAT_HEAP_V8,
-			      .x = rung };
+	struct mp_event e = {
+		.ts = mp_monotonic_ns(), .type = MP_EV_PROBE, .sub = MP_FEAT_HEAP_V8, .x = rung
+	};
 
 	e.v[0] = (uint64_t)(int64_t)err;
 	e.v[1] = stream_str(&s->stream, why, e.ts);
@@ -57,8 +58,9 @@ static bool may_hold_v8(const char *path)
 	const char *base = strrchr(path, '/');
 
 	base = base ? base + 1 : path;
-	return !strncmp(base, "node", 4) || !strncmp(base, "libnode", 7) || strstr(base, "electron") ||
-	       !strncmp(base, "libv8", 5) || !strncmp(base, "deno", 4) || !strcmp(base, "d8");
+	return !strncmp(base, "node", 4) || !strncmp(base, "libnode", 7) ||
+	       strstr(base, "electron") || !strncmp(base, "libv8", 5) ||
+	       !strncmp(base, "deno", 4) || !strcmp(base, "d8");
 }
 
 static bool seen(struct mp_session *s, uint64_t inode)

@@ -62,8 +62,9 @@ void target_announce(struct mp_session *s, struct target *t, uint64_t ts, const 
 /* The process went away without an event that said so. */
 static void vanished(struct mp_session *s, struct target *t)
 {
-	struct mp_event e = { .ts = mp_monotonic_ns(), .type = MP_EV_TASK, .sub = MP_TASK_EXIT,
-			      .mm = t->mm };
+	struct mp_event e = {
+		.ts = mp_monotonic_ns(), .type = MP_EV_TASK, .sub = MP_TASK_EXIT, .mm = t->mm
+	};
 
 	e.task.a = t->launched && s->child.done ? (uint64_t)s->child.status : MP_UNKNOWN;
 	stream_push(&s->stream, &e);

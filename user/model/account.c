@@ -59,8 +59,8 @@ void mp_account(const struct mp_proc *p, struct mp_account *a)
 	/* Pages of private file mappings that were written are anonymous now. */
 	file_cow = cls_bytes(p, MP_CLS_FILE) + cls_bytes(p, MP_CLS_SPECIAL) - a->file;
 	a->other_anon += cls_bytes(p, MP_CLS_ANON) + (file_cow > 0 ? file_cow : 0);
-	a->unknown = a->rss - (a->live_heap + a->free_heap_resident + a->arenas + a->brk + a->stacks +
-			       a->other_anon + a->file + a->shmem);
+	a->unknown = a->rss - (a->live_heap + a->free_heap_resident + a->arenas + a->brk +
+			       a->stacks + a->other_anon + a->file + a->shmem);
 }
 
 bool mp_account_check(const struct mp_account *a)

@@ -23,40 +23,38 @@ struct field {
 	size_t words;
 };
 
-#define F(id, type, member)                                                                        \
-	{                                                                                          \
-		id, offsetof(type, member), sizeof(((type *)0)->member) / (sizeof(uint64_t))       \
+#define F(id, type, member)                                                                  \
+	{                                                                                    \
+		id, offsetof(type, member), sizeof(((type *)0)->member) / (sizeof(uint64_t)) \
 	}
 
 static const struct field proc_fields[] = {
-	F(1, struct mp_proc, start_ts),	   F(2, struct mp_proc, exit_ts),
-	F(3, struct mp_proc, forks),	   F(4, struct mp_proc, threads_started),
-	F(5, struct mp_proc, r_rss),	   F(6, struct mp_proc, faults),
-	F(7, struct mp_proc, faults_user), F(8, struct mp_proc, faults_kernel),
+	F(1, struct mp_proc, start_ts),	    F(2, struct mp_proc, exit_ts),
+	F(3, struct mp_proc, forks),	    F(4, struct mp_proc, threads_started),
+	F(5, struct mp_proc, r_rss),	    F(6, struct mp_proc, faults),
+	F(7, struct mp_proc, faults_user),  F(8, struct mp_proc, faults_kernel),
 	F(9, struct mp_proc, faults_write), F(10, struct mp_proc, faults_present),
 	F(11, struct mp_proc, pages_added), F(12, struct mp_proc, calls),
-	F(13, struct mp_proc, advice),	   F(14, struct mp_proc, gc_minor),
-	F(15, struct mp_proc, gc_major),   F(16, struct mp_proc, gc_pause),
-	F(17, struct mp_proc, owed),	   F(18, struct mp_proc, owed_max),
-	F(19, struct mp_proc, rel_log),	   F(20, struct mp_proc, vma_calls),
+	F(13, struct mp_proc, advice),	    F(14, struct mp_proc, gc_minor),
+	F(15, struct mp_proc, gc_major),    F(16, struct mp_proc, gc_pause),
+	F(17, struct mp_proc, owed),	    F(18, struct mp_proc, owed_max),
+	F(19, struct mp_proc, rel_log),	    F(20, struct mp_proc, vma_calls),
 	F(21, struct mp_proc, maps_ts),
-#define HEAP_FIELDS(base, src)                                                                     \
-	F(base, struct mp_proc, heaps[src].ts), F(base + 1, struct mp_proc, heaps[src].r_used),    \
-		F(base + 2, struct mp_proc, heaps[src].r_committed),                               \
+#define HEAP_FIELDS(base, src)                                                                  \
+	F(base, struct mp_proc, heaps[src].ts), F(base + 1, struct mp_proc, heaps[src].r_used), \
+		F(base + 2, struct mp_proc, heaps[src].r_committed),                            \
 		F(base + 3, struct mp_proc, heaps[src].r_external)
-	HEAP_FIELDS(40, MP_SRC_GC),	   HEAP_FIELDS(44, MP_SRC_V8),
-	HEAP_FIELDS(48, MP_SRC_GO),	   HEAP_FIELDS(52, MP_SRC_JVM),
+	HEAP_FIELDS(40, MP_SRC_GC),	    HEAP_FIELDS(44, MP_SRC_V8),
+	HEAP_FIELDS(48, MP_SRC_GO),	    HEAP_FIELDS(52, MP_SRC_JVM),
 };
 
 static const struct field model_fields[] = {
-	F(1, struct mp_model, now),
-	F(2, struct mp_model, start),
-	F(3, struct mp_model, events),
-	F(4, struct mp_model, lost),
+	F(1, struct mp_model, now),	   F(2, struct mp_model, start),
+	F(3, struct mp_model, events),	   F(4, struct mp_model, lost),
 	F(5, struct mp_model, lost_total),
 };
 
-#define N(a) (sizeof(a) / sizeof((a)[0]))
+#define N(a)	 (sizeof(a) / sizeof((a)[0]))
 #define GC_WORDS (sizeof(struct mp_gc) / sizeof(uint64_t))
 
 static const struct field *field_by_id(const struct field *t, size_t n, uint32_t id)
@@ -187,7 +185,9 @@ static void out_str(struct out *o, uint32_t id)
 	size_t len = strlen(s), pos = 0;
 
 	do {
-		struct mp_event e = { .ts = o->m->now, .type = MP_EV_STR, .x = o->m->str_total[id] };
+		struct mp_event e = { .ts = o->m->now,
+				      .type = MP_EV_STR,
+				      .x = o->m->str_total[id] };
 		size_t n = len - pos < MP_STR_CHUNK ? len - pos : MP_STR_CHUNK;
 
 		e.str.id = id;
@@ -332,8 +332,8 @@ static void out_gcs(struct out *o)
 	const struct mp_proc *p = o->p;
 	size_t unpaid = p->gc_unpaid;
 
-	while (unpaid < p->n_gcs && p->gcs[unpaid].freed ==
-					    p->gcs[unpaid].returned + p->gcs[unpaid].reused)
+	while (unpaid < p->n_gcs &&
+	       p->gcs[unpaid].freed == p->gcs[unpaid].returned + p->gcs[unpaid].reused)
 		unpaid++;
 	for (size_t i = gcs_first(p, unpaid); i < p->n_gcs; i++) {
 		for (size_t at = 0; at < GC_WORDS; at += 7) {

@@ -191,7 +191,8 @@ static void range_del(struct mp_proc *p, const struct mp_event *e)
 	for (size_t i = 0; i < p->n_ranges; i++) {
 		if (p->ranges[i].start != e->range.addr)
 			continue;
-		memmove(p->ranges + i, p->ranges + i + 1, (p->n_ranges - i - 1) * sizeof(*p->ranges));
+		memmove(p->ranges + i, p->ranges + i + 1,
+			(p->n_ranges - i - 1) * sizeof(*p->ranges));
 		p->n_ranges--;
 		return;
 	}

@@ -87,8 +87,8 @@ static bool is_thread_stack(const struct mp_proc *p, size_t i)
 	uint64_t size = v->end - v->start;
 
 	return g && g->end == v->start && anon_private(g) && !(g->bits & RWX) &&
-	       g->end - g->start <= 64 * KIB && (v->bits & (MP_MAP_R | MP_MAP_W)) && size >= 64 * KIB &&
-	       size <= 1024 * MIB;
+	       g->end - g->start <= 64 * KIB && (v->bits & (MP_MAP_R | MP_MAP_W)) &&
+	       size >= 64 * KIB && size <= 1024 * MIB;
 }
 
 /* V8 maps its pages on multiples of 256 KiB (kPageSizeBits 18). */
@@ -272,8 +272,8 @@ static bool mergeable(const struct mp_proc *p, const struct mp_mapping *a,
 	    in_heap_range(p, a) != in_heap_range(p, b))
 		return false;
 	/* Of a file the next part, and not another mapping of it. */
-	return !(a->bits & MP_MAP_FILE) || (a->ino == b->ino && a->dev == b->dev &&
-					    b->off == a->off + (a->end - a->start));
+	return !(a->bits & MP_MAP_FILE) ||
+	       (a->ino == b->ino && a->dev == b->dev && b->off == a->off + (a->end - a->start));
 }
 
 static void merge_near(struct mp_proc *p, size_t i)

@@ -102,7 +102,7 @@ int fold_fault(struct mp_model *m, struct mp_proc *p, const struct mp_event *e)
 
 struct call_effect {
 	uint64_t dropped; /* pages the model saw leave */
-	uint64_t heap;    /* ... of heap mappings      */
+	uint64_t heap;	  /* ... of heap mappings      */
 };
 
 static void drop_range(struct mp_proc *p, uint64_t addr, uint64_t len, int remember,
@@ -152,7 +152,7 @@ static int call_mmap(struct mp_proc *p, const struct mp_event *e, struct call_ef
 		bits |= MP_MAP_FILE;
 	else if (flags & MAP_SHARED)
 		bits |= MP_MAP_FILE | MP_MAP_SHMEM; /* lives in a nameless shmem file */
-	drop_range(p, start, len, 0, ce); /* MAP_FIXED over something */
+	drop_range(p, start, len, 0, ce);	    /* MAP_FIXED over something */
 	p->vma_calls++;
 	like.bits = bits;
 	return maps_insert(p, start, start + len, &like);
@@ -388,7 +388,8 @@ int fold_call(struct mp_model *m, struct mp_proc *p, const struct mp_event *e)
 	delta = call_delta(e, &ce);
 	count_call(&p->calls[e->sub], e, delta, &ce);
 	if (e->sub == MP_CALL_MADVISE || e->sub == MP_CALL_PROCESS_MADVISE)
-		count_call(&p->advice[e->x < MP_ADVICE_MAX ? e->x : MP_ADVICE_MAX - 1], e, delta, &ce);
+		count_call(&p->advice[e->x < MP_ADVICE_MAX ? e->x : MP_ADVICE_MAX - 1], e, delta,
+			   &ce);
 	count_point(p, e, &ce);
 	if (ce.heap)
 		pair_release(p, e->ts, ce.heap * MP_PAGE_SIZE, delta < 0 ? (uint64_t)-delta : 0);

@@ -13,8 +13,8 @@
 #include "user/util/util.h"
 
 #define PROCS_MAX 4096
-#define MM_MAX (1u << 20)
-#define STRS_MAX (1u << 20)
+#define MM_MAX	  (1u << 20)
+#define STRS_MAX  (1u << 20)
 
 void range_note(struct mp_range *r, uint64_t v)
 {

@@ -10,8 +10,8 @@
 const char *mp_class_name(enum mp_class c)
 {
 	static const char *const n[] = {
-		[MP_CLS_HEAP] = "heap",	  [MP_CLS_BRK] = "brk",	    [MP_CLS_ARENA] = "arena",
-		[MP_CLS_STACK] = "stack", [MP_CLS_ANON] = "anon",   [MP_CLS_FILE] = "file",
+		[MP_CLS_HEAP] = "heap",	  [MP_CLS_BRK] = "brk",		[MP_CLS_ARENA] = "arena",
+		[MP_CLS_STACK] = "stack", [MP_CLS_ANON] = "anon",	[MP_CLS_FILE] = "file",
 		[MP_CLS_SHMEM] = "shmem", [MP_CLS_SPECIAL] = "special",
 	};
 	return NAME(n, (unsigned)c);
@@ -20,12 +20,9 @@ const char *mp_class_name(enum mp_class c)
 const char *mp_call_name(unsigned call)
 {
 	static const char *const n[] = {
-		[MP_CALL_MMAP] = "mmap",
-		[MP_CALL_MUNMAP] = "munmap",
-		[MP_CALL_MREMAP] = "mremap",
-		[MP_CALL_BRK] = "brk",
-		[MP_CALL_MADVISE] = "madvise",
-		[MP_CALL_PROCESS_MADVISE] = "process_madvise",
+		[MP_CALL_MMAP] = "mmap",	 [MP_CALL_MUNMAP] = "munmap",
+		[MP_CALL_MREMAP] = "mremap",	 [MP_CALL_BRK] = "brk",
+		[MP_CALL_MADVISE] = "madvise",	 [MP_CALL_PROCESS_MADVISE] = "process_madvise",
 		[MP_CALL_MPROTECT] = "mprotect",
 	};
 	return NAME(n, call);
@@ -35,14 +32,14 @@ const char *mp_call_name(unsigned call)
 const char *mp_advice_name(unsigned advice)
 {
 	static const char *const n[] = {
-		[0] = "normal",	     [1] = "random",	    [2] = "sequential",
-		[3] = "willneed",    [4] = "dontneed",	    [8] = "free",
-		[9] = "remove",	     [10] = "dontfork",	    [11] = "dofork",
-		[12] = "mergeable",  [13] = "unmergeable",  [14] = "hugepage",
-		[15] = "nohugepage", [16] = "dontdump",	    [17] = "dodump",
-		[18] = "wipeonfork", [19] = "keeponfork",   [20] = "cold",
-		[21] = "pageout",    [22] = "populate_read", [23] = "populate_write",
-		[24] = "dontneed_locked", [25] = "collapse", [31] = "other",
+		[0] = "normal",		  [1] = "random",	  [2] = "sequential",
+		[3] = "willneed",	  [4] = "dontneed",	  [8] = "free",
+		[9] = "remove",		  [10] = "dontfork",	  [11] = "dofork",
+		[12] = "mergeable",	  [13] = "unmergeable",	  [14] = "hugepage",
+		[15] = "nohugepage",	  [16] = "dontdump",	  [17] = "dodump",
+		[18] = "wipeonfork",	  [19] = "keeponfork",	  [20] = "cold",
+		[21] = "pageout",	  [22] = "populate_read", [23] = "populate_write",
+		[24] = "dontneed_locked", [25] = "collapse",	  [31] = "other",
 	};
 
 	if (advice == 102)
@@ -66,7 +63,10 @@ const char *mp_gc_kind_name(unsigned kind)
 const char *mp_source_name(unsigned src)
 {
 	static const char *const n[] = {
-		[MP_SRC_GC] = "gc", [MP_SRC_V8] = "v8", [MP_SRC_GO] = "go", [MP_SRC_JVM] = "jvm",
+		[MP_SRC_GC] = "gc",
+		[MP_SRC_V8] = "v8",
+		[MP_SRC_GO] = "go",
+		[MP_SRC_JVM] = "jvm",
 	};
 	return NAME(n, src);
 }
@@ -74,10 +74,10 @@ const char *mp_source_name(unsigned src)
 const char *mp_loss_name(unsigned cause)
 {
 	static const char *const n[] = {
-		[MP_LOSS_RING_FULL] = "ring_full",   [MP_LOSS_INFLIGHT] = "inflight",
+		[MP_LOSS_RING_FULL] = "ring_full",     [MP_LOSS_INFLIGHT] = "inflight",
 		[MP_LOSS_MISSED_EXIT] = "missed_exit", [MP_LOSS_COMPAT] = "compat_32bit",
-		[MP_LOSS_GC_RING] = "gc_ring",	     [MP_LOSS_DISK] = "disk",
-		[MP_LOSS_TARGETS] = "targets",	     [MP_LOSS_BUSY] = "busy",
+		[MP_LOSS_GC_RING] = "gc_ring",	       [MP_LOSS_DISK] = "disk",
+		[MP_LOSS_TARGETS] = "targets",	       [MP_LOSS_BUSY] = "busy",
 		[MP_LOSS_DAMAGED] = "damaged",
 	};
 	return NAME(n, cause);
@@ -96,10 +96,10 @@ const char *mp_feature_name(unsigned feat)
 const char *mp_rung_name(unsigned rung)
 {
 	static const char *const n[] = {
-		[MP_RUNG_ABSENT] = "absent",	     [MP_RUNG_TP_BTF] = "tp_btf",
-		[MP_RUNG_FENTRY] = "fentry",	     [MP_RUNG_TRACEPOINT] = "tracepoint",
-		[MP_RUNG_PERF] = "perf",	     [MP_RUNG_UPROBE] = "uprobe",
-		[MP_RUNG_SEGMENT] = "segment",	     [MP_RUNG_PROC] = "proc",
+		[MP_RUNG_ABSENT] = "absent",   [MP_RUNG_TP_BTF] = "tp_btf",
+		[MP_RUNG_FENTRY] = "fentry",   [MP_RUNG_TRACEPOINT] = "tracepoint",
+		[MP_RUNG_PERF] = "perf",       [MP_RUNG_UPROBE] = "uprobe",
+		[MP_RUNG_SEGMENT] = "segment", [MP_RUNG_PROC] = "proc",
 	};
 	return NAME(n, rung);
 }

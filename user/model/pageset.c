@@ -22,15 +22,15 @@
 #include "bpf/events.h"
 #include "user/util/util.h"
 
-#define CHUNK_SHIFT 21
-#define CHUNK_PAGES 512u
-#define REGION_SHIFT 30
+#define CHUNK_SHIFT   21
+#define CHUNK_PAGES   512u
+#define REGION_SHIFT  30
 #define REGION_CHUNKS (1u << (REGION_SHIFT - CHUNK_SHIFT))
 
 struct chunk {
 	uint64_t res[CHUNK_PAGES / 64];
 	uint64_t drop[CHUNK_PAGES / 64];
-	uint32_t n; /* resident */
+	uint32_t n;  /* resident */
 	uint32_t nd; /* dropped */
 };
 
@@ -44,7 +44,7 @@ struct region {
 struct mp_pageset {
 	struct region **reg; /* sorted by base */
 	size_t n_reg, cap_reg;
-	size_t last;         /* where the last look-up ended */
+	size_t last; /* where the last look-up ended */
 	uint64_t total;
 };
 
@@ -204,10 +204,10 @@ static struct region *region_of(const struct mp_pageset *s, struct region *last,
 }
 
 /* Applies fn to each word of [from, to) of a chunk. */
-#define for_words(from, to, w, mask)                                                               \
-	for (unsigned w = (from) / 64, mp_e = (to), mp_b = (from); mp_b < mp_e;                    \
-	     mp_b = ++w * 64)                                                                      \
-		for (uint64_t mask = word_mask(mp_b % 64, mp_e - w * 64 > 64 ? 64 : mp_e - w * 64); \
+#define for_words(from, to, w, mask)                                                             \
+	for (unsigned w = (from) / 64, mp_e = (to), mp_b = (from); mp_b < mp_e; mp_b = ++w * 64) \
+		for (uint64_t mask =                                                             \
+			     word_mask(mp_b % 64, mp_e - w * 64 > 64 ? 64 : mp_e - w * 64);      \
 		     mask; mask = 0)
 
 int64_t mp_pageset_set(struct mp_pageset *s, uint64_t addr, uint64_t len, uint64_t *refaulted)
@@ -228,7 +228,8 @@ int64_t mp_pageset_set(struct mp_pageset *s, uint64_t addr, uint64_t len, uint64
 			return -ENOMEM;
 		unsigned n = 0, nd = 0;
 
-		for_words (p.from, p.to, w, mask) {
+		for_words(p.from, p.to, w, mask)
+		{
 			n += (unsigned)__builtin_popcountll(mask & ~c->res[w]);
 			nd += (unsigned)__builtin_popcountll(mask & c->drop[w]);
 			c->res[w] |= mask;
@@ -265,7 +266,8 @@ static unsigned chunk_clear(struct region *r, struct chunk *c, const struct piec
 {
 	unsigned n = 0, nd = 0, fresh = 0;
 
-	for_words (p->from, p->to, w, mask) {
+	for_words(p->from, p->to, w, mask)
+	{
 		uint64_t was = c->res[w] & mask;
 
 		n += (unsigned)__builtin_popcountll(was);
@@ -347,7 +349,7 @@ uint64_t mp_pageset_count(const struct mp_pageset *s, uint64_t addr, uint64_t le
 			n += c->n;
 			continue;
 		}
-		for_words (p.from, p.to, w, mask)
+		for_words(p.from, p.to, w, mask)
 			n += (unsigned)__builtin_popcountll(c->res[w] & mask);
 	}
 	return n;
@@ -425,8 +427,10 @@ int mp_pageset_runs(const struct mp_pageset *s, uint64_t addr, uint64_t len, int
 		}
 		if (!(dropped ? c->nd : c->n))
 			continue;
-		for_words (p.from, p.to, w, mask) {
-			int err = run_word(&rs, base + w * 64, (dropped ? c->drop[w] : c->res[w]) & mask);
+		for_words(p.from, p.to, w, mask)
+		{
+			int err = run_word(&rs, base + w * 64,
+					   (dropped ? c->drop[w] : c->res[w]) & mask);
 
 			if (err)
 				return err;
@@ -439,7 +443,7 @@ int mp_pageset_runs(const struct mp_pageset *s, uint64_t addr, uint64_t len, int
 struct saved_runs {
 	struct {
 		uint64_t addr, len;
-	} *v;
+	} * v;
 	size_t n, cap;
 };
 
@@ -474,7 +478,8 @@ int mp_pageset_move(struct mp_pageset *s, uint64_t from, uint64_t to, uint64_t l
 			mp_pageset_clear(s, a, drop.v[i].len, 1);
 	}
 	for (size_t i = 0; i < res.n && !err; i++)
-		err = mp_pageset_set(s, res.v[i].addr - from + to, res.v[i].len, NULL) < 0 ? -ENOMEM : 0;
+		err = mp_pageset_set(s, res.v[i].addr - from + to, res.v[i].len, NULL) < 0 ? -ENOMEM
+											   : 0;
 out:
 	free(res.v);
 	free(drop.v);

@@ -74,8 +74,11 @@ char *mp_duration(char *buf, size_t size, uint64_t ns)
 static unsigned utf8_next(const unsigned char *s, uint32_t *cp)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	unsigned n = s[0] < 0x80 ? 1 : (s[0] & 0xe0) == 0xc0 ? 2 : (s[0] & 0xf0) == 0xe0 ? 3 :
-		     (s[0] & 0xf8) == 0xf0 ? 4 : 0;
+	unsigned n = s[0] < 0x80	     ? 1
+		     : (s[0] & 0xe0) == 0xc0 ? 2
+		     : (s[0] & 0xf0) == 0xe0 ? 3
+		     : (s[0] & 0xf8) == 0xf0 ? 4
+					     : 0;
 	uint32_t v;
 
 	if (n <= 1) {
@@ -106,7 +109,8 @@ char *mp_clean(char *buf, size_t size, const char *src, int ascii)
 		unsigned n = utf8_next(s, &cp);
 		/* C0, DEL, C1, and the bidirectional controls that reorder a line
 		 * (Unicode UAX 9, explicit and implicit ones) */
-		int bad = !n || cp == 0x61c || cp == 0x200e || cp == 0x200f || cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || (cp >= 0x202a && cp <= 0x202e) ||
+		int bad = !n || cp == 0x61c || cp == 0x200e || cp == 0x200f || cp < 0x20 ||
+			  (cp >= 0x7f && cp < 0xa0) || (cp >= 0x202a && cp <= 0x202e) ||
 			  (cp >= 0x2066 && cp <= 0x2069) || (ascii && cp > 0x7e);
 		unsigned w = bad ? 1 : n;
 
