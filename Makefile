@@ -179,7 +179,7 @@ tsan: ## the collector's tests under ThreadSanitizer
 	$(Q)MEMPROF_BUILD=$(B)/tsan tests/run tests/gc
 
 tidy: $(SKEL) ## static analysis: cppcheck and clang-tidy
-	$(Q)tools/tidy.sh "-D_GNU_SOURCE -I. -I$(B)" $(GC_SRC) $(CORE_SRC) $(LIVE_SRC) $(TUI_SRC) $(CMD_SRC)
+	$(Q)tools/tidy.sh "-D_GNU_SOURCE -I. -isystem $(B)" $(GC_SRC) $(CORE_SRC) $(LIVE_SRC) $(TUI_SRC) $(CMD_SRC)
 
 format: ## rewrite the sources with clang-format
 	$(Q)clang-format -i $(filter-out bpf/vmlinux.h,$(shell git ls-files '*.c' '*.h'))

@@ -148,7 +148,7 @@ static void draw_notes(struct tui_grid *g, const struct tui_frame *f)
 {
 	const struct tui_rect *r = &f->lay.notes;
 	struct tui_style st = tui_role(f->theme, TUI_R_NOTE);
-	struct note notes[NOTES_MAX];
+	struct note notes[NOTES_MAX] = { 0 };
 	bool brief = false;
 	int n;
 

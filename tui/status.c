@@ -220,15 +220,13 @@ static int figure_width(enum figure i, int words)
 }
 
 /* Columns of figures, top to bottom; -1 leaves a place empty. */
-static const int two_rows[5][2] = {
-	{ FIG_RSS, FIG_MAX },	     { FIG_LIVE, FIG_FREE }, { FIG_OTHER, FIG_FILE },
-	{ FIG_COMMITTED, FIG_LAZY }, { FIG_USED, FIG_OWED },
+static const int two_rows[5 * 2] = {
+	FIG_RSS,   FIG_MAX,	  FIG_LIVE, FIG_FREE, FIG_OTHER,
+	FIG_FILE,  FIG_COMMITTED, FIG_LAZY, FIG_USED, FIG_OWED,
 };
-static const int three_rows[4][3] = {
-	{ FIG_RSS, FIG_MAX, FIG_USED },
-	{ FIG_LIVE, FIG_FREE, FIG_OWED },
-	{ FIG_OTHER, FIG_FILE, -1 },
-	{ FIG_COMMITTED, FIG_LAZY, -1 },
+static const int three_rows[4 * 3] = {
+	FIG_RSS,   FIG_MAX,  FIG_USED, FIG_LIVE,      FIG_FREE, FIG_OWED,
+	FIG_OTHER, FIG_FILE, -1,       FIG_COMMITTED, FIG_LAZY, -1,
 };
 
 static void draw_table(struct tui_grid *g, const struct tui_frame *f, const struct figures *n,
@@ -285,7 +283,7 @@ void tui_draw_numbers(struct tui_grid *g, const struct tui_frame *f)
 	if (f->lay.tier == TUI_TIER_NUMBERS)
 		draw_list(g, f, &n);
 	else if (f->lay.numbers.h == 3)
-		draw_table(g, f, &n, &three_rows[0][0], 4, 3, w >= 70 ? 1 : 0);
+		draw_table(g, f, &n, three_rows, 4, 3, w >= 70 ? 1 : 0);
 	else
-		draw_table(g, f, &n, &two_rows[0][0], 5, 2, w >= 120 ? 2 : 1);
+		draw_table(g, f, &n, two_rows, 5, 2, w >= 120 ? 2 : 1);
 }

@@ -306,6 +306,7 @@ def test_end_of_the_target(tmp_path, code):
     assert rep["target"]["exited"] is True
     # ended by a signal: there is no exit code
     assert rep["target"]["exit_code"] == (code if code >= 0 else None)
+    assert rep["target"]["signal"] == (-code if code < 0 else None)
     assert rep["target"]["pid"] == w.pid
     assert rep["target"]["comm"] == "exit-early"
 

@@ -80,6 +80,9 @@ static void put_target(struct mp_json *j, const struct mp_figures *fg)
 		mp_json_null(j, "exited");
 	put_if(j, "exit_code", p && p->exit_known && WIFEXITED(p->wait_status),
 	       p ? (unsigned)WEXITSTATUS(p->wait_status) : 0);
+	/* beyond the contract's keys: 139 in a shell would be exit_code null here */
+	put_if(j, "signal", p && p->exit_known && WIFSIGNALED(p->wait_status),
+	       p ? (unsigned)WTERMSIG(p->wait_status) : 0);
 	mp_json_end(j);
 }
 
