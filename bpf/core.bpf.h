@@ -263,14 +263,4 @@ static __always_inline void rss_event(struct mp_target *t, const s64 rss[4], u64
 	event_send(e);
 }
 
-/* An RSS event if the last one of this mm is old enough. */
-static __always_inline void rss_maybe(struct mp_target *t, u64 mm, u64 now)
-{
-	s64 rss[4];
-
-	if (now - t->rss_ts < cfg_rss_every || !rss_read(mm, rss))
-		return;
-	rss_event(t, rss, now);
-}
-
 #endif /* MEMPROF_CORE_BPF_H */

@@ -72,16 +72,26 @@ static __always_inline u32 watched_id(u64 mm)
 	return t ? t->id : 0;
 }
 
-/* Closes the run, and says what the counters are by now: the pages of the run would
- * otherwise stand against a figure from before it. */
+#define RUN_LONG 64 /* pages: from here on a run gets an RSS figure of its own */
+
+/*
+ * Closes the run, and says what the counters are by now: the pages of the run would
+ * otherwise stand against a figure from before it. If no call came between, the
+ * figure is that of the run's end and gets its time, so that the two are seen as one.
+ */
 static __always_inline void run_end(struct mp_run *r, u64 mm, u64 now)
 {
 	struct mp_target *t = target_find(mm);
+	bool is_long = r->n >= RUN_LONG;
+	s64 rss[4];
 
 	if (r->n)
 		run_send(r);
-	if (t)
-		rss_maybe(t, mm, now);
+	if (!t || (!is_long && now - t->rss_ts < cfg_rss_every) || !rss_read(mm, rss))
+		return;
+	if (is_long && r->epoch == shared.epoch)
+		now = r->last_ts;
+	rss_event(t, rss, now);
 }
 
 static __always_inline int on_fault(u64 address, u64 ip, u8 kind)

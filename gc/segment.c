@@ -111,7 +111,7 @@ static void publish(struct gc_heap *h, const struct gc_seg_header *l)
 int segment_open(struct gc_heap *h)
 {
 	struct gc_seg_header l;
-	uint8_t *p = NULL;
+	uint8_t *p;
 	size_t b;
 
 	h->seg_len = layout(h, &l);

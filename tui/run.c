@@ -55,6 +55,10 @@ static void pump(struct loop *l)
 	if (l->ended)
 		return;
 	rc = l->src->pump(l->src->ctx);
+	if (rc == -EINTR) { /* asked to end: as if the user had quit */
+		l->view.quit = true;
+		return;
+	}
 	if (rc <= 0) {
 		l->ended = true;
 		l->dirty = true;

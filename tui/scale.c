@@ -33,16 +33,17 @@ void tui_stack(struct tui_stack *s, const struct mp_point *p)
 	b[TUI_BAND_OTHER] = above_zero(p->arenas) + above_zero(p->brk) + above_zero(p->stacks) +
 			    above_zero(p->other);
 	/* The kernel's figure is the truth the picture keeps to. What the model
-	 * cannot place is drawn as other memory; what it places too much of is
-	 * taken off the bands, the least certain first. */
+	 * cannot place is drawn as other memory. Where it is ahead of the counters
+	 * pages are being touched, and mostly the heap's: the excess is taken off
+	 * the heap, so that what lies below does not jump. */
 	sum = b[TUI_BAND_FILE] + b[TUI_BAND_LIVE] + b[TUI_BAND_FREE] + b[TUI_BAND_OTHER];
 	if (sum < s->rss)
 		b[TUI_BAND_OTHER] += s->rss - sum;
 	over = above_zero(sum - s->rss);
-	over = take(&b[TUI_BAND_OTHER], over);
-	over = take(&b[TUI_BAND_FILE], over);
+	over = take(&b[TUI_BAND_LIVE], over);
 	over = take(&b[TUI_BAND_FREE], over);
-	take(&b[TUI_BAND_LIVE], over);
+	over = take(&b[TUI_BAND_OTHER], over);
+	take(&b[TUI_BAND_FILE], over);
 
 	s->base = b[TUI_BAND_FILE] + b[TUI_BAND_OTHER];
 	s->heap = b[TUI_BAND_LIVE] + b[TUI_BAND_FREE];

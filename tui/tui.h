@@ -20,7 +20,8 @@ struct tui_source {
 	int fd;    /* becomes readable when pump() has work; -1: only time tells */
 	/*
 	 * Takes in what has arrived. 1: go on; 0: the stream has ended (target
-	 * gone, all of it folded; what is there stays browsable); -errno.
+	 * gone, all of it folded; what is there stays browsable); -EINTR: the
+	 * view is to end as if the user had quit; another -errno is shown.
 	 */
 	int (*pump)(void *ctx);
 	/* The model as of now. Valid until the next pump(). */

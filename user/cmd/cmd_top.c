@@ -149,6 +149,8 @@ int mp_view_plain(struct mp_session *s, const struct mp_args *a, bool story)
 		err = mp_plain_stages(p.pl, m);
 	mp_session_observe(s, NULL, NULL);
 	mp_plain_free(p.pl);
+	if (mp_session_notice(s) && !a->quiet)
+		fprintf(stderr, "memprof: %s\n", mp_session_notice(s));
 	return r < 0 ? r : err;
 }
 

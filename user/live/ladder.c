@@ -197,6 +197,8 @@ static void explain(struct mp_rung_result *r)
 	else if (tracefs && !mp_have_tracefs())
 		snprintf(r->why, sizeof(r->why),
 			 "tracefs is not mounted: mount -t tracefs nodev /sys/kernel/tracing");
+	else if (r->rung == MP_RUNG_UPROBE && r->err == -EACCES)
+		snprintf(r->why, sizeof(r->why), "missing right: CAP_SYS_ADMIN, for perf uprobes");
 	else if (r->rung == MP_RUNG_FENTRY && r->err == -EPERM)
 		snprintf(r->why, sizeof(r->why),
 			 "this kernel refuses fentry programs, even to root");

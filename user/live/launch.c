@@ -51,6 +51,9 @@ static int redirect(int out_fd)
 {
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
+	/* A group of its own, so that all of it can be ended with the view. */
+	if (setpgid(0, 0))
+		return -errno;
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(out_fd, STDOUT_FILENO) < 0 ||
 	    dup2(out_fd, STDERR_FILENO) < 0)
 		return -errno;
@@ -160,7 +163,8 @@ void launch_end(struct launch *l)
 	launch_reap(l);
 	if (!l->pid || l->done || l->go_fd >= 0)
 		return;
-	kill(l->pid, SIGTERM);
+	if (kill(-l->pid, SIGTERM)) /* its group, if it has one of its own */
+		kill(l->pid, SIGTERM);
 	clock_gettime(CLOCK_MONOTONIC, &deadline);
 	do {
 		struct timespec pause = { .tv_nsec = 5000000 };
