@@ -201,8 +201,10 @@ static __always_inline void call_exit(s64 ret)
 	u64 now = bpf_ktime_get_ns();
 
 	__sync_fetch_and_add(&t->active, -1);
-	if (t->seq != c.seq || others_faulted(t->id, tid, c.ts))
+	if (t->seq != c.seq)
 		c.flags |= MP_CALL_SHARED;
+	if (others_faulted(t->id, tid, c.ts))
+		c.flags |= MP_CALL_FAULTED;
 	bool known = !(c.flags & MP_CALL_NO_DELTA) && rss_read(c.mm, rss);
 
 	if (c.call == MP_CALL_PROCESS_MADVISE)

@@ -79,7 +79,9 @@ enum mp_call_flag {
 	MP_CALL_FAILED = 1 << 0,   /* call.ret is -errno                       */
 	MP_CALL_NO_DELTA = 1 << 1, /* this rung cannot read the RSS counters   */
 	MP_CALL_REMOTE = 1 << 2,   /* made by a thread of another process      */
-	MP_CALL_SHARED = 1 << 3,   /* other threads moved the counters too     */
+	MP_CALL_SHARED = 1 << 3,   /* other calls of the mm ran meanwhile      */
+	MP_CALL_FAULTED = 1 << 4,  /* other threads faulted meanwhile: they can
+				    * only have raised the counters            */
 };
 
 /* mp_event.x of MP_EV_CALL for mmap: low 24 bits of flags, prot above. */
@@ -255,8 +257,8 @@ struct mp_event {
 			__s64 ret;   /* return value; address for mmap, mremap, brk */
 			__u64 len2;  /* mremap: new length; brk: the old brk    */
 			/* pages by which the counters of the mm moved between
-			 * entry and exit of the call; with MP_CALL_SHARED what
-			 * other threads did in that time is in it */
+			 * entry and exit of the call; with MP_CALL_SHARED or
+			 * _FAULTED what other threads did meanwhile is in it */
 			__s32 d_anon, d_file, d_shmem, d_swap;
 			__u64 dur;   /* ns                                      */
 		} call;

@@ -360,6 +360,35 @@ static void test_rss_delta(void **state)
 	fx_free(&f);
 }
 
+/* Beside other threads' faults, which only raise the counters, a fall is the least
+ * that the call released; a rise says nothing of the call. */
+static void test_rss_delta_beside_faults(void **state)
+{
+	struct fx f = fx_new();
+	struct mp_event e;
+
+	(void)state;
+	do_mmap(&f, A, 64 * PG, RW, PRIV);
+	do_touch(&f, A, 64);
+	e = ev_madvise(MM, tick(&f), A, 8 * PG, MADV_DONTNEED); /* a huge page went */
+	e.flags = MP_CALL_FAULTED;
+	e.call.d_anon = -500;
+	fold(&f, e);
+	assert_int_equal(P(&f)->calls[MP_CALL_MADVISE].rss_delta, -500 * (int64_t)PG);
+	assert_int_equal(mp_proc_find(P(&f), A)->released, 500);
+	e = ev_madvise(MM, tick(&f), A + 8 * PG, 8 * PG, MADV_DONTNEED);
+	e.flags = MP_CALL_FAULTED;
+	e.call.d_anon = -3; /* others brought 5 in */
+	fold(&f, e);
+	assert_int_equal(P(&f)->calls[MP_CALL_MADVISE].rss_delta, -508 * (int64_t)PG);
+	e = ev_madvise(MM, tick(&f), A + 16 * PG, 8 * PG, MADV_DONTNEED);
+	e.flags = MP_CALL_FAULTED;
+	e.call.d_anon = 1000;
+	fold(&f, e);
+	assert_int_equal(P(&f)->calls[MP_CALL_MADVISE].rss_delta, -516 * (int64_t)PG);
+	fx_free(&f);
+}
+
 static void test_bytes_asked(void **state)
 {
 	struct fx f = fx_new();
@@ -554,6 +583,7 @@ int main(void)
 		cmocka_unit_test(test_failed_calls),
 		cmocka_unit_test(test_dontneed_over_hole),
 		cmocka_unit_test(test_rss_delta),
+		cmocka_unit_test(test_rss_delta_beside_faults),
 		cmocka_unit_test(test_bytes_asked),
 		cmocka_unit_test(test_odd_numbers),
 		cmocka_unit_test(test_process_madvise),

@@ -364,13 +364,20 @@ static void count_point(struct mp_proc *p, const struct mp_event *e, const struc
 
 /*
  * Bytes by which the call moved RSS: the counters' word where the call had them to
- * itself, else the pages the model saw leave.
+ * itself. Beside other calls it is the pages the model saw leave. Beside other
+ * threads' faults a fall of the counters is the least that the call released.
  */
 static int64_t call_delta(const struct mp_event *e, const struct call_effect *ce)
 {
+	int64_t counted = ((int64_t)e->call.d_anon + e->call.d_file + e->call.d_shmem) *
+			  (int64_t)MP_PAGE_SIZE;
+	int64_t seen = -(int64_t)(ce->dropped * MP_PAGE_SIZE);
+
 	if (e->flags & (MP_CALL_SHARED | MP_CALL_NO_DELTA))
-		return -(int64_t)(ce->dropped * MP_PAGE_SIZE);
-	return ((int64_t)e->call.d_anon + e->call.d_file + e->call.d_shmem) * (int64_t)MP_PAGE_SIZE;
+		return seen;
+	if (e->flags & MP_CALL_FAULTED)
+		return counted < seen ? counted : seen;
+	return counted;
 }
 
 int fold_call(struct mp_model *m, struct mp_proc *p, const struct mp_event *e)
