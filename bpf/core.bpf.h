@@ -19,6 +19,7 @@
 /* Set before load, constant afterwards: the verifier prunes on them. */
 const volatile __u32 cfg_ncpu = 1; /* possible CPUs                    */
 const volatile __u8 cfg_follow_forks = 0;
+const volatile __u8 cfg_have_exit_mmap = 0; /* else an mm ends with its process */
 const volatile __u64 cfg_rss_every = 5000000; /* ns between RSS events of faults */
 const volatile __u32 cfg_ring_wake = 1 << 20; /* bytes waiting that wake the reader */
 
@@ -83,7 +84,8 @@ static __always_inline void lose(u32 cause, u64 events, u64 faults)
 {
 	if (cause < MP_LOSS_MAX) {
 		__sync_fetch_and_add(&shared.lost[cause], events);
-		__sync_fetch_and_add(&shared.lost_faults[cause], faults);
+		if (faults)
+			__sync_fetch_and_add(&shared.lost_faults[cause], faults);
 	}
 }
 
@@ -172,6 +174,16 @@ static __always_inline u32 target_add(u64 mm, u32 tgid, u32 id)
 		shared.only_mm = 0;
 	}
 	return t.id;
+}
+
+/* The mm is gone, or about to go: its struct may soon be another process's. */
+static __always_inline void target_forget(u64 mm)
+{
+	bpf_map_delete_elem(&targets, &mm);
+	if (mm == shared.only_mm) {
+		shared.only_mm = 0;
+		shared.n_targets = 0;
+	}
 }
 
 /* --- RSS counters ------------------------------------------------------------ */

@@ -72,7 +72,8 @@ static __always_inline u32 watched_id(u64 mm)
 	return t ? t->id : 0;
 }
 
-#define RUN_LONG 64 /* pages: from here on a run gets an RSS figure of its own */
+#define RUN_LONG 64 /* pages: from here on a run gets an RSS figure of its own ... */
+#define RUN_FLOOR_NS 200000 /* ... unless the last is younger than this */
 
 /*
  * Closes the run, and says what the counters are by now: the pages of the run would
@@ -83,11 +84,12 @@ static __always_inline void run_end(struct mp_run *r, u64 mm, u64 now)
 {
 	struct mp_target *t = target_find(mm);
 	bool is_long = r->n >= RUN_LONG;
+	u64 pause = is_long ? RUN_FLOOR_NS : cfg_rss_every;
 	s64 rss[4];
 
 	if (r->n)
 		run_send(r);
-	if (!t || (!is_long && now - t->rss_ts < cfg_rss_every) || !rss_read(mm, rss))
+	if (!t || now - t->rss_ts < pause || !rss_read(mm, rss))
 		return;
 	if (is_long && r->epoch == shared.epoch)
 		now = r->last_ts;

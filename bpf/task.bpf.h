@@ -94,11 +94,7 @@ static __always_inline int on_exec(void)
 		return 0;
 	old = w->mm_id;
 	if (w->mm)
-		bpf_map_delete_elem(&targets, &w->mm);
-	if (w->mm && w->mm == shared.only_mm) {
-		shared.only_mm = 0;
-		shared.n_targets = 0;
-	}
+		target_forget(w->mm);
 	id = target_add(mm, tgid, 0);
 	w->mm_id = id;
 	w->mm = mm;
@@ -131,6 +127,8 @@ static __always_inline int on_exit(void)
 	if (w->mm_id)
 		task_event(MP_TASK_EXIT, w->mm_id, (u32)bpf_get_current_pid_tgid(),
 			   (u32)BPF_CORE_READ(task, exit_code), tgid);
+	if (w->mm && !cfg_have_exit_mmap)
+		target_forget(w->mm);
 	bpf_map_delete_elem(&watched, &tgid);
 	return 0;
 }
@@ -158,7 +156,7 @@ int BPF_PROG(exit_mmap_btf, struct mm_struct *mm)
 	if (!t)
 		return 0;
 	task_event(MP_TASK_MM_EXIT, t->id, (u32)bpf_get_current_pid_tgid(), 0, 0);
-	bpf_map_delete_elem(&targets, &key);
+	target_forget(key);
 	return 0;
 }
 

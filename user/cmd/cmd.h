@@ -32,13 +32,11 @@ struct mp_args {
 	int n_files;
 	const char *input;    /* -i */
 	const char *output;   /* -o */
-	const char *gc_log;
 	struct mp_hooks hooks;
 	uint64_t interval_ns; /* 0 = not given */
 	uint64_t duration_ns; /* 0 = not given */
 	enum mp_color color;
 	bool quiet, verbose, json, plain, follow_forks, no_stacks, list, child;
-	const char *connect;
 };
 
 /* Which options a command takes: letters in args.c's table. */

@@ -31,6 +31,7 @@ struct findings {
 	size_t n_rungs;
 	struct check check[16];
 	size_t n_checks;
+	bool no_target; /* -p names no process */
 };
 
 static struct check *add(struct findings *f, const char *name, bool ok, const char *value,
@@ -81,6 +82,7 @@ static void check_target(struct findings *f, pid_t pid)
 
 	snprintf(buf, sizeof(buf), "pid %d: %s", (int)pid, err ? strerror(-err) : st.comm);
 	add(f, "target", !err, buf, "ps -e  # lists pids");
+	f->no_target = err == -ESRCH;
 	if (err)
 		return;
 	err = proc_maps_read(pid, &m);
@@ -215,6 +217,8 @@ int cmd_doctor(struct mp_args *a)
 		err = print_json(&f);
 	else
 		print_text(&f, &t);
+	if (f.no_target)
+		return mp_finish_stdout(err, MP_EXIT_NO_TARGET);
 	return mp_finish_stdout(err,
 				chosen(&f, MP_FEAT_FAULTS) ? MP_EXIT_OK : MP_EXIT_NOT_PERMITTED);
 }

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -74,18 +75,23 @@ static void say_end(const struct mp_args *a, struct mp_session *s, const char *p
 		clean, clean);
 }
 
+#define CTRL_C_GRACE_NS 5000000000ULL
+
 /* 0: the targets ended; 1: asked to end; -errno. */
 static int run(struct mp_session *s, const struct mp_args *a)
 {
-	uint64_t start = mp_monotonic_ns();
+	uint64_t start = mp_monotonic_ns(), asked = 0;
 	int r = 1;
 
 	while (r > 0) {
 		struct pollfd pfd = { .fd = mp_session_fd(s), .events = POLLIN };
 
-		/* A Ctrl-C at the terminal went to the command too; its end is ours.
-		 * One sent to us alone ends the recording. */
-		if (mp_signals_count() && (!a->cmd || mp_session_exit_code(s) < 0))
+		/* A Ctrl-C at the terminal went to the command too: its end is worth
+		 * recording, if it comes soon. */
+		if (mp_signals_count() && !asked)
+			asked = mp_monotonic_ns();
+		if (asked && (!a->cmd || mp_signals_first() != SIGINT ||
+			      mp_monotonic_ns() - asked > CTRL_C_GRACE_NS))
 			break;
 		if (a->duration_ns && mp_monotonic_ns() - start >= a->duration_ns)
 			break;
@@ -106,6 +112,9 @@ int cmd_record(struct mp_args *a)
 	char name[128];
 	int r, code;
 
+	if (a->cmd && a->output && !strcmp(a->output, "-"))
+		return mp_fail(MP_EXIT_USAGE, "the command's output and -o - are the same", NULL,
+			       "memprof record -o FILE -- CMD   (see memprof record --help)");
 	if (!a->output) {
 		default_name(a, name, sizeof(name));
 		a->output = name;

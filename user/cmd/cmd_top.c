@@ -4,6 +4,7 @@
  * recording.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -180,8 +181,10 @@ static FILE *hold_output(const struct mp_args *a, struct mp_session_opts *o)
 
 	if (a->cmd && !a->plain && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
 		f = tmpfile();
-	if (f)
+	if (f) {
+		fcntl(fileno(f), F_SETFD, FD_CLOEXEC);
 		o->cmd_out_fd = fileno(f);
+	}
 	return f;
 }
 

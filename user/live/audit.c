@@ -112,9 +112,20 @@ static void race(struct audit *a, const struct mp_event *e)
 		addr = e->fault.addr;
 		len = (uint64_t)e->x * MP_PAGE_SIZE;
 	} else {
+		if ((e->flags & MP_CALL_FAILED) && e->call.ret != -ENOMEM)
+			return; /* it touched nothing */
 		from -= e->call.dur;
 		addr = e->call.addr;
 		len = e->call.len > e->call.len2 ? e->call.len : e->call.len2;
+	}
+	if (e->type == MP_EV_CALL && e->sub == MP_CALL_BRK) {
+		/* len2 is an address here: the old break */
+		uint64_t old = e->call.len2, now = (uint64_t)e->call.ret;
+
+		addr = old < now ? old : now;
+		len = old < now ? now - old : old - now;
+		if (!len)
+			return;
 	}
 	/* A run's last time may be up to a jiffy early (bpf/fault.bpf.h). */
 	if (e->ts + MP_JIFFY_NS < a->t0 || from > a->t1)
@@ -130,6 +141,12 @@ static void race(struct audit *a, const struct mp_event *e)
 	}
 }
 
+static bool ends_mm(const struct mp_event *e)
+{
+	return e->type == MP_EV_TASK && (e->sub == MP_TASK_EXEC || e->sub == MP_TASK_EXIT ||
+					 e->sub == MP_TASK_MM_EXIT);
+}
+
 /* All events of [t0, t1] are waiting in the stream now: what did they touch? */
 void audit_check_races(struct mp_session *s, struct target *t)
 {
@@ -142,7 +159,7 @@ void audit_check_races(struct mp_session *s, struct target *t)
 			continue;
 		if (e->type == MP_EV_FAULT || e->type == MP_EV_CALL)
 			race(a, e);
-		else if (e->type == MP_EV_TASK && e->sub == MP_TASK_EXEC && e->ts >= a->t0)
+		else if (ends_mm(e) && e->ts >= a->t0)
 			a->active = false; /* of an address space that is no more */
 	}
 	a->tries = a->vma_raced ? a->tries + 1 : 0;

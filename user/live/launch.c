@@ -22,6 +22,11 @@
 #include <time.h>
 #include <unistd.h>
 
+static bool is_id(const char *s)
+{
+	return *s && strspn(s, "0123456789") == strlen(s) && strlen(s) < 10;
+}
+
 /* Back to the user behind sudo. Failing to drop rights must not go on with them. */
 static int drop_rights(void)
 {
@@ -32,6 +37,8 @@ static int drop_rights(void)
 
 	if (geteuid() != 0 || !uid_s || !gid_s)
 		return 0;
+	if (!is_id(uid_s) || !is_id(gid_s)) /* never root by a mistake in the environment */
+		return -EINVAL;
 	uid = (uid_t)strtoul(uid_s, NULL, 10);
 	gid = (gid_t)strtoul(gid_s, NULL, 10);
 	pw = getpwuid(uid);

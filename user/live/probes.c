@@ -239,6 +239,7 @@ static int configure(struct mp_probes *p, const struct mp_probes_opts *o)
 		p->ncpu = 1;
 	p->skel->rodata->cfg_ncpu = (__u32)p->ncpu;
 	p->skel->rodata->cfg_follow_forks = o->follow_forks;
+	p->skel->rodata->cfg_have_exit_mmap = exit_mmap;
 	if (o->rss_every_ns)
 		p->skel->rodata->cfg_rss_every = o->rss_every_ns;
 	p->skel->bss->shared.next_id = 1;

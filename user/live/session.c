@@ -156,18 +156,22 @@ struct target *session_add_target(struct mp_session *s, pid_t pid, uint32_t mm)
 	return t;
 }
 
-static void on_exec(struct mp_session *s, struct mp_event *e)
+/* The name that came with the event, as text, becomes a string id. */
+static void exec_name(struct mp_session *s, struct mp_event *e, char comm[MP_TASK_COMM_LEN + 1])
 {
-	char comm[MP_TASK_COMM_LEN + 1] = "";
-	struct target *t = NULL;
-
-	/* Names are string ids from here on. */
 	memcpy(comm, e->task.rsvd, MP_TASK_COMM_LEN);
+	comm[MP_TASK_COMM_LEN] = 0;
 	memset(e->task.rsvd, 0, sizeof(e->task.rsvd));
 	e->task.comm = stream_str(&s->stream, comm, e->ts);
+}
+
+/* After the EXEC event: who announces first would make a second process of it. */
+static void on_exec(struct mp_session *s, const struct mp_event *e, const char *comm)
+{
+	struct target *t = NULL;
 
 	for (size_t i = 0; i < s->n_t && !t; i++)
-		if (s->t[i]->pid == (pid_t)e->task.b)
+		if (s->t[i]->pid == (pid_t)e->task.b && !s->t[i]->gone)
 			t = s->t[i];
 	if (!t) /* a child that borrowed its parent's memory until now */
 		t = session_add_target(s, (pid_t)e->task.b, e->mm);
@@ -186,6 +190,7 @@ static int on_record(void *ctx, void *data, size_t size)
 {
 	struct mp_session *s = ctx;
 	struct mp_event copy, *e = &copy;
+	char comm[MP_TASK_COMM_LEN + 1];
 	struct target *t;
 	int err;
 
@@ -200,11 +205,13 @@ static int on_record(void *ctx, void *data, size_t size)
 		return 0;
 	memcpy(e, data, sizeof(*e));
 	if (e->type == MP_EV_TASK && e->sub == MP_TASK_EXEC)
-		on_exec(s, e);
+		exec_name(s, e, comm);
 	err = stream_push(&s->stream, e);
 	if (err || e->type != MP_EV_TASK)
 		return err;
-	if (e->sub == MP_TASK_EXIT) {
+	if (e->sub == MP_TASK_EXEC) {
+		on_exec(s, e, comm);
+	} else if (e->sub == MP_TASK_EXIT) {
 		t = session_target_of_mm(s, e->mm);
 		if (t)
 			t->gone = true;
@@ -229,8 +236,9 @@ static void tell_losses(struct mp_session *s)
 		if (ev[i] <= s->lost[i])
 			continue;
 		e.x = (uint32_t)(ev[i] - s->lost[i]);
-		e.v[0] = faults[i];
+		e.v[0] = faults[i] - s->lost_faults[i];
 		s->lost[i] = ev[i];
+		s->lost_faults[i] = faults[i];
 		stream_push(&s->stream, &e);
 	}
 }
@@ -245,6 +253,9 @@ static void look(struct mp_session *s, uint64_t now)
 	for (size_t i = 0; i < s->n_t; i++) {
 		struct target *t = s->t[i];
 
+		/* A command that ended and was never seen to exec: nothing will come. */
+		if (!t->mm && t->launched && s->child.done)
+			t->gone = true;
 		if (!t->mm)
 			continue;
 		/* also of one that is gone: its segment outlives it in our mapping */
@@ -580,6 +591,20 @@ static int start_command(struct mp_session *s, struct mp_diag *diag)
 	return 0;
 }
 
+/* The probes see numbers of the initial PID namespace, whose inode is fixed
+ * (PROC_PID_INIT_INO, include/linux/proc_ns.h). */
+static int check_pid_namespace(struct mp_diag *diag)
+{
+	char ns[64] = "";
+
+	if (proc_link(getpid(), "ns/pid", ns, sizeof(ns)) || !strcmp(ns, "pid:[4026531836]"))
+		return 0;
+	return mp_diag_set(diag, -EOPNOTSUPP, MP_EXIT_NOT_PERMITTED,
+			   "cannot watch from inside a PID namespace",
+			   "the kernel's events carry pids of the initial namespace",
+			   "run memprof on the host, or poll /proc only: memprof --hooks none ...");
+}
+
 int mp_session_open(const struct mp_session_opts *o, struct mp_session **out, struct mp_diag *diag)
 {
 	struct mp_session *s = calloc(1, sizeof(*s));
@@ -604,6 +629,8 @@ int mp_session_open(const struct mp_session_opts *o, struct mp_session **out, st
 		if (err || st.zombie)
 			err = no_target(diag, o->pids[i], err ? err : -ESRCH);
 	}
+	if (!err && !o->hooks.none)
+		err = check_pid_namespace(diag);
 	if (!err && !o->hooks.none)
 		err = mp_probes_open(&po, &s->probes, diag);
 	if (!err)

@@ -43,7 +43,6 @@ struct target {
 	unsigned mismatch;       /* polls in a row                   */
 	int64_t accepted;        /* a difference that scans do not mend, pages */
 	uint64_t scan_ns;        /* what the last scan cost          */
-	uint64_t inode;          /* of the executable looked at for V8 */
 	struct gc_source *gc[8];
 	unsigned n_gc;
 };
@@ -67,7 +66,9 @@ struct mp_session {
 	uint64_t flushed;        /* everything up to here is in the stream */
 	uint64_t horizon;        /* everything up to here has been folded  */
 	uint64_t next_poll, next_seal;
-	uint64_t lost[MP_LOSS_MAX];
+	uint64_t lost[MP_LOSS_MAX], lost_faults[MP_LOSS_MAX]; /* as told */
+	uint64_t v8_tried[64];   /* inodes looked at for V8, the last ones */
+	unsigned n_v8_tried;
 	uint32_t next_mm;        /* of --hooks none */
 	bool ended, settling;
 	mp_observe_fn observe;

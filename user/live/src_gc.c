@@ -106,9 +106,8 @@ fail:
 
 static void push(struct mp_session *s, const struct mp_event *e)
 {
-	if (!stream_push(&s->stream, e))
-		return;
-	s->lost[MP_LOSS_GC_RING]++;
+	/* Out of memory: the session ends with its next event all the same. */
+	(void)stream_push(&s->stream, e);
 }
 
 static void tell_range(struct mp_session *s, struct target *t, uint64_t ts, uint64_t addr,

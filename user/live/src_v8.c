@@ -63,22 +63,25 @@ static bool may_hold_v8(const char *path)
 	       !strncmp(base, "deno", 4) || !strcmp(base, "d8");
 }
 
-static bool seen(struct mp_session *s, uint64_t inode)
+/* Once each, whatever came of it: a second probe would double every collection, and
+ * a file without the symbol has none the next time either. */
+static bool first_time(struct mp_session *s, uint64_t inode)
 {
-	for (size_t i = 0; i < s->n_t; i++)
-		if (s->t[i]->inode == inode)
-			return true;
-	return false;
+	unsigned n = sizeof(s->v8_tried) / sizeof(s->v8_tried[0]);
+
+	for (unsigned i = 0; i < s->n_v8_tried && i < n; i++)
+		if (s->v8_tried[i] == inode)
+			return false;
+	s->v8_tried[s->n_v8_tried++ % n] = inode;
+	return true;
 }
 
 void v8_attach_file(struct mp_session *s, const char *path)
 {
 	uint64_t inode = inode_of(path);
 
-	if (!s->probes || !inode || !may_hold_v8(path) || seen(s, inode))
-		return;
-	if (!attach(s, path) && s->n_t)
-		s->t[0]->inode = inode;
+	if (s->probes && inode && may_hold_v8(path) && first_time(s, inode))
+		attach(s, path);
 }
 
 void v8_attach(struct mp_session *s, struct target *t, const struct proc_maps *m)
@@ -90,18 +93,13 @@ void v8_attach(struct mp_session *s, struct target *t, const struct proc_maps *m
 	for (size_t i = 0; i < m->n; i++) {
 		const char *name = m->names + m->v[i].name;
 		char path[4096 + 32];
-		uint64_t inode;
 
 		if (!(m->v[i].bits & MP_MAP_FILE) || m->v[i].ino == last || !may_hold_v8(name))
 			continue;
 		last = m->v[i].ino;
 		/* through the target's own root: it may live in a container */
 		snprintf(path, sizeof(path), "/proc/%d/root%s", (int)t->pid, name);
-		inode = inode_of(path);
-		if (!inode || seen(s, inode))
-			continue;
-		if (attach(s, path) != -ENOENT)
-			t->inode = inode;
+		v8_attach_file(s, path);
 	}
 }
 

@@ -66,6 +66,8 @@ int fold_fault(struct mp_model *m, struct mp_proc *p, const struct mp_event *e)
 
 	if (e->x > PAGES_MAX || !range_ok(addr, end - addr))
 		return -EINVAL;
+	if (p->mm_gone) /* nobody's: the struct of the mm was used again */
+		return 0;
 	count_faults(p, e);
 	i = maps_index(p, addr);
 	while (addr < end) {

@@ -253,6 +253,16 @@ void proc_reset_mm(struct mp_proc *p)
 	memset(p->rel_log, 0, sizeof(p->rel_log));
 }
 
+/* A full table is no reason to end: the process is left out, and counted. */
+static int no_proc(struct mp_model *m)
+{
+	if (m->n_procs < PROCS_MAX)
+		return -ENOMEM;
+	m->lost[MP_LOSS_TARGETS]++;
+	m->lost_total++;
+	return 0;
+}
+
 static int fold_exec(struct mp_model *m, const struct mp_event *e)
 {
 	struct mp_proc *p = NULL;
@@ -264,7 +274,7 @@ static int fold_exec(struct mp_model *m, const struct mp_event *e)
 	if (!p) {
 		p = proc_get(m, e->mm, true);
 		if (!p)
-			return -ENOMEM;
+			return no_proc(m);
 	} else {
 		uint32_t i = m->mm_proc[e->task.a] - 1;
 
@@ -304,7 +314,7 @@ static int fold_task(struct mp_model *m, const struct mp_event *e)
 		return fold_exec(m, e);
 	p = proc_get(m, e->mm, e->sub == MP_TASK_TARGET);
 	if (!p)
-		return e->sub == MP_TASK_TARGET ? -ENOMEM : 0;
+		return e->sub == MP_TASK_TARGET ? no_proc(m) : 0;
 	switch (e->sub) {
 	case MP_TASK_TARGET:
 		p->tgid = (uint32_t)e->task.a;
