@@ -143,8 +143,8 @@ static void race(struct audit *a, const struct mp_event *e)
 
 static bool ends_mm(const struct mp_event *e)
 {
-	return e->type == MP_EV_TASK && (e->sub == MP_TASK_EXEC || e->sub == MP_TASK_EXIT ||
-					 e->sub == MP_TASK_MM_EXIT);
+	return e->type == MP_EV_TASK &&
+	       (e->sub == MP_TASK_EXEC || e->sub == MP_TASK_EXIT || e->sub == MP_TASK_MM_EXIT);
 }
 
 /* All events of [t0, t1] are waiting in the stream now: what did they touch? */

@@ -253,8 +253,9 @@ static void look(struct mp_session *s, uint64_t now)
 	for (size_t i = 0; i < s->n_t; i++) {
 		struct target *t = s->t[i];
 
-		/* A command that ended and was never seen to exec: nothing will come. */
-		if (!t->mm && t->launched && s->child.done)
+		/* A command that ended and was never seen to exec: after some ticks
+		 * nothing will come any more. */
+		if (!t->mm && t->launched && s->child.done && ++t->waited > 3)
 			t->gone = true;
 		if (!t->mm)
 			continue;

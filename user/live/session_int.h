@@ -36,6 +36,8 @@ struct target {
 	uint32_t mm;             /* 0: not known yet (before exec)   */
 	bool gone;               /* EXIT seen, or /proc entry gone   */
 	bool launched;
+	bool announced;          /* once at least                    */
+	unsigned waited;         /* ticks since a command ended that never exec'd */
 	struct audit audit;
 	bool want_maps, want_pages;
 	uint64_t next_maps, next_pages; /* not before, ns            */

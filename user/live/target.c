@@ -40,8 +40,10 @@ void target_announce(struct mp_session *s, struct target *t, uint64_t ts, const 
 
 	if (proc_status_read(t->pid, &st) && comm)
 		snprintf(st.comm, sizeof(st.comm), "%s", comm);
-	if (t->launched && s->o.cmd)
+	/* What /proc may no longer tell; of a second exec nobody else tells either. */
+	if (t->launched && s->o.cmd && !t->announced)
 		launch_which(s->o.cmd[0], exe, sizeof(exe));
+	t->announced = true;
 	proc_link(t->pid, "exe", exe, sizeof(exe));
 	proc_start_ns(t->pid, &start);
 	e.tid = (uint32_t)t->pid;

@@ -284,6 +284,7 @@ static int fold_exec(struct mp_model *m, const struct mp_event *e)
 		if (e->task.a != e->mm)
 			m->mm_proc[e->task.a] = 0;
 		p->mm = e->mm;
+		p->exe = 0; /* another program; TARGET names it where it can be known */
 		proc_reset_mm(p);
 	}
 	if (e->task.b)
