@@ -203,6 +203,23 @@ static struct region *region_of(const struct mp_pageset *s, struct region *last,
 	return last && last->base == base ? last : region_find(s, base);
 }
 
+/*
+ * The chunk of a piece, or NULL where there is none: *page has then moved on to the
+ * next place where there may be one. *r remembers the region from call to call.
+ */
+static struct chunk *chunk_at(const struct mp_pageset *s, struct region **r, const struct piece *p,
+			      uint64_t *page, uint64_t end)
+{
+	*r = region_of(s, *r, p->region);
+	if (!*r || (!(*r)->n && !(*r)->nd)) {
+		*page = hop(s, p->region, end);
+		return NULL;
+	}
+	if (!(*r)->chunk[p->chunk])
+		*page = hop_chunk(*r, p->chunk, end);
+	return (*r)->chunk[p->chunk];
+}
+
 /* Applies fn to each word of [from, to) of a chunk. */
 #define for_words(from, to, w, mask)                                                             \
 	for (unsigned w = (from) / 64, mp_e = (to), mp_b = (from); mp_b < mp_e; mp_b = ++w * 64) \
@@ -297,19 +314,10 @@ int64_t mp_pageset_clear(struct mp_pageset *s, uint64_t addr, uint64_t len, int 
 	struct piece p;
 
 	while (next_piece(&page, end, &p)) {
-		struct chunk *c;
+		struct chunk *c = chunk_at(s, &r, &p, &page, end);
 
-		r = region_of(s, r, p.region);
-
-		if (!r || (!r->n && !r->nd)) {
-			page = hop(s, p.region, end);
+		if (!c)
 			continue;
-		}
-		c = r->chunk[p.chunk];
-		if (!c) {
-			page = hop_chunk(r, p.chunk, end);
-			continue;
-		}
 		unsigned n = chunk_clear(r, c, &p, drop);
 
 		s->total -= n;
@@ -332,19 +340,10 @@ uint64_t mp_pageset_count(const struct mp_pageset *s, uint64_t addr, uint64_t le
 	struct piece p;
 
 	while (next_piece(&page, end, &p)) {
-		const struct chunk *c;
+		const struct chunk *c = chunk_at(s, &r, &p, &page, end);
 
-		r = region_of(s, r, p.region);
-
-		if (!r || !r->n) {
-			page = hop(s, p.region, end);
+		if (!c)
 			continue;
-		}
-		c = r->chunk[p.chunk];
-		if (!c) {
-			page = hop_chunk(r, p.chunk, end);
-			continue;
-		}
 		if (p.to - p.from == CHUNK_PAGES) {
 			n += c->n;
 			continue;
@@ -412,20 +411,9 @@ int mp_pageset_runs(const struct mp_pageset *s, uint64_t addr, uint64_t len, int
 
 	while (next_piece(&page, end, &p)) {
 		uint64_t base = page - (p.to - p.from) - p.from;
-		const struct chunk *c;
+		const struct chunk *c = chunk_at(s, &r, &p, &page, end);
 
-		r = region_of(s, r, p.region);
-
-		if (!r || !(dropped ? r->nd : r->n)) {
-			page = hop(s, p.region, end);
-			continue;
-		}
-		c = r->chunk[p.chunk];
-		if (!c) {
-			page = hop_chunk(r, p.chunk, end);
-			continue;
-		}
-		if (!(dropped ? c->nd : c->n))
+		if (!c || !(dropped ? c->nd : c->n))
 			continue;
 		for_words(p.from, p.to, w, mask)
 		{
