@@ -139,14 +139,16 @@ struct region {
 };
 #define NREGIONS 64
 
-enum { VISIT_EVACUATE, VISIT_MARK, VISIT_CHECK };
+enum { VISIT_EVACUATE, VISIT_MARK, VISIT_CHECK, VISIT_CALL };
 struct check;
 struct gc_visitor {
 	struct gc_heap *h;
 	int op;
 	bool young;      /* EVACUATE: a slot refers to a young object now */
-	void *holder;    /* CHECK: the object whose slots are visited, or NULL */
+	void *holder;    /* object_slots(): the object; NULL: roots */
 	struct check *check;
+	void (*fn)(struct gc_visitor *v, gc_slot *slot); /* CALL: must move nothing */
+	void *arg;       /* CALL: fn's own */
 };
 
 struct gc_record_line { /* of the last collections, for the out-of-memory report */
@@ -329,7 +331,16 @@ bool collect_for_large(struct mutator *m, size_t cell);
 void out_of_memory(struct gc_heap *h, size_t wanted);
 void pace(struct gc_heap *h);
 void roots_visit(struct gc_heap *h, struct gc_visitor *v);
+void roots_visit_frames(struct gc_heap *h, struct gc_visitor *v);
+void roots_visit_handles(struct gc_heap *h, struct gc_visitor *v);
+void roots_visit_providers(struct gc_heap *h, struct gc_visitor *v);
 void globals_visit(struct gc_heap *h, struct gc_visitor *v, bool young_only);
+
+/* walk.c */
+typedef void (*object_fn)(void *obj, void *arg);
+void heap_walk(struct gc_heap *h, object_fn fn, void *arg);
+void heap_walk_old(struct gc_heap *h, object_fn fn, void *arg);
+void object_slots(struct gc_heap *h, void *obj, struct gc_visitor *v);
 
 /* verify.c */
 int check_heap(struct gc_heap *h, char *why, size_t size);

@@ -19,6 +19,8 @@ void gc_visit(struct gc_visitor *v, void *slot)
 		minor_visit(v, slot);
 	else if (v->op == VISIT_MARK)
 		major_visit(v, slot);
+	else if (v->op == VISIT_CALL)
+		v->fn(v, slot);
 	else
 		check_visit(v, slot);
 }
@@ -67,18 +69,33 @@ void globals_visit(struct gc_heap *h, struct gc_visitor *v, bool young_only)
 	h->young_globals.n = keep;
 }
 
-/* Every root but the global handles. */
-void roots_visit(struct gc_heap *h, struct gc_visitor *v)
+void roots_visit_frames(struct gc_heap *h, struct gc_visitor *v)
+{
+	if (h->mut)
+		frames_visit(h->mut, v);
+}
+
+void roots_visit_handles(struct gc_heap *h, struct gc_visitor *v)
+{
+	if (h->mut)
+		handles_visit(h->mut, v);
+}
+
+void roots_visit_providers(struct gc_heap *h, struct gc_visitor *v)
 {
 	int i;
 
-	if (h->mut) {
-		frames_visit(h->mut, v);
-		handles_visit(h->mut, v);
-	}
 	for (i = 0; i < NPROVIDERS; i++)
 		if (h->providers[i].fn)
 			h->providers[i].fn(v, h->providers[i].arg);
+}
+
+/* Every root but the global handles. */
+void roots_visit(struct gc_heap *h, struct gc_visitor *v)
+{
+	roots_visit_frames(h, v);
+	roots_visit_handles(h, v);
+	roots_visit_providers(h, v);
 }
 
 void gc_scope_open(struct gc_mutator *m, struct gc_scope *scope)

@@ -97,34 +97,9 @@ static void clear_young_bits(struct gc_heap *h)
 	memset(&h->alloc_bits[(half_addr(h, h->active) - h->base) >> 9], 0, h->young_max / 64);
 }
 
-typedef void (*object_fn)(struct check *c, void *obj);
-
-static void walk_block(struct check *c, size_t b, object_fn fn)
+static void check_cell(void *obj, void *arg)
 {
-	uint64_t *word = &c->h->alloc_bits[(b << BLOCK_SHIFT) >> 9], bits;
-	size_t i;
-
-	for (i = 0; i < BLOCK_SIZE / 512; i++)
-		for (bits = word[i]; bits; bits &= bits - 1)
-			fn(c, (void *)(block_addr(c->h, b) + i * 512 +
-				       (size_t)__builtin_ctzll(bits) * 8));
-}
-
-/* Every old and large object, live or not. */
-static void walk_old(struct check *c, object_fn fn)
-{
-	struct gc_heap *h = c->h;
-	size_t b, i;
-
-	for (b = block_of(h, h->dyn); b < block_of(h, h->commit_top); b++)
-		if (h->blocks[b].kind == GC_SPACE_OLD)
-			walk_block(c, b, fn);
-	for (i = 0; i < h->nlarge; i++)
-		fn(c, (void *)(h->large[i].addr + 8));
-}
-
-static void check_cell(struct check *c, void *obj)
-{
+	struct check *c = arg;
 	struct gc_heap *h = c->h;
 	size_t b = block_of(h, (uintptr_t)obj), cell;
 
@@ -162,8 +137,9 @@ static void check_sums(struct check *c)
 		fail(c, "large space: %zu bytes counted, %zu found", h->large_used, large);
 }
 
-static void check_logged(struct check *c, void *obj)
+static void check_logged(void *obj, void *arg)
 {
+	struct check *c = arg;
 	bool logged = bit_get(c->h->mark_bits, bit_index(c->h, obj));
 
 	if (logged == !!(*hdr_of(obj) & HDR_UNLOGGED))
@@ -197,7 +173,7 @@ static void check_log(struct check *c)
 			bit_set(h->mark_bits, bit_index(h, (void *)h->log.v[i]));
 	}
 	if (!c->bad)
-		walk_old(c, check_logged);
+		heap_walk_old(h, check_logged, c);
 }
 
 /* An old object may refer to a young one only if the next minor will look there. */
@@ -229,22 +205,6 @@ void check_visit(struct gc_visitor *v, gc_slot *slot)
 	vec_push(&h->stack, (uintptr_t)obj);
 }
 
-static void check_fields(struct gc_visitor *v, void *obj)
-{
-	const struct type_info *t = &v->h->types[hdr_type(*hdr_of(obj))];
-	gc_slot *slot = obj;
-	size_t i;
-
-	v->holder = obj;
-	if (t->kind == GC_CUSTOM)
-		t->trace(obj, gc_object_size(obj), v);
-	for (i = 0; t->kind == GC_BITMAP64 && i < 64; i++)
-		if (t->bitmap >> i & 1)
-			check_visit(v, &slot[i]);
-	for (i = 0; t->kind == GC_REF_ARRAY && i < ((struct gc_refs *)obj)->len; i++)
-		check_visit(v, &slot[1 + i]);
-}
-
 static void check_slots(struct check *c)
 {
 	struct gc_heap *h = c->h;
@@ -254,7 +214,7 @@ static void check_slots(struct check *c)
 	roots_visit(h, &v);
 	globals_visit(h, &v, false);
 	while (h->stack.n && !c->bad)
-		check_fields(&v, (void *)h->stack.v[--h->stack.n]);
+		object_slots(h, (void *)h->stack.v[--h->stack.n], &v);
 	h->stack.n = 0;
 }
 
@@ -297,7 +257,7 @@ int check_heap(struct gc_heap *h, char *why, size_t size)
 
 	check_young(&c);
 	if (!c.bad)
-		walk_old(&c, check_cell);
+		heap_walk_old(h, check_cell, &c);
 	if (!c.bad)
 		check_sums(&c);
 	if (!c.bad)
