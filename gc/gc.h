@@ -63,8 +63,10 @@ struct gc_options {
 	int no_release_thread;  /* 1: free pages go back only at gc_tick() and at the
 				 * end of collections                                   */
 	int no_events;          /* 1: no counters segment and no event ring             */
-	unsigned ring_slots;    /* of 32 bytes, a power of two (8192)                   */
+	unsigned ring_slots;    /* of each ring, of 32 bytes, a power of two (8192)     */
 	int verify;             /* 1: gc_verify() after each collection, abort if bad   */
+	unsigned rings;         /* event rings: one a mutator's thread, the last shared by
+				 * all other threads; 1 to 256 (8)                      */
 };
 #define GC_OPTIONS_INIT { .struct_size = sizeof(struct gc_options) }
 

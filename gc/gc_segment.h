@@ -82,6 +82,9 @@ enum gc_seg_event {
 	GC_EV_SPACE_RESIZE = 14, /* space; a = bytes before, b = bytes after        */
 	GC_EV_REGION = 15,     /* flags: 1 added, 0 removed; a = addr, b = bytes;
 				* v: id of its name                                 */
+	/* 16 and 17 are taken: SAFEPOINT, SNAPSHOT */
+	GC_EV_THREAD = 18,     /* flags: 1 a mutator's thread writes this ring from now
+				* on, 0 no longer; a = its tid                      */
 };
 
 /* Kinds of collection: gc_record.flags of GC_BEGIN and GC_END. */
@@ -111,6 +114,7 @@ enum gc_seg_name_kind {
 	GC_NAME_CLASS = 2,  /* class of external memory */
 	GC_NAME_REGION = 3,
 	GC_NAME_REASON = 4,
+	GC_NAME_TYPE = 5,   /* of objects; those that fit, and ids below 2^16 only */
 };
 
 /* At offset 0. Offsets count from there and are multiples of 64. */
@@ -172,7 +176,8 @@ struct gc_seg_counters {
 	uint64_t max_pause_ns;
 	uint64_t allocated_total; /* bytes, at the last collection or large object  */
 	uint64_t promoted_total;  /* bytes                                          */
-	uint64_t rsvd[8];
+	uint64_t rings_shared;    /* mutators that found no ring of their own       */
+	uint64_t rsvd[7];
 	struct gc_seg_space_counters space[GC_SEG_SPACES]; /* by enum gc_seg_space  */
 	uint64_t external_class[GC_SEG_CLASSES];           /* bytes                 */
 };
@@ -205,7 +210,7 @@ struct gc_seg_ring {
 	uint64_t pad0[7];
 	uint64_t tail;    /* slots complete                                        */
 	uint64_t pad1[7];
-	uint32_t tid;     /* thread that writes here, 0: several                   */
+	uint32_t tid;     /* thread that writes here or did last, 0: several       */
 	uint32_t rsvd[15];
 	uint64_t slot[];  /* ring_slots * 4 words, read as struct gc_record        */
 };

@@ -61,11 +61,13 @@ static void say_hello(struct gc_heap *h);
 
 static void fork_child(void)
 {
+	uint32_t was = thread_forget();
 	struct gc_heap *h;
 
 	pthread_mutex_init(&heaps_lock, NULL);
 	for (h = heaps; h; h = h->next) {
 		locks_init(h);
+		segment_forked(h, was);
 		/* The release thread is not in the child: the next page freed starts one. */
 		h->thread_on = false;
 		h->release_at = 0;
@@ -107,12 +109,15 @@ static int options_check(struct gc_options *o, const struct gc_options *given)
 	o->release_delay_ms = o->release_delay_ms ? o->release_delay_ms : 1000;
 	o->release_advice = o->release_advice ? o->release_advice : GC_ADVICE_DONTNEED;
 	o->ring_slots = o->ring_slots ? o->ring_slots : 8192;
+	o->rings = o->rings ? o->rings : 8;
 	if (!power_of_two(o->young_min) || !power_of_two(o->young_max) || o->young_min < KIB(128) ||
 	    o->young_max > YOUNG_LIMIT || o->young_min > o->young_max)
 		return -EINVAL;
 	if (o->release_advice != GC_ADVICE_DONTNEED && o->release_advice != GC_ADVICE_FREE)
 		return -EINVAL;
 	if (!power_of_two(o->ring_slots) || o->ring_slots < 64 || o->ring_slots > GC_SEG_SLOTS_MAX)
+		return -EINVAL;
+	if (o->rings > GC_SEG_RINGS_MAX)
 		return -EINVAL;
 	return 0;
 }
@@ -128,6 +133,7 @@ static void options_apply(struct gc_heap *h, const struct gc_options *o)
 	h->advice = o->release_advice;
 	h->thread_wanted = !o->no_release_thread;
 	h->ring_slots = o->ring_slots;
+	h->nrings = o->rings;
 	h->verify = o->verify;
 	h->nclasses_ext = 1;
 	h->seg_fd = -1;
@@ -233,8 +239,9 @@ int gc_heap_create(const struct gc_options *opts, struct gc_heap **out)
 	locks_init(h);
 	options_apply(h, &o);
 	h->start_ns = now_ns();
+	h->rings = calloc(h->nrings, sizeof(*h->rings));
 	/* The reservation comes last: it takes what addresses there are. */
-	rc = types_init(h) ? pages_init(h, o.reserve) : -ENOMEM;
+	rc = h->rings && types_init(h) ? pages_init(h, o.reserve) : -ENOMEM;
 	if (rc)
 		goto fail;
 	old_init(h);
@@ -248,6 +255,7 @@ int gc_heap_create(const struct gc_options *opts, struct gc_heap **out)
 	return 0;
 fail:
 	types_free(h);
+	free(h->rings);
 	free(h);
 	return rc;
 }
@@ -272,6 +280,7 @@ int gc_heap_destroy(struct gc_heap *h)
 	vec_free(&h->card_log);
 	vec_free(&h->stack);
 	free(h->large);
+	free(h->rings);
 	types_free(h);
 	pages_free(h);
 	pthread_cond_destroy(&h->cond);
@@ -295,6 +304,7 @@ int gc_mutator_attach(struct gc_heap *h, struct gc_mutator **out)
 		return -ENOTSUP;
 	}
 	h->mut = m;
+	segment_thread_begin(h);
 	pthread_mutex_unlock(&h->lock);
 	*out = &m->pub;
 	return 0;
@@ -310,6 +320,7 @@ void gc_mutator_detach(struct gc_mutator *pub)
 	tlab_retire(h);
 	h->mut = NULL;
 	segment_counters(h);
+	segment_thread_end(h);
 	pthread_mutex_unlock(&h->lock);
 	for (i = 0; i < m->handles.n; i++)
 		free((void *)m->handles.v[i]);
@@ -584,7 +595,7 @@ size_t gc_release_all(struct gc_heap *h)
 
 void gc_note(struct gc_heap *h, const char *text)
 {
-	event_text(h, GC_EV_NOTE, text);
+	event_text(h, GC_EV_NOTE, 0, text);
 }
 
 /* --- statistics -------------------------------------------------------------------- */

@@ -7,7 +7,8 @@
  *   heap->lock     page and block tables, spaces, types, the mutator list. Held
  *                  during a whole collection. The release thread takes it for one
  *                  batch at a time.
- *   heap->ev_lock  everything in the segment. Taken last, never around lock.
+ *   heap->ev_lock  everything in the segment but the rings that have an owner.
+ *                  Taken last, never around lock.
  *
  * Callbacks that trace run under heap->lock; limit callbacks run without.
  */
@@ -151,6 +152,13 @@ struct gc_visitor {
 	void *arg;       /* CALL: fn's own */
 };
 
+/* A ring of the segment. Only its thread changes map's contents and seq. */
+struct ring {
+	struct gc_seg_ring *map; /* NULL: no segment                              */
+	uint32_t tid;            /* the thread that owns it, 0: nobody (or shared) */
+	uint32_t seq;            /* of the next event                              */
+};
+
 struct gc_record_line { /* of the last collections, for the out-of-memory report */
 	uint64_t ts, pause;
 	size_t before, after, cbefore, cafter;
@@ -267,8 +275,10 @@ struct gc_heap {
 	struct gc_seg_counters *ctr;
 	struct gc_seg_names *names;
 	uint8_t *kinds;
-	struct gc_seg_ring *ring;
-	uint32_t ring_slots, ring_seq;
+	struct ring *rings;    /* nrings; the last is shared, under ev_lock */
+	unsigned nrings;
+	uint32_t ring_slots;
+	uint64_t rings_shared; /* mutators that found no ring of their own */
 	int seg_fd, seg_err;
 	size_t seg_len;
 	uint32_t id;
@@ -351,10 +361,15 @@ void segment_forget(struct gc_heap *h);
 void segment_close(struct gc_heap *h);
 void segment_counters(struct gc_heap *h);
 void segment_used(struct gc_heap *h, size_t used);
+void segment_thread_begin(struct gc_heap *h);
+void segment_thread_end(struct gc_heap *h);
+void segment_forked(struct gc_heap *h, uint32_t was);
+uint32_t thread_id(void);
+uint32_t thread_forget(void);
 uint16_t segment_name(struct gc_heap *h, unsigned kind, unsigned id, const char *name);
 void event(struct gc_heap *h, unsigned type, unsigned space, unsigned flags, uint64_t a, uint64_t b,
 	   const uint64_t *v, unsigned nv);
-void event_text(struct gc_heap *h, unsigned type, const char *text);
+void event_text(struct gc_heap *h, unsigned type, uint64_t b, const char *text);
 void counters_event(struct gc_heap *h);
 void resident_look(struct gc_heap *h, uint64_t now);
 

@@ -5,8 +5,11 @@
  * Owns the memfd and everything in it. The collector never reads it back. Without
  * one (not wanted, or the kernel refused) every function here does nothing.
  *
- * All writes are under ev_lock, so that ring 0 is in order of time; only `used`
- * is stored outside of it (segment_used()), as the format allows.
+ * Each ring but the last belongs to one mutator's thread, which writes it without
+ * a lock. The last is everybody else's, under ev_lock: the release thread, threads
+ * that use a heap without being a mutator, mutators that found no ring free. Names
+ * and counters are written under ev_lock too; only `used` is stored outside of it
+ * (segment_used()), as the format allows.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +25,13 @@
 #define MFD_NOEXEC_SEAL 8U
 #endif
 
-#define NAMES_CAP 126 /* the table fills one page */
+#define NAMES_BYTES (8 * PAGE_SIZE)
+#define NAMES_CAP   ((uint32_t)(NAMES_BYTES / sizeof(struct gc_seg_name) - 2))
+#define NAMES_TYPES (NAMES_CAP * 3 / 4) /* types stop here: there is room for other names */
+
+/* The calling thread as the kernel calls it, and the ring it wrote last: a hint. */
+static _Thread_local uint32_t my_tid;
+static _Thread_local unsigned my_ring;
 
 static size_t page_align(size_t n)
 {
@@ -40,13 +49,13 @@ static size_t layout(const struct gc_heap *h, struct gc_seg_header *l)
 	l->counters_len = sizeof(struct gc_seg_counters);
 	l->names_off = 2 * PAGE_SIZE;
 	l->names_cap = NAMES_CAP;
-	l->kind_off = 3 * PAGE_SIZE;
+	l->kind_off = l->names_off + NAMES_BYTES;
 	l->kind_len = h->reserved >> BLOCK_SHIFT;
 	l->rings_off = page_align(l->kind_off + l->kind_len);
-	l->nrings = 1;
+	l->nrings = h->nrings;
 	l->ring_slots = h->ring_slots;
 	l->ring_stride = page_align(sizeof(struct gc_seg_ring) + (uint64_t)h->ring_slots * 32);
-	l->total_len = l->rings_off + l->ring_stride;
+	l->total_len = l->rings_off + l->nrings * l->ring_stride;
 	return l->total_len;
 }
 
@@ -104,9 +113,22 @@ static void publish(struct gc_heap *h, const struct gc_seg_header *l)
 	memcpy(h->seg->magic, GC_SEG_MAGIC, 8);
 }
 
+static void rings_open(struct gc_heap *h, uint8_t *first, uint64_t stride)
+{
+	unsigned i;
+
+	for (i = 0; i < h->nrings; i++) {
+		h->rings[i].map = (struct gc_seg_ring *)(first + i * stride);
+		h->rings[i].seq = 0;
+		if (h->rings[i].tid)
+			h->rings[i].map->tid = h->rings[i].tid;
+	}
+}
+
 /*
  * Opens a segment, also in a forked child: its parent's is not mapped there. The
- * block kinds are copied, the ring is empty. Returns 0 or why there is none.
+ * block kinds are copied, the rings are empty and keep their owners. Returns 0 or
+ * why there is none.
  */
 int segment_open(struct gc_heap *h)
 {
@@ -125,8 +147,7 @@ int segment_open(struct gc_heap *h)
 	h->ctr = (struct gc_seg_counters *)(p + l.counters_off);
 	h->names = (struct gc_seg_names *)(p + l.names_off);
 	h->kinds = p + l.kind_off;
-	h->ring = (struct gc_seg_ring *)(p + l.rings_off);
-	h->ring_seq = 0;
+	rings_open(h, p + l.rings_off, l.ring_stride);
 	for (b = 0; b < block_of(h, h->commit_top); b++)
 		if (h->blocks[b].kind)
 			h->kinds[b] = h->blocks[b].kind;
@@ -137,6 +158,8 @@ int segment_open(struct gc_heap *h)
 /* What the child of a fork inherits: a descriptor, and pointers to nothing. */
 void segment_forget(struct gc_heap *h)
 {
+	unsigned i;
+
 	if (h->seg_fd >= 0)
 		close(h->seg_fd);
 	h->seg_fd = -1;
@@ -144,7 +167,8 @@ void segment_forget(struct gc_heap *h)
 	h->ctr = NULL;
 	h->names = NULL;
 	h->kinds = NULL;
-	h->ring = NULL;
+	for (i = 0; i < h->nrings; i++)
+		h->rings[i].map = NULL;
 }
 
 void segment_close(struct gc_heap *h)
@@ -154,11 +178,90 @@ void segment_close(struct gc_heap *h)
 	segment_forget(h);
 }
 
+/* --- whose ring --------------------------------------------------------------------- */
+
+uint32_t thread_id(void)
+{
+	if (!my_tid)
+		my_tid = (uint32_t)gettid();
+	return my_tid;
+}
+
+/* The calling thread's own ring of this heap, or NULL. A thread that ended without
+ * detaching leaves its ring to the next one that gets its number. */
+static struct ring *own_ring(struct gc_heap *h)
+{
+	uint32_t tid = thread_id();
+	unsigned i;
+
+	if (my_ring < h->nrings && __atomic_load_n(&h->rings[my_ring].tid, __ATOMIC_RELAXED) == tid)
+		return &h->rings[my_ring];
+	for (i = 0; i + 1 < h->nrings; i++)
+		if (__atomic_load_n(&h->rings[i].tid, __ATOMIC_RELAXED) == tid) {
+			my_ring = i;
+			return &h->rings[i];
+		}
+	return NULL;
+}
+
+/* The calling thread became a mutator: it gets the first free ring, or shares the
+ * last, which is counted. Called with the heap's lock. */
+void segment_thread_begin(struct gc_heap *h)
+{
+	uint32_t tid = thread_id();
+	unsigned i;
+
+	if (own_ring(h))
+		return;
+	for (i = 0; i + 1 < h->nrings && h->rings[i].tid;)
+		i++;
+	if (i + 1 < h->nrings) {
+		if (h->rings[i].map)
+			__atomic_store_n(&h->rings[i].map->tid, tid, __ATOMIC_RELAXED);
+		__atomic_store_n(&h->rings[i].tid, tid, __ATOMIC_RELAXED);
+	} else {
+		h->rings_shared++;
+	}
+	event(h, GC_EV_THREAD, GC_SPACE_NONE, 1, tid, 0, NULL, 0);
+}
+
+/* ... and is one no longer. Called with the heap's lock. */
+void segment_thread_end(struct gc_heap *h)
+{
+	struct ring *r = own_ring(h);
+
+	event(h, GC_EV_THREAD, GC_SPACE_NONE, 0, thread_id(), 0, NULL, 0);
+	if (r)
+		__atomic_store_n(&r->tid, 0, __ATOMIC_RELAXED);
+}
+
+/*
+ * In the child of a fork: `was` is what thread_forget() gave. The rings of threads
+ * that are not here any more are free; the caller's keep their owner, whose number
+ * is a new one.
+ */
+void segment_forked(struct gc_heap *h, uint32_t was)
+{
+	unsigned i;
+
+	for (i = 0; i < h->nrings; i++)
+		h->rings[i].tid = was && h->rings[i].tid == was ? thread_id() : 0;
+}
+
+/* The calling thread has a new number. Returns the old one, 0 if nobody asked. */
+uint32_t thread_forget(void)
+{
+	uint32_t was = my_tid;
+
+	my_tid = 0;
+	return was;
+}
+
 /* --- events ------------------------------------------------------------------------ */
 
-static void put_slot(struct gc_heap *h, uint64_t pos, const struct gc_record *rec)
+static void put_slot(struct gc_heap *h, struct ring *r, uint64_t pos, const struct gc_record *rec)
 {
-	uint64_t words[4], *to = &h->ring->slot[(pos & (h->ring_slots - 1)) * 4];
+	uint64_t words[4], *to = &r->map->slot[(pos & (h->ring_slots - 1)) * 4];
 	int w;
 
 	memcpy(words, rec, sizeof(words));
@@ -166,18 +269,19 @@ static void put_slot(struct gc_heap *h, uint64_t pos, const struct gc_record *re
 		__atomic_store_n(&to[w], words[w], __ATOMIC_RELAXED);
 }
 
-static void put_event(struct gc_heap *h, struct gc_record *head, const uint8_t *data, size_t len)
+static void put_event(struct gc_heap *h, struct ring *r, struct gc_record *head,
+		      const uint8_t *data, size_t len)
 {
-	uint64_t pos = h->ring->tail;
+	uint64_t pos = r->map->tail;
 	size_t n = (len + 23) / 24, i, part;
 	struct gc_record cont;
 
 	/* First say which slots are lost, then overwrite them, then say what is there. */
-	__atomic_store_n(&h->ring->head, pos + 1 + n, __ATOMIC_RELAXED);
+	__atomic_store_n(&r->map->head, pos + 1 + n, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
-	head->seq = h->ring_seq++;
+	head->seq = r->seq++;
 	head->ts = now_ns();
-	put_slot(h, pos, head);
+	put_slot(h, r, pos, head);
 	for (i = 0; i < n; i++) {
 		part = len - i * 24 < 24 ? len - i * 24 : 24;
 		memset(&cont, 0, sizeof(cont));
@@ -186,9 +290,25 @@ static void put_event(struct gc_heap *h, struct gc_record *head, const uint8_t *
 		cont.flags = (uint8_t)part;
 		cont.seq = head->seq;
 		memcpy(&cont.ts, data + i * 24, part);
-		put_slot(h, pos + 1 + i, &cont);
+		put_slot(h, r, pos + 1 + i, &cont);
 	}
-	__atomic_store_n(&h->ring->tail, pos + 1 + n, __ATOMIC_RELEASE);
+	__atomic_store_n(&r->map->tail, pos + 1 + n, __ATOMIC_RELEASE);
+}
+
+static void tell(struct gc_heap *h, struct gc_record *head, const uint8_t *data, size_t len)
+{
+	struct ring *r = own_ring(h);
+
+	if (r) {
+		if (r->map)
+			put_event(h, r, head, data, len);
+		return;
+	}
+	r = &h->rings[h->nrings - 1];
+	pthread_mutex_lock(&h->ev_lock);
+	if (r->map)
+		put_event(h, r, head, data, len);
+	pthread_mutex_unlock(&h->ev_lock);
 }
 
 void event(struct gc_heap *h, unsigned type, unsigned space, unsigned flags, uint64_t a, uint64_t b,
@@ -200,21 +320,17 @@ void event(struct gc_heap *h, unsigned type, unsigned space, unsigned flags, uin
 			       .a = a,
 			       .b = b };
 
-	pthread_mutex_lock(&h->ev_lock);
-	if (h->ring)
-		put_event(h, &r, (const uint8_t *)v, nv * 8);
-	pthread_mutex_unlock(&h->ev_lock);
+	if (h->ctr)
+		tell(h, &r, (const uint8_t *)v, nv * 8);
 }
 
-void event_text(struct gc_heap *h, unsigned type, const char *text)
+void event_text(struct gc_heap *h, unsigned type, uint64_t b, const char *text)
 {
 	size_t len = strnlen(text, GC_SEG_TEXT_MAX);
-	struct gc_record r = { .type = (uint16_t)type, .a = len };
+	struct gc_record r = { .type = (uint16_t)type, .a = len, .b = b };
 
-	pthread_mutex_lock(&h->ev_lock);
-	if (h->ring)
-		put_event(h, &r, (const uint8_t *)text, len);
-	pthread_mutex_unlock(&h->ev_lock);
+	if (h->ctr)
+		tell(h, &r, (const uint8_t *)text, len);
 }
 
 /* --- names and counters ------------------------------------------------------------- */
@@ -226,7 +342,7 @@ uint16_t segment_name(struct gc_heap *h, unsigned kind, unsigned id, const char 
 
 	pthread_mutex_lock(&h->ev_lock);
 	n = h->names ? h->names->count : NAMES_CAP;
-	if (n < NAMES_CAP) {
+	if (n < (kind == GC_NAME_TYPE ? NAMES_TYPES : NAMES_CAP) && id <= UINT16_MAX) {
 		e = &h->names->name[n];
 		e->id = (uint16_t)id;
 		memcpy(e->name, name, strnlen(name, sizeof(e->name) - 1));
@@ -291,6 +407,7 @@ static void fill(struct gc_heap *h, struct gc_seg_counters *c)
 	c->max_pause_ns = h->max_pause;
 	c->allocated_total = h->allocated;
 	c->promoted_total = h->promoted_total;
+	c->rings_shared = h->rings_shared;
 	fill_spaces(h, c);
 }
 

@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -46,6 +47,25 @@ static void view_close(struct view *v)
 	munmap(v->map, v->len);
 }
 
+/* The segment where its writer has it: only so does ThreadSanitizer see both sides. */
+static void view_inside(struct view *v)
+{
+	FILE *f = fopen("/proc/self/maps", "re");
+	unsigned long lo, hi;
+	char line[512];
+
+	assert_non_null(f);
+	v->map = NULL;
+	while (!v->map && fgets(line, sizeof(line), f))
+		if (strstr(line, "/memfd:" GC_SEG_MEMFD) && strstr(line, " rw-s ") &&
+		    sscanf(line, "%lx-%lx", &lo, &hi) == 2) {
+			v->map = (void *)lo;
+			v->len = hi - lo;
+		}
+	fclose(f);
+	assert_int_equal(gc_seg_attach_check(&v->seg, v->map, v->len), 0);
+}
+
 static void one_heap(struct fix *f)
 {
 	struct gc_options o = { .struct_size = sizeof(o),
@@ -56,25 +76,68 @@ static void one_heap(struct fix *f)
 	fix_open(f, &o);
 }
 
-/* Reads every event there is; counts by type; keeps the last of `keep`. */
-static unsigned drain(struct view *v, struct gc_ring_reader *r, unsigned counts[64], uint64_t *lost,
-		      unsigned keep, struct gc_event *last)
+#define RINGS 8
+
+/* Where a test stands in each ring of a segment. */
+struct readers {
+	struct gc_ring_reader r[RINGS];
+};
+
+static void readers_init(struct view *v, int from_start, struct readers *r)
+{
+	uint32_t i;
+
+	assert_true(v->seg.hdr.nrings <= RINGS);
+	for (i = 0; i < v->seg.hdr.nrings; i++)
+		gc_ring_reader_init(&v->seg, i, from_start, &r->r[i]);
+}
+
+typedef void (*event_fn)(const struct gc_event *ev, uint32_t ring, void *arg);
+
+/* Reads every event there is, ring by ring. Returns how many. */
+static unsigned each_event(struct view *v, struct readers *r, uint64_t *lost, event_fn fn,
+			   void *arg)
 {
 	struct gc_record rec[64];
 	struct gc_event ev;
 	unsigned total = 0;
+	uint32_t ring;
 	int n, i;
 
-	while ((n = gc_ring_read(&v->seg, 0, r, rec, 64, lost)) > 0)
-		for (i = 0; i < n; total++) {
-			i += (int)gc_event_take(rec + i, (unsigned)(n - i), &ev);
-			assert_true(ev.type > 0 && ev.type < 64);
-			counts[ev.type]++;
-			if (ev.type == keep)
-				*last = ev;
-		}
-	assert_int_equal(n, 0);
+	for (ring = 0; ring < v->seg.hdr.nrings; ring++) {
+		while ((n = gc_ring_read(&v->seg, ring, &r->r[ring], rec, 64, lost)) > 0)
+			for (i = 0; i < n; total++) {
+				i += (int)gc_event_take(rec + i, (unsigned)(n - i), &ev);
+				fn(&ev, ring, arg);
+			}
+		assert_int_equal(n, 0);
+	}
 	return total;
+}
+
+struct counting {
+	unsigned *counts, keep;
+	struct gc_event *last;
+};
+
+static void count_event(const struct gc_event *ev, uint32_t ring, void *arg)
+{
+	struct counting *c = arg;
+
+	(void)ring;
+	assert_true(ev->type > 0 && ev->type < 64);
+	c->counts[ev->type]++;
+	if (ev->type == c->keep)
+		*c->last = *ev;
+}
+
+/* Reads every event there is; counts by type; keeps the last of `keep`. */
+static unsigned drain(struct view *v, struct readers *r, unsigned counts[64], uint64_t *lost,
+		      unsigned keep, struct gc_event *last)
+{
+	struct counting c = { counts, keep, last };
+
+	return each_event(v, r, lost, count_event, &c);
 }
 
 static void counters_equal_stats(struct view *v, struct fix *f)
@@ -160,7 +223,7 @@ static void used_between_collections(void **state)
 
 static void events_tell_what_happened(void **state)
 {
-	struct gc_ring_reader r;
+	struct readers r;
 	unsigned counts[64] = { 0 };
 	struct gc_event end, note;
 	uint64_t lost = 0;
@@ -171,7 +234,7 @@ static void events_tell_what_happened(void **state)
 	(void)state;
 	one_heap(&f);
 	view_of(&v, &f);
-	gc_ring_reader_init(&v.seg, 0, 1, &r);
+	readers_init(&v, 1, &r);
 	gc_note(f.heap, "stage 3: every byte touched, and some more text for a third slot");
 	b = gc_alloc_array(f.m, f.bytes, MIB(1));
 	memset(b->data, 1, b->len);
@@ -206,37 +269,37 @@ static void events_tell_what_happened(void **state)
 	fix_close(&f);
 }
 
+static void add_release(const struct gc_event *ev, uint32_t ring, void *arg)
+{
+	(void)ring;
+	if (ev->type != GC_EV_PAGE_RELEASE)
+		return;
+	assert_int_equal(ev->v[1], 0);
+	assert_int_equal(ev->flags, MADV_DONTNEED);
+	*(uint64_t *)arg += ev->b;
+}
+
 /* The sum of what the events say was released is what the counters say. */
 static void releases_add_up(void **state)
 {
-	struct gc_ring_reader r;
-	struct gc_record rec[64];
 	uint64_t lost = 0, sum = 0;
 	struct gc_bytes *b;
-	struct gc_event ev;
+	struct readers r;
 	struct view v;
 	struct fix f;
-	int i, k, n;
+	int i;
 
 	(void)state;
 	one_heap(&f);
 	view_of(&v, &f);
-	gc_ring_reader_init(&v.seg, 0, 1, &r);
+	readers_init(&v, 1, &r);
 	for (i = 0; i < 20; i++) {
 		b = gc_alloc_array(f.m, f.bytes, MIB(1) * (size_t)(1 + i % 3));
 		memset(b->data, 1, b->len);
 		gc_collect(f.m, GC_FULL, GC_REASON_TESTING);
 		if (i % 4 == 3)
 			gc_release_all(f.heap);
-		while ((n = gc_ring_read(&v.seg, 0, &r, rec, 64, &lost)) > 0)
-			for (k = 0; k < n;) {
-				k += (int)gc_event_take(rec + k, (unsigned)(n - k), &ev);
-				if (ev.type != GC_EV_PAGE_RELEASE)
-					continue;
-				assert_int_equal(ev.v[1], 0);
-				assert_int_equal(ev.flags, MADV_DONTNEED);
-				sum += ev.b;
-			}
+		each_event(&v, &r, &lost, add_release, &sum);
 	}
 	assert_int_equal(lost, 0);
 	assert_true(sum > MIB(5));
@@ -249,7 +312,7 @@ static void releases_add_up(void **state)
 static void lost_events_are_counted(void **state)
 {
 	unsigned total = 0, written, counts[64] = { 0 }, i, burst, seed = 1;
-	struct gc_ring_reader r, late;
+	struct readers r, late;
 	uint64_t lost = 0, late_lost = 0;
 	struct gc_event last = { 0 };
 	char text[400];
@@ -259,7 +322,7 @@ static void lost_events_are_counted(void **state)
 	(void)state;
 	one_heap(&f);
 	view_of(&v, &f);
-	gc_ring_reader_init(&v.seg, 0, 1, &r);
+	readers_init(&v, 1, &r);
 	total = drain(&v, &r, counts, &lost, GC_EV_NOTE, &last);
 	assert_int_equal(lost, 0);
 	memset(text, 'x', sizeof(text));
@@ -276,11 +339,11 @@ static void lost_events_are_counted(void **state)
 	}
 	assert_true(lost > 1000);
 	/* A reader that comes late and asks for everything is told what it missed. */
-	gc_ring_reader_init(&v.seg, 0, 1, &late);
+	readers_init(&v, 1, &late);
 	total = drain(&v, &late, counts, &late_lost, GC_EV_NOTE, &last);
 	assert_int_equal(total + late_lost, written);
 	/* One that asks for news only has lost nothing. */
-	gc_ring_reader_init(&v.seg, 0, 0, &late);
+	readers_init(&v, 0, &late);
 	late_lost = 0;
 	gc_note(f.heap, "news");
 	assert_int_equal(drain(&v, &late, counts, &late_lost, GC_EV_NOTE, &last), 1);
@@ -290,60 +353,193 @@ static void lost_events_are_counted(void **state)
 	fix_close(&f);
 }
 
+/* One writer of each kind: the mutator, whose ring is its own, and a thread without one. */
 struct racer {
 	struct gc_heap *heap;
-	unsigned n;
+	unsigned n, who;
+	bool attach;
+	uint32_t tid;
 };
 
 static void *write_notes(void *arg)
 {
 	struct racer *r = arg;
-	char text[100];
+	struct gc_mutator *m = NULL;
+	char text[400];
 	unsigned i;
 
+	r->tid = (uint32_t)gettid();
+	if (r->attach && gc_mutator_attach(r->heap, &m))
+		return NULL;
 	for (i = 0; i < r->n; i++) {
-		snprintf(text, sizeof(text), "%08u %08u %0*d", i, i, (int)(i % 60) + 1, 7);
+		snprintf(text, sizeof(text), "%u %08u %08u %0*d", r->who, i, i,
+			 (int)(i * 7 % 300) + 1, 7);
 		gc_note(r->heap, text);
 	}
+	if (m)
+		gc_mutator_detach(m);
 	return NULL;
 }
 
-/* Reader and writer at the same time: no torn event, and nothing unaccounted. */
+struct racing {
+	uint64_t notes[2], others;
+	unsigned last[2];
+	uint64_t ts[RINGS];
+	uint32_t ring[2];
+};
+
+/* Nothing in the event may come from another one. */
+static void check_note(const struct gc_event *ev, uint32_t ring, void *arg)
+{
+	struct racing *c = arg;
+	unsigned who, a, b;
+	int pad;
+
+	assert_true(ev->ts >= c->ts[ring]);
+	c->ts[ring] = ev->ts;
+	if (ev->type != GC_EV_NOTE) {
+		c->others++;
+		return;
+	}
+	assert_int_equal(ev->a, ev->len);
+	assert_int_equal(sscanf(ev->text, "%u %u %u %n", &who, &a, &b, &pad), 3);
+	assert_int_equal(a, b);
+	assert_int_equal(ev->len, pad + (int)(a * 7 % 300) + 1);
+	assert_int_equal(strspn(ev->text + pad, "0"), a * 7 % 300);
+	assert_true(who < 2 && (!c->notes[who] || a > c->last[who]));
+	c->last[who] = a;
+	c->ring[who] = ring;
+	c->notes[who]++;
+}
+
+/*
+ * Two writers at full speed and a reader that is far too slow for rings of 256
+ * slots: no torn event, order kept, and read + lost is what was written, exactly.
+ */
 static void reading_while_written(void **state)
 {
-	struct racer race = { .n = 200000 };
-	struct gc_ring_reader r;
-	struct gc_record rec[64];
-	uint64_t lost = 0, got = 0;
-	struct gc_event ev;
-	unsigned a, b;
-	pthread_t t;
+	struct racer race[2] = { { .n = 200000, .who = 0, .attach = true },
+				 { .n = 200000, .who = 1 } };
+	struct gc_options o = {
+		.struct_size = sizeof(o), .no_release_thread = 1, .ring_slots = 256, .rings = 3
+	};
+	struct racing c = { .others = 0 };
+	uint64_t lost = 0, total = 0;
+	bool ended[2] = { false };
+	struct gc_heap *heap;
+	struct readers r;
+	pthread_t t[2];
 	struct view v;
-	struct fix f;
-	bool done;
-	int n, k;
+	unsigned i;
 
 	(void)state;
-	one_heap(&f);
-	view_of(&v, &f);
-	race.heap = f.heap;
-	gc_ring_reader_init(&v.seg, 0, 0, &r);
-	assert_int_equal(pthread_create(&t, NULL, write_notes, &race), 0);
+	assert_int_equal(gc_heap_create(&o, &heap), 0);
+	view_inside(&v);
+	readers_init(&v, 1, &r);
+	total = each_event(&v, &r, &lost, check_note, &c);
+	for (i = 0; i < 2; i++) {
+		race[i].heap = heap;
+		assert_int_equal(pthread_create(&t[i], NULL, write_notes, &race[i]), 0);
+	}
 	do {
-		done = pthread_tryjoin_np(t, NULL) == 0;
-		while ((n = gc_ring_read(&v.seg, 0, &r, rec, 64, &lost)) > 0)
-			for (k = 0; k < n; got++) {
-				k += (int)gc_event_take(rec + k, (unsigned)(n - k), &ev);
-				assert_int_equal(ev.type, GC_EV_NOTE);
-				assert_int_equal(ev.a, ev.len);
-				assert_int_equal(sscanf(ev.text, "%u %u", &a, &b), 2);
-				assert_int_equal(a, b);
-			}
-	} while (!done);
-	/* What was lost before the first event read has no number to count from. */
-	assert_true(got > 0 && got + lost <= race.n);
-	assert_int_equal(a, race.n - 1);
+		for (i = 0; i < 2; i++)
+			ended[i] = ended[i] || pthread_tryjoin_np(t[i], NULL) == 0;
+		total += each_event(&v, &r, &lost, check_note, &c);
+		sched_yield();
+	} while (!ended[0] || !ended[1]);
+	/* Of the others (the heap's first ones, two THREAD) some may be lost too. */
+	assert_int_equal(total, c.notes[0] + c.notes[1] + c.others);
+	total += lost - c.others;
+	assert_true(total >= 400000 && total <= 400002);
+	assert_true(lost > 1000);
+	assert_true(c.last[0] == 199999 && c.last[1] == 199999);
+	assert_int_equal(c.ring[0], 0);
+	assert_int_equal(c.ring[1], 2);
+	assert_int_equal(gc_heap_destroy(heap), 0);
+}
+
+/* A ring has one thread at a time, says which, and is free again after it. */
+static void rings_have_owners(void **state)
+{
+	struct racer first = { .n = 3, .who = 0, .attach = true }, second = first;
+	struct gc_options o = { .struct_size = sizeof(o), .no_release_thread = 1, .rings = 2 };
+	unsigned counts[64] = { 0 };
+	struct gc_event last = { 0 };
+	struct gc_seg_counters ctr;
+	struct gc_heap *heap;
+	struct gc_stats st;
+	uint64_t lost = 0;
+	struct readers r;
+	struct view v;
+	pthread_t t;
+	char fd[16];
+
+	(void)state;
+	assert_int_equal(gc_heap_create(&o, &heap), 0);
+	gc_stats(heap, &st);
+	snprintf(fd, sizeof(fd), "%d", st.events_fd);
+	assert_int_equal(view_open(&v, getpid(), fd), 0);
+	assert_int_equal(v.seg.hdr.nrings, 2);
+	readers_init(&v, 0, &r);
+	first.heap = second.heap = heap;
+	assert_int_equal(pthread_create(&t, NULL, write_notes, &first), 0);
+	assert_int_equal(pthread_join(t, NULL), 0);
+	drain(&v, &r, counts, &lost, GC_EV_THREAD, &last);
+	assert_int_equal(counts[GC_EV_THREAD], 2);
+	assert_int_equal(last.flags, 0);
+	assert_int_equal(last.a, first.tid);
+	assert_int_equal(gc_seg_ring_(&v.seg, 0)->tid, first.tid);
+	assert_int_equal(pthread_create(&t, NULL, write_notes, &second), 0);
+	assert_int_equal(pthread_join(t, NULL), 0);
+	assert_int_equal(gc_seg_ring_(&v.seg, 0)->tid, second.tid);
+	assert_int_equal(gc_seg_ring_(&v.seg, 1)->tid, 0);
+	assert_int_equal(r.r[1].pos, gc_seg_ring_(&v.seg, 1)->tail);
+	assert_int_equal(gc_seg_counters_read(&v.seg, &ctr), 0);
+	assert_int_equal(ctr.rings_shared, 0);
 	view_close(&v);
+	assert_int_equal(gc_heap_destroy(heap), 0);
+}
+
+/* With one ring the mutator shares it, and that is counted. */
+static void no_ring_left(void **state)
+{
+	struct gc_options o = { .struct_size = sizeof(o), .no_release_thread = 1, .rings = 1 };
+	unsigned counts[64] = { 0 };
+	struct gc_event last = { 0 };
+	struct gc_seg_counters ctr;
+	uint64_t lost = 0;
+	struct readers r;
+	struct view v;
+	struct fix f;
+
+	(void)state;
+	fix_open(&f, &o);
+	view_of(&v, &f);
+	readers_init(&v, 1, &r);
+	gc_note(f.heap, "shared");
+	gc_tick(f.m);
+	drain(&v, &r, counts, &lost, GC_EV_NOTE, &last);
+	assert_int_equal(counts[GC_EV_NOTE], 1);
+	assert_int_equal(gc_seg_ring_(&v.seg, 0)->tid, 0);
+	assert_int_equal(gc_seg_counters_read(&v.seg, &ctr), 0);
+	assert_int_equal(ctr.rings_shared, 1);
+	view_close(&v);
+	fix_close(&f);
+}
+
+/* Rings nobody writes cost no memory; reading a tail brings in one page at most. */
+static void unused_rings_cost_nothing(void **state)
+{
+	struct gc_options o = { .struct_size = sizeof(o), .no_release_thread = 1, .rings = 64 };
+	struct stat sb;
+	struct fix f;
+
+	(void)state;
+	fix_open(&f, &o);
+	gc_note(f.heap, "one page of ring 0");
+	assert_int_equal(fstat(stats(&f).events_fd, &sb), 0);
+	assert_true((size_t)sb.st_size > 64 * 8192 * 32);
+	assert_true((size_t)sb.st_blocks * 512 <= KIB(64));
 	fix_close(&f);
 }
 
@@ -385,7 +581,7 @@ static void bad_segments_are_refused(void **state)
 	REFUSED(ring_slots, 1u << 21, -EBADMSG);
 	REFUSED(ring_stride, 64, -EBADMSG);
 	REFUSED(nrings, 100000, -EBADMSG);
-	REFUSED(nrings, 2, -EBADMSG);
+	REFUSED(nrings, 9, -EBADMSG);
 	REFUSED(names_cap, 1u << 30, -EBADMSG);
 	REFUSED(block_shift, 70, -EBADMSG);
 	REFUSED(heap_base, UINT64_MAX - 5, -EBADMSG);
@@ -524,6 +720,8 @@ static int child_works(struct fix *f)
 		return 2;
 	if (v.seg.hdr.pid != (uint32_t)getpid() || gc_seg_counters_read(&v.seg, &c))
 		return 3;
+	if (gc_seg_ring_(&v.seg, 0)->tid != (uint32_t)gettid())
+		return 6; /* its number is another one than its parent's */
 	return c.minor_count > 0 && gc_seg_space_of(&v.seg, v.seg.hdr.heap_base) == GC_SPACE_YOUNG
 		       ? 0
 		       : 4;
@@ -532,7 +730,7 @@ static int child_works(struct fix *f)
 static void forked_child_has_its_own(void **state)
 {
 	unsigned counts[64] = { 0 }, before;
-	struct gc_ring_reader r;
+	struct readers r;
 	struct gc_event last;
 	uint64_t lost = 0;
 	struct view v;
@@ -543,7 +741,7 @@ static void forked_child_has_its_own(void **state)
 	(void)state;
 	one_heap(&f);
 	view_of(&v, &f);
-	gc_ring_reader_init(&v.seg, 0, 1, &r);
+	readers_init(&v, 1, &r);
 	before = drain(&v, &r, counts, &lost, 0, &last);
 	pid = fork();
 	if (!pid)
@@ -584,7 +782,7 @@ static void no_events_no_segment(void **state)
 static void regions_are_named(void **state)
 {
 	unsigned counts[64] = { 0 };
-	struct gc_ring_reader r;
+	struct readers r;
 	struct gc_event ev = { 0 };
 	uint64_t lost = 0;
 	struct view v;
@@ -595,7 +793,7 @@ static void regions_are_named(void **state)
 	(void)state;
 	one_heap(&f);
 	view_of(&v, &f);
-	gc_ring_reader_init(&v.seg, 0, 0, &r);
+	readers_init(&v, 0, &r);
 	assert_int_equal(gc_region_register(f.heap, NULL, &f, 1), -EINVAL);
 	id = gc_region_register(f.heap, "code cache", &f, 4096);
 	assert_true(id >= 0);
@@ -621,6 +819,9 @@ int main(void)
 		cmocka_unit_test(releases_add_up),
 		cmocka_unit_test(lost_events_are_counted),
 		cmocka_unit_test(reading_while_written),
+		cmocka_unit_test(rings_have_owners),
+		cmocka_unit_test(no_ring_left),
+		cmocka_unit_test(unused_rings_cost_nothing),
 		cmocka_unit_test(bad_segments_are_refused),
 		cmocka_unit_test(sealed_against_others),
 		cmocka_unit_test(another_process_reads),
