@@ -81,6 +81,24 @@ static void say_end(struct gc_heap *h, const struct gc_record_line *l)
 	event(h, GC_EV_GC_END, GC_SPACE_NONE, l->kind, l->before, l->after, v, 7);
 }
 
+/*
+ * After the closure: where obj is now if it survives the collection that v belongs to,
+ * or NULL. A minor collection finds dead only what it came to empty.
+ */
+void *visitor_alive(struct gc_visitor *v, void *obj)
+{
+	struct gc_heap *h = v->h;
+	uint64_t hdr;
+
+	if (v->op == VISIT_EVACUATE) {
+		if ((uintptr_t)obj - h->from >= h->from_end - h->from)
+			return obj;
+		hdr = *hdr_of(obj);
+		return hdr & HDR_FORWARDED ? (void *)(uintptr_t)(hdr & ~HDR_FORWARDED) : NULL;
+	}
+	return bit_get(h->mark_bits, bit_index(h, obj)) ? obj : NULL;
+}
+
 /* One collection with everything that is counted and said about it. */
 static void collect_one(struct gc_heap *h, unsigned kind, unsigned reason)
 {

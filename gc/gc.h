@@ -284,6 +284,15 @@ GC_API int gc_remove_root_provider(struct gc_heap *heap, int id);
 /* slot: the address of a reference variable or field, which may be NULL. */
 GC_API void gc_visit(struct gc_visitor *v, void *slot);
 
+/* --- identity ---------------------------------------------------------------------- */
+
+/*
+ * The identity of obj: an odd number from 3 on that stays when obj moves and is never
+ * given to another object of the heap. Takes 32 bytes or less outside the heap until
+ * obj is dead. 0: no memory.
+ */
+GC_API uint64_t gc_id(struct gc_mutator *m, void *obj);
+
 /* --- write barrier ----------------------------------------------------------------- */
 
 GC_API void gc_log(struct gc_mutator *m, void *obj, void *slot);

@@ -30,6 +30,7 @@ static void fork_prepare(void)
 	pthread_mutex_lock(&heaps_lock);
 	for (h = heaps; h; h = h->next) {
 		pthread_mutex_lock(&h->lock);
+		weak_lock(h);
 		pthread_mutex_lock(&h->ev_lock);
 	}
 }
@@ -40,6 +41,7 @@ static void fork_parent(void)
 
 	for (h = heaps; h; h = h->next) {
 		pthread_mutex_unlock(&h->ev_lock);
+		weak_unlock(h);
 		pthread_mutex_unlock(&h->lock);
 	}
 	pthread_mutex_unlock(&heaps_lock);
@@ -68,6 +70,7 @@ static void fork_child(void)
 	for (h = heaps; h; h = h->next) {
 		locks_init(h);
 		segment_forked(h, was);
+		weak_fork_child(h);
 		/* The release thread is not in the child: the next page freed starts one. */
 		h->thread_on = false;
 		h->release_at = 0;
@@ -241,7 +244,7 @@ int gc_heap_create(const struct gc_options *opts, struct gc_heap **out)
 	h->start_ns = now_ns();
 	h->rings = calloc(h->nrings, sizeof(*h->rings));
 	/* The reservation comes last: it takes what addresses there are. */
-	rc = h->rings && types_init(h) ? pages_init(h, o.reserve) : -ENOMEM;
+	rc = h->rings && types_init(h) && weak_create(h) ? pages_init(h, o.reserve) : -ENOMEM;
 	if (rc)
 		goto fail;
 	old_init(h);
@@ -254,6 +257,7 @@ int gc_heap_create(const struct gc_options *opts, struct gc_heap **out)
 	*out = h;
 	return 0;
 fail:
+	weak_destroy(h);
 	types_free(h);
 	free(h->rings);
 	free(h);
@@ -281,6 +285,7 @@ int gc_heap_destroy(struct gc_heap *h)
 	vec_free(&h->stack);
 	free(h->large);
 	free(h->rings);
+	weak_destroy(h);
 	types_free(h);
 	pages_free(h);
 	pthread_cond_destroy(&h->cond);

@@ -43,13 +43,16 @@
 
 /*
  * The word before an object: bit 0 forwarded (the word is then the new address
- * plus 1), 1-2 age, 3 UNLOGGED, 4-7 reserved, 8-27 type id, 28-31 reserved, 32-63
- * size of the cell, header included, in 8-byte words.
+ * plus 1), 1-2 age, 3 UNLOGGED, 4 reserved, 5 WEAK (weak.c has had to do with the
+ * object), 6 HAS_ID (the object is in the table of ids.c), 7 reserved, 8-27 type id,
+ * 28-31 reserved, 32-63 size of the cell, header included, in 8-byte words.
  */
 #define HDR_FORWARDED 1ULL
 #define HDR_AGE	      (3ULL << 1)
 #define HDR_AGE_ONE   (1ULL << 1)
 #define HDR_UNLOGGED  GC_HEADER_UNLOGGED
+#define HDR_WEAK      (1ULL << 5)
+#define HDR_HAS_ID    (1ULL << 6)
 #define HDR_FLAGS     0xffULL
 #define HDR_TYPE_SHIFT 8
 #define HDR_TYPE_MAX  (1u << 20)
@@ -60,6 +63,15 @@
 static inline uint64_t *hdr_of(const void *obj)
 {
 	return (uint64_t *)(uintptr_t)obj - 1;
+}
+/* Flags of a live object: several threads may set theirs at the same time. */
+static inline bool header_has(const void *obj, uint64_t flags)
+{
+	return __atomic_load_n(hdr_of(obj), __ATOMIC_RELAXED) & flags;
+}
+static inline void header_set(const void *obj, uint64_t flags)
+{
+	__atomic_fetch_or(hdr_of(obj), flags, __ATOMIC_RELAXED);
 }
 static inline size_t hdr_cell(uint64_t h)
 {
@@ -286,6 +298,8 @@ struct gc_heap {
 	struct region regions[NREGIONS];
 	uint16_t nregion_names;
 
+	struct weak *weak;     /* identities, weak references, finalizers: weak.h */
+
 	bool verify;
 	pthread_mutex_t lock, ev_lock;
 	struct gc_heap *next;  /* of all heaps, for fork */
@@ -345,6 +359,7 @@ void roots_visit_frames(struct gc_heap *h, struct gc_visitor *v);
 void roots_visit_handles(struct gc_heap *h, struct gc_visitor *v);
 void roots_visit_providers(struct gc_heap *h, struct gc_visitor *v);
 void globals_visit(struct gc_heap *h, struct gc_visitor *v, bool young_only);
+void *visitor_alive(struct gc_visitor *v, void *obj);
 
 /* walk.c */
 typedef void (*object_fn)(void *obj, void *arg);
@@ -352,8 +367,27 @@ void heap_walk(struct gc_heap *h, object_fn fn, void *arg);
 void heap_walk_old(struct gc_heap *h, object_fn fn, void *arg);
 void object_slots(struct gc_heap *h, void *obj, struct gc_visitor *v);
 
+/* weak.c, ids.c */
+struct weak;
+bool weak_create(struct gc_heap *h);
+void weak_destroy(struct gc_heap *h);
+void weak_lock(struct gc_heap *h);
+void weak_unlock(struct gc_heap *h);
+void weak_fork_child(struct gc_heap *h);
+void weak_end(struct gc_heap *h, struct gc_visitor *v);
+void ids_init(struct weak *w);
+void ids_update(struct gc_heap *h, struct gc_visitor *v);
+/* What is wrong with the tables, or with what they say of a reachable object; or NULL. */
+const char *weak_check(struct gc_heap *h);
+const char *weak_check_object(struct gc_heap *h, void *obj);
+const char *ids_check(struct gc_heap *h);
+const char *ids_check_object(struct gc_heap *h, void *obj);
+uint64_t object_id(struct gc_heap *h, void *obj);
+
 /* verify.c */
 int check_heap(struct gc_heap *h, char *why, size_t size);
+/* Inside check_heap() only: young objects have alloc bits there. */
+bool is_object(const struct gc_heap *h, const void *p);
 
 /* segment.c */
 int segment_open(struct gc_heap *h);

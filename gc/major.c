@@ -146,6 +146,7 @@ void major_run(struct gc_heap *h, uint64_t now)
 	roots_visit(h, &v);
 	globals_visit(h, &v, false);
 	mark_all(h);
+	weak_end(h, &v);
 	drop_dead_logs(h);
 	old_sweep(h, now);
 	sweep_large(h, now);

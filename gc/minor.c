@@ -228,6 +228,7 @@ void minor_run(struct gc_heap *h)
 	scan_log(h);
 	scan_cards(h);
 	scan_copies(h);
+	weak_end(h, &v);
 
 	old_sync(h);
 	pages_use(h, h->to, h->to_free);

@@ -14,6 +14,8 @@
  *   log      objects in the log are exactly the old ones without UNLOGGED
  *   slots    every slot of a live object or a root refers to an object; every old
  *            object that refers to a young one is in the log, or its card is
+ *   weak     identities are of objects, in the table of their generation, and exactly
+ *            the reachable objects with HAS_ID have one (weak.c, ids.c)
  *   pages    what the page table says is absent is not resident
  */
 #include <errno.h>
@@ -42,7 +44,7 @@ static void __attribute__((format(printf, 2, 3))) fail(struct check *c, const ch
 	va_end(ap);
 }
 
-static bool is_object(const struct gc_heap *h, const void *p)
+bool is_object(const struct gc_heap *h, const void *p)
 {
 	if ((uintptr_t)p - h->base >= h->commit_top - h->base || (uintptr_t)p & 7)
 		return false;
@@ -51,7 +53,8 @@ static bool is_object(const struct gc_heap *h, const void *p)
 
 static void check_header(struct check *c, const void *obj, bool young)
 {
-	uint64_t hdr = *hdr_of(obj), odd = HDR_FLAGS & ~(HDR_AGE_ONE | HDR_UNLOGGED);
+	uint64_t hdr = *hdr_of(obj);
+	uint64_t odd = HDR_FLAGS & ~(HDR_AGE_ONE | HDR_UNLOGGED | HDR_WEAK | HDR_HAS_ID);
 	uint32_t type = hdr_type(hdr);
 	const struct type_info *t;
 
@@ -184,6 +187,15 @@ static bool remembered(const struct gc_heap *h, const void *holder, const void *
 	return h->cards[((uintptr_t)slot - h->base) >> 9];
 }
 
+/* Only what is reachable: a young object that a major found dead lies about. */
+static void check_weak_object(struct check *c, void *obj)
+{
+	const char *bad = weak_check_object(c->h, obj);
+
+	if (bad)
+		fail(c, "object %p %s", obj, bad);
+}
+
 void check_visit(struct gc_visitor *v, gc_slot *slot)
 {
 	struct gc_heap *h = v->h;
@@ -202,7 +214,16 @@ void check_visit(struct gc_visitor *v, gc_slot *slot)
 	if (bit_get(h->mark_bits, bit_index(h, obj)))
 		return;
 	bit_set(h->mark_bits, bit_index(h, obj));
+	check_weak_object(v->check, obj);
 	vec_push(&h->stack, (uintptr_t)obj);
+}
+
+static void check_weak(struct check *c)
+{
+	const char *bad = weak_check(c->h);
+
+	if (bad)
+		fail(c, "%s", bad);
 }
 
 static void check_slots(struct check *c)
@@ -264,6 +285,8 @@ int check_heap(struct gc_heap *h, char *why, size_t size)
 		check_log(&c);
 	if (!c.bad)
 		check_slots(&c);
+	if (!c.bad)
+		check_weak(&c);
 	if (!c.bad)
 		check_pages(&c);
 	clear_young_bits(h);

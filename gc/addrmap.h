@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * addrmap.h - hash tables from the address of an object to a word, outside the heap.
+ *
+ * Owns the tables' memory: its own mappings, so that it shows neither as the
+ * program's nor as the heap's. Knows where the young space is and whom to ask whether
+ * an object lives; what the words mean, and the locking, is the business of ids.c and
+ * weak.c.
+ */
+#ifndef MPGC_ADDRMAP_H
+#define MPGC_ADDRMAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct gc_heap;
+struct gc_visitor;
+
+struct addr_pair {
+	uintptr_t key; /* an object, or one of these */
+	uint64_t val;
+};
+#define ADDR_NONE ((uintptr_t)0)
+#define ADDR_GONE ((uintptr_t)1) /* was an object; the search goes on behind it */
+
+/*
+ * Open addressing, linear probing. Pairs stay where they are until the next put, so
+ * a loop over v may remove what it is at. Invariant: n pairs with objects, `gone` with ADDR_GONE,
+ * and 4 * (n + gone) <= 3 * cap.
+ */
+struct addrmap {
+	struct addr_pair *v;
+	size_t cap; /* 0 or a power of two */
+	size_t n, gone;
+};
+
+struct addr_pair *addrmap_find(const struct gc_heap *h, const struct addrmap *m, const void *obj);
+/* The pair of obj; a new one has val 0. NULL: no memory. */
+struct addr_pair *addrmap_put(const struct gc_heap *h, struct addrmap *m, const void *obj);
+void addrmap_remove(struct addrmap *m, struct addr_pair *p);
+void addrmap_free(struct addrmap *m);
+size_t addrmap_bytes(const struct addrmap *m);
+
+/*
+ * One table for keys in the young space, one for the others: a minor collection
+ * looks at the first only. Between collections every key is in the table of its space.
+ */
+struct genmap {
+	struct addrmap young, old;
+};
+
+typedef void (*genmap_fn)(struct gc_heap *h, void *obj, uint64_t val, void *arg);
+
+struct addr_pair *genmap_find(const struct gc_heap *h, const struct genmap *g, const void *obj);
+struct addr_pair *genmap_put(const struct gc_heap *h, struct genmap *g, const void *obj);
+void genmap_remove(const struct gc_heap *h, struct genmap *g, struct addr_pair *p);
+/*
+ * With the world stopped and all that lives known to v: pairs of the dead are dropped
+ * (dead() is told of each, unless NULL), the others follow their objects.
+ */
+void genmap_update(struct gc_visitor *v, struct genmap *g, genmap_fn dead, void *arg);
+void genmap_free(struct genmap *g);
+size_t genmap_bytes(const struct genmap *g);
+
+#endif /* MPGC_ADDRMAP_H */
