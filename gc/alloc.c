@@ -2,18 +2,22 @@
 /*
  * alloc.c - the slow paths of allocation: buffers of the young space, large objects.
  *
- * Owns the mutator's allocation buffer and the table of large objects. Starts
+ * Owns the mutators' allocation buffers and the table of large objects. Starts
  * collections only through collect.c.
+ *
+ * What is allocated under the lock of mutator_lock() must be returned before the
+ * next one: until then no other thread can stop the world, after it any can.
  */
 #include <stdlib.h>
 
 #include "gc/internal.h"
 
+#define TLAB_MIN       KIB(8)	       /* with many mutators in a small space */
 #define DIRECT_MIN     (TLAB_SIZE / 4) /* larger cells do not use up a buffer */
 #define CLOCK_REFILLS  16	       /* refills between looks at the clock */
 #define COUNTERS_EVERY 10000000u       /* ns between COUNTERS events */
 
-/* Bytes of objects; the open allocation buffer counts as full (at most 32 KiB). */
+/* Bytes of objects; open allocation buffers count as full (at most 32 KiB each). */
 size_t heap_used(const struct gc_heap *h)
 {
 	return h->young_top - half_addr(h, h->active) + h->old_used + h->large_used;
@@ -24,21 +28,32 @@ static void set_end(struct mutator *m, uintptr_t end)
 	__atomic_store_n(&m->pub.end, end, __ATOMIC_RELAXED);
 }
 
-/* Ends the buffer; the young space can be walked object by object up to its top. */
-void tlab_retire(struct gc_heap *h)
+/* Ends the buffer of m, which is the caller's or parked. With the lock. */
+void tlab_retire(struct mutator *m)
 {
-	struct mutator *m = h->mut;
+	struct gc_heap *h = m->h;
 	size_t rest;
 
-	if (!m || !m->tlab_end)
+	if (!m->tlab_end)
 		return;
 	rest = m->tlab_end - m->pub.cur;
-	if (m->tlab_end == h->young_top)
+	if (m->tlab_end == h->young_top) {
 		h->young_top = m->pub.cur;
-	else if (rest)
+		pages_unuse(h, m->pub.cur, page_up(m->tlab_end), now_ns());
+	} else if (rest) {
 		*(uint64_t *)m->pub.cur = (uint64_t)(rest / 8) << 32;
+	}
 	m->tlab_end = m->pub.cur = 0;
 	set_end(m, 0);
+}
+
+/* World stopped: the young space can be walked object by object up to its top. */
+void tlabs_retire(struct gc_heap *h)
+{
+	struct mutator *m;
+
+	for (m = h->mutators; m; m = m->next)
+		tlab_retire(m);
 }
 
 static size_t young_room(const struct gc_heap *h)
@@ -55,11 +70,21 @@ static uintptr_t young_take(struct gc_heap *h, size_t len)
 	return p;
 }
 
+/* Buffers of all mutators together take at most a quarter of the space, if they can. */
+static size_t tlab_size(const struct gc_heap *h)
+{
+	size_t len = TLAB_SIZE;
+
+	while (len > TLAB_MIN && len * h->nmutators > h->semi / 4)
+		len /= 2;
+	return len < young_room(h) ? len : young_room(h);
+}
+
 /* A buffer with room for cell bytes: the old one made longer where it can be. */
 static bool tlab_refill(struct mutator *m, size_t cell)
 {
 	struct gc_heap *h = m->h;
-	size_t len = young_room(h) < TLAB_SIZE ? young_room(h) : TLAB_SIZE;
+	size_t len = tlab_size(h);
 	bool extend = m->tlab_end && m->tlab_end == h->young_top;
 
 	if (extend && m->tlab_end - m->pub.cur + len < cell)
@@ -67,7 +92,7 @@ static bool tlab_refill(struct mutator *m, size_t cell)
 	if (!extend && len < cell)
 		return false;
 	if (!extend) {
-		tlab_retire(h);
+		tlab_retire(m);
 		m->pub.cur = h->young_top;
 	}
 	young_take(h, len);
@@ -102,8 +127,8 @@ static void count_refill(struct gc_heap *h)
 	counters_event(h);
 }
 
-/* A cell from the young space without collecting. NULL: it is full. */
-static void *young_cell(struct mutator *m, uint64_t hdr, size_t cell)
+/* A cell from the young space. NULL: it is full, and *seen minor collections were made. */
+static void *young_cell(struct mutator *m, uint64_t hdr, size_t cell, uint64_t *seen)
 {
 	struct gc_heap *h = m->h;
 	void *obj = bump(m, hdr, cell);
@@ -111,7 +136,7 @@ static void *young_cell(struct mutator *m, uint64_t hdr, size_t cell)
 
 	if (obj)
 		return obj;
-	pthread_mutex_lock(&h->lock);
+	mutator_lock(m);
 	if (cell <= DIRECT_MIN) {
 		if (tlab_refill(m, cell))
 			obj = bump(m, hdr, cell);
@@ -121,36 +146,44 @@ static void *young_cell(struct mutator *m, uint64_t hdr, size_t cell)
 		obj = (void *)(p + 8);
 	}
 	count_refill(h);
-	pthread_mutex_unlock(&h->lock);
+	*seen = h->minor_count;
+	heap_unlock(h);
 	return obj;
+}
+
+static bool end_is(const struct mutator *m, uintptr_t end)
+{
+	return __atomic_load_n(&m->pub.end, __ATOMIC_RELAXED) == end;
 }
 
 /* Does what another thread or a counter asked for. */
 void gc_safepoint(struct gc_mutator *pub)
 {
 	struct mutator *m = (struct mutator *)pub;
+	uint32_t want;
 
-	if (__atomic_load_n(&m->pub.end, __ATOMIC_RELAXED) == m->tlab_end)
+	if (!__atomic_load_n(&m->h->want, __ATOMIC_RELAXED) && end_is(m, m->tlab_end))
 		return;
+	mutator_lock(m);
 	set_end(m, m->tlab_end);
-	if (__atomic_exchange_n(&m->h->want, 0, __ATOMIC_ACQUIRE) & WANT_MAJOR)
-		collect_paced(m->h, GC_REASON_EXTERNAL);
+	want = __atomic_fetch_and(&m->h->want, ~WANT_MAJOR, __ATOMIC_RELAXED);
+	heap_unlock(m->h);
+	if (want & WANT_MAJOR)
+		collect_paced(m, GC_REASON_EXTERNAL);
 }
 
 static void *alloc_small(struct mutator *m, uint64_t hdr, size_t cell)
 {
+	uint64_t seen;
 	void *obj;
 
-	gc_safepoint(&m->pub);
-	obj = young_cell(m, hdr, cell);
-	if (obj)
-		return obj;
-	if (!collect_for_young(m))
-		return NULL;
-	obj = young_cell(m, hdr, cell);
-	if (!obj)
-		gc_fatal("the young space is full after a collection");
-	return obj;
+	/* Others may use up the room of a collection before this thread comes to it. */
+	for (;;) {
+		gc_safepoint(&m->pub);
+		obj = young_cell(m, hdr, cell, &seen);
+		if (obj || !collect_for_young(m, seen))
+			return obj;
+	}
 }
 
 static bool large_record(struct gc_heap *h, uintptr_t addr, size_t pages)
@@ -192,21 +225,27 @@ static void *large_alloc(struct gc_heap *h, uint64_t hdr, size_t cell)
 /* An object of its own pages; no page is touched but the first, for its header. */
 static void *alloc_large(struct mutator *m, uint64_t hdr, size_t cell)
 {
+	struct gc_heap *h = m->h;
+	bool tried = false;
 	void *obj;
 
 	gc_safepoint(&m->pub);
-	if (!collect_for_large(m, cell))
-		return NULL;
-	pthread_mutex_lock(&m->h->lock);
-	obj = large_alloc(m->h, hdr, cell);
-	if (!obj) {
-		collect_locked(m->h, GC_FULL, GC_REASON_LAST_DITCH);
-		obj = large_alloc(m->h, hdr, cell);
+	while (collect_for_large(m, cell)) {
+		mutator_lock(m);
+		obj = limit_fits(h, cell) ? large_alloc(h, hdr, cell) : NULL;
+		heap_unlock(h);
+		if (obj)
+			return obj;
+		if (tried) {
+			out_of_memory(h, cell);
+			return NULL;
+		}
+		world_stop(h, m);
+		collect_locked(h, GC_FULL, GC_REASON_LAST_DITCH);
+		world_start(h);
+		tried = true;
 	}
-	pthread_mutex_unlock(&m->h->lock);
-	if (!obj)
-		out_of_memory(m->h, cell);
-	return obj;
+	return NULL;
 }
 
 void *gc_alloc_slow(struct gc_mutator *pub, const struct gc_type *type)
@@ -232,7 +271,7 @@ void *gc_alloc_array(struct gc_mutator *pub, const struct gc_type *type, size_t 
 	hdr = type->header | (uint64_t)(cell / 8) << 32;
 	if (cell > CELL_MAX)
 		obj = alloc_large(m, hdr, cell);
-	else if (cell <= m->tlab_end - m->pub.cur && m->pub.end)
+	else if (cell <= m->tlab_end - m->pub.cur && !end_is(m, 0))
 		obj = bump(m, hdr, cell);
 	else
 		obj = alloc_small(m, hdr, cell);

@@ -105,7 +105,7 @@ static void collect_one(struct gc_heap *h, unsigned kind, unsigned reason)
 	struct gc_record_line l = { .kind = kind, .reason = reason };
 	char why[256];
 
-	tlab_retire(h);
+	tlabs_retire(h);
 	l.before = heap_used(h);
 	l.cbefore = heap_committed(h);
 	h->allocated += h->young_top - half_addr(h, h->active) - h->young_after;
@@ -134,6 +134,7 @@ static void collect_one(struct gc_heap *h, unsigned kind, unsigned reason)
 			 why);
 }
 
+/* World stopped. */
 void collect_locked(struct gc_heap *h, enum gc_collect_kind kind, unsigned reason)
 {
 	if (h->collecting)
@@ -150,30 +151,36 @@ void collect_locked(struct gc_heap *h, enum gc_collect_kind kind, unsigned reaso
 	segment_counters(h);
 }
 
-int gc_collect(struct gc_mutator *m, enum gc_collect_kind kind, unsigned reason)
+int gc_collect(struct gc_mutator *pub, enum gc_collect_kind kind, unsigned reason)
 {
-	struct gc_heap *h = ((struct mutator *)m)->h;
+	struct mutator *m = (struct mutator *)pub;
 
 	if (kind == GC_COMPACT)
 		return -ENOTSUP;
 	if (kind != GC_MINOR && kind != GC_MAJOR && kind != GC_FULL)
 		return -EINVAL;
-	pthread_mutex_lock(&h->lock);
-	collect_locked(h, kind, reason);
-	pthread_mutex_unlock(&h->lock);
+	world_stop(m->h, m);
+	collect_locked(m->h, kind, reason);
+	world_start(m->h);
 	return 0;
 }
 
 /* A major if one is due. */
-void collect_paced(struct gc_heap *h, unsigned reason)
+void collect_paced(struct mutator *m, unsigned reason)
 {
+	struct gc_heap *h = m->h;
 	unsigned due;
 
-	pthread_mutex_lock(&h->lock);
+	mutator_lock(m);
 	due = major_due(h, 0, reason);
+	heap_unlock(h);
+	if (!due)
+		return;
+	world_stop(h, m);
+	due = major_due(h, 0, reason); /* another thread may have made it */
 	if (due)
 		collect_locked(h, GC_MAJOR, due);
-	pthread_mutex_unlock(&h->lock);
+	world_start(h);
 }
 
 /* --- limits ------------------------------------------------------------------------ */
@@ -202,66 +209,103 @@ static _Noreturn void oom_default(struct gc_heap *h, size_t wanted)
 /* Called without the lock. Returns only if the program's handler does. */
 void out_of_memory(struct gc_heap *h, size_t wanted)
 {
+	gc_oom_fn fn;
+	void *arg;
+
+	heap_lock(h);
 	event(h, GC_EV_LIMIT, GC_SPACE_NONE, 2, wanted, h->old_limit, NULL, 0);
-	if (!h->oom_fn)
+	fn = h->oom_fn;
+	arg = h->oom_arg;
+	if (!fn)
 		oom_default(h, wanted);
-	h->oom_fn(h, wanted, h->oom_arg);
+	heap_unlock(h);
+	fn(h, wanted, arg);
 }
 
-static bool fits(const struct gc_heap *h, size_t wanted)
+/* With the lock. */
+bool limit_fits(const struct gc_heap *h, size_t wanted)
 {
 	return tenured(h) <= h->old_limit && wanted <= h->old_limit - tenured(h);
 }
 
-/* Asks the program for a higher limit. True: it gave one. */
+/* Asks the program for a higher limit. True: there is one. */
 static bool ask_limit(struct gc_heap *h, size_t wanted)
 {
-	size_t limit;
+	size_t limit, was, initial;
+	gc_near_limit_fn fn;
+	void *arg;
 
-	event(h, GC_EV_LIMIT, GC_SPACE_NONE, 1, wanted, h->old_limit, NULL, 0);
-	if (!h->near_fn)
+	heap_lock(h);
+	was = h->old_limit;
+	initial = h->initial_limit;
+	fn = h->near_fn;
+	arg = h->near_arg;
+	event(h, GC_EV_LIMIT, GC_SPACE_NONE, 1, wanted, was, NULL, 0);
+	heap_unlock(h);
+	if (!fn)
 		return false;
-	limit = h->near_fn(h, h->old_limit, h->initial_limit, wanted, h->near_arg);
-	if (limit <= h->old_limit)
-		return false;
-	pthread_mutex_lock(&h->lock);
-	h->old_limit = limit;
-	segment_counters(h);
-	pthread_mutex_unlock(&h->lock);
-	event(h, GC_EV_LIMIT, GC_SPACE_NONE, 3, wanted, limit, NULL, 0);
-	return true;
+	limit = fn(h, was, initial, wanted, arg);
+	heap_lock(h);
+	if (limit > h->old_limit) {
+		h->old_limit = limit;
+		segment_counters(h);
+		event(h, GC_EV_LIMIT, GC_SPACE_NONE, 3, wanted, limit, NULL, 0);
+	}
+	limit = h->old_limit;
+	heap_unlock(h);
+	return limit > was;
+}
+
+static bool fits_now(struct mutator *m, size_t wanted)
+{
+	bool fits;
+
+	mutator_lock(m);
+	fits = limit_fits(m->h, wanted);
+	heap_unlock(m->h);
+	return fits;
 }
 
 /* Over the limit: a last collection, then the program is asked, then it is told. */
-static bool make_room(struct gc_heap *h, size_t wanted)
+static bool make_room(struct mutator *m, size_t wanted)
 {
-	if (fits(h, wanted))
+	struct gc_heap *h = m->h;
+
+	if (fits_now(m, wanted))
 		return true;
-	pthread_mutex_lock(&h->lock);
-	collect_locked(h, GC_FULL, GC_REASON_LAST_DITCH);
-	pthread_mutex_unlock(&h->lock);
-	while (!fits(h, wanted)) {
+	world_stop(h, m);
+	if (!limit_fits(h, wanted))
+		collect_locked(h, GC_FULL, GC_REASON_LAST_DITCH);
+	world_start(h);
+	while (!fits_now(m, wanted)) {
 		if (ask_limit(h, wanted))
 			continue;
 		out_of_memory(h, wanted);
-		return fits(h, wanted);
+		return fits_now(m, wanted);
 	}
 	return true;
 }
 
-/* The young space is full. False: the hard limit is reached. */
-bool collect_for_young(struct mutator *m)
+/*
+ * The young space was full when `seen` minor collections had been made; nothing to
+ * do when another thread has made one since. False: the hard limit is reached.
+ */
+bool collect_for_young(struct mutator *m, uint64_t seen)
 {
 	struct gc_heap *h = m->h;
 	unsigned due;
 
-	pthread_mutex_lock(&h->lock);
-	collect_locked(h, GC_MINOR, GC_REASON_YOUNG_FULL);
-	due = major_due(h, 0, GC_REASON_GOAL);
-	if (due)
-		collect_locked(h, GC_MAJOR, due);
-	pthread_mutex_unlock(&h->lock);
-	return make_room(h, 0);
+	world_stop(h, m);
+	if (h->minor_count == seen) {
+		collect_locked(h, GC_MINOR, GC_REASON_YOUNG_FULL);
+		due = major_due(h, 0, GC_REASON_GOAL);
+		if (due)
+			collect_locked(h, GC_MAJOR, due);
+		if (half_addr(h, h->active) + h->semi - h->young_top < CELL_MAX)
+			gc_fatal("the young space is full after a collection");
+	}
+	world_start(h);
+	return make_room(m, 0);
 }
 
 /* A large object of cell bytes is about to be made. False: the limit is reached. */
@@ -270,10 +314,15 @@ bool collect_for_large(struct mutator *m, size_t cell)
 	struct gc_heap *h = m->h;
 	unsigned due;
 
-	pthread_mutex_lock(&h->lock);
+	mutator_lock(m);
 	due = major_due(h, cell, GC_REASON_LARGE);
-	if (due)
-		collect_locked(h, GC_MAJOR, due);
-	pthread_mutex_unlock(&h->lock);
-	return make_room(h, cell);
+	heap_unlock(h);
+	if (due) {
+		world_stop(h, m);
+		due = major_due(h, cell, GC_REASON_LARGE);
+		if (due)
+			collect_locked(h, GC_MAJOR, due);
+		world_start(h);
+	}
+	return make_room(m, cell);
 }

@@ -7,9 +7,9 @@
  * are used together. This file owns the names and the few inline fast paths; it
  * must not show how the heap is built.
  *
- * A heap has any number of mutators by design and one in this version: a mutator
- * is what a thread allocates with. Functions that take a mutator are called by its
- * thread only; functions that take a heap may be called by any thread.
+ * A mutator is what a thread uses a heap with; a heap has up to GC_MUTATORS_MAX, a
+ * thread one for each heap. Functions that take a mutator are called by its thread
+ * only; functions that take a heap may be called by any thread.
  *
  * Objects move at every collection, and every function marked COLLECTS may
  * collect. A C variable that holds a reference across such a call must be in a
@@ -77,10 +77,12 @@ struct gc_options {
  */
 GC_API int gc_heap_create(const struct gc_options *opts, struct gc_heap **heap);
 
-/* Frees the heap and everything in it. Its mutator must be detached: -EBUSY. */
+/* Frees the heap and everything in it. Its mutators must be detached: -EBUSY. */
 GC_API int gc_heap_destroy(struct gc_heap *heap);
 
 /* --- mutators ---------------------------------------------------------------------- */
+
+#define GC_MUTATORS_MAX 255 /* of one heap at a time */
 
 struct gc_frame {
 	struct gc_frame *prev;
@@ -97,13 +99,28 @@ struct gc_mutator {
 };
 
 /*
- * Makes the calling thread a mutator of the heap. -ENOTSUP: the heap has one
- * already (this version allows one); -ENOMEM.
+ * Makes the calling thread a mutator of the heap. -EEXIST: it is one already;
+ * -ENOSPC: the heap has GC_MUTATORS_MAX; -ENOMEM. COLLECTS, as every function that
+ * may wait: while a thread waits for one heap, all its heaps may be collected.
+ *
+ * A collection waits until every mutator has called something that COLLECTS. A
+ * thread that may wait for another one, or computes for long, calls gc_safepoint()
+ * or is in a blocking region.
  */
 GC_API int gc_mutator_attach(struct gc_heap *heap, struct gc_mutator **m);
-/* Drops the mutator, its frames and its handle scopes. Objects stay. */
+/* Drops the mutator and its handles; no frame may be open. Objects stay. A thread
+ * detaches before it ends. */
 GC_API void gc_mutator_detach(struct gc_mutator *m);
 GC_API struct gc_heap *gc_mutator_heap(const struct gc_mutator *m);
+
+/*
+ * Between begin and end collections do not wait for this thread, and it must not
+ * use the mutator or any object: for system calls and locks that may take long.
+ * Regions do not nest. Frames and handles stay roots. gc_blocking_end() COLLECTS:
+ * it waits for a collection that runs.
+ */
+GC_API void gc_blocking_begin(struct gc_mutator *m);
+GC_API void gc_blocking_end(struct gc_mutator *m);
 
 /* --- types ------------------------------------------------------------------------- */
 
@@ -199,7 +216,7 @@ GC_API void *gc_alloc_array(struct gc_mutator *m, const struct gc_type *type, si
 /* Bytes of an object without its header, rounded up to 8. */
 static inline size_t gc_object_size(const void *obj)
 {
-	return (size_t)(((const uint64_t *)obj)[-1] >> 32) * 8 - 8;
+	return (size_t)(__atomic_load_n((const uint64_t *)obj - 1, __ATOMIC_RELAXED) >> 32) * 8 - 8;
 }
 
 /* --- roots ------------------------------------------------------------------------- */
@@ -268,7 +285,8 @@ GC_API void gc_scope_close(struct gc_mutator *m, struct gc_scope *scope);
 /* A handle for obj (may be NULL) in the innermost scope. NULL: no memory. */
 GC_API gc_handle gc_handle_new(struct gc_mutator *m, void *obj);
 
-/* Global handles live until freed. Set only through gc_global_set(). */
+/* Global handles live until freed. Set only through gc_global_set(); read and set by
+ * any attached thread. */
 GC_API struct gc_global *gc_global_new(struct gc_mutator *m, void *obj);
 GC_API void gc_global_free(struct gc_mutator *m, struct gc_global *g);
 GC_API void *gc_global_get(const struct gc_global *g);
@@ -300,12 +318,14 @@ GC_API void gc_log(struct gc_mutator *m, void *obj, void *slot);
 /*
  * The only way to store a reference in an object: *slot, a field of obj, becomes
  * val. (A store of NULL, or into an object just allocated with no allocation
- * since, may be a plain one.)
+ * since, may be a plain one.) Several threads may store in one object. A thread that
+ * reads the field sees val with everything stored in it before.
  */
 static inline void gc_write(struct gc_mutator *m, void *obj, void *slot, void *val)
 {
-	*(gc_slot *)slot = val;
-	if (__builtin_expect(((const uint64_t *)obj)[-1] & GC_HEADER_UNLOGGED, 0))
+	__atomic_store_n((gc_slot *)slot, val, __ATOMIC_RELEASE);
+	if (__builtin_expect(__atomic_load_n((const uint64_t *)obj - 1, __ATOMIC_RELAXED) &
+				     GC_HEADER_UNLOGGED, 0))
 		gc_log(m, obj, slot);
 }
 
@@ -322,7 +342,8 @@ enum gc_collect_kind {
 /* COLLECTS. reason: enum gc_seg_reason of gc_segment.h, or a program's own. */
 GC_API int gc_collect(struct gc_mutator *m, enum gc_collect_kind kind, unsigned reason);
 
-/* COLLECTS. Does what is pending: call it in loops that do not allocate. */
+/* COLLECTS. Does what is pending, and parks while another thread collects: call it in
+ * loops that do not allocate. */
 GC_API void gc_safepoint(struct gc_mutator *m);
 
 /* COLLECTS nothing. For idle loops: gives back pages that are due, brings the
@@ -394,6 +415,10 @@ struct gc_stats {
 	size_t objects_large;
 	int events_error;        /* 0, or why there is no counters segment          */
 	int events_fd;           /* its memfd, or -1; owned by the heap             */
+	size_t mutators;         /* attached now                                    */
+	uint64_t safepoints;     /* stops that had to wait for other mutators       */
+	uint64_t safepoint_ns;   /* sum over those mutators, request to parked      */
+	uint64_t max_safepoint_ns; /* of the slowest ever                           */
 };
 
 GC_API void gc_stats_sized(struct gc_heap *heap, struct gc_stats *st, size_t size);
@@ -412,7 +437,8 @@ GC_API void gc_note(struct gc_heap *heap, const char *text);
 
 /*
  * Checks every invariant of the heap (docs/libmpgc.3 lists them). 0, or -EFAULT and
- * a sentence in why. Walks the whole heap. Only from the mutator's thread.
+ * a sentence in why. Walks the whole heap with the world stopped. COLLECTS, as others
+ * may be first.
  */
 GC_API int gc_verify(struct gc_mutator *m, char *why, size_t size);
 

@@ -82,7 +82,9 @@ enum gc_seg_event {
 	GC_EV_SPACE_RESIZE = 14, /* space; a = bytes before, b = bytes after        */
 	GC_EV_REGION = 15,     /* flags: 1 added, 0 removed; a = addr, b = bytes;
 				* v: id of its name                                 */
-	/* 16 and 17 are taken: SAFEPOINT, SNAPSHOT */
+	GC_EV_SAFEPOINT = 16,  /* the world stopped; a = ns from the request until the
+				* slowest mutator was parked, b = mutators waited for */
+	/* 17 is taken: SNAPSHOT */
 	GC_EV_THREAD = 18,     /* flags: 1 a mutator's thread writes this ring from now
 				* on, 0 no longer; a = its tid                      */
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * heap.c - life of a heap and of its mutator, types, external memory, statistics.
+ * heap.c - life of a heap, types, external memory, statistics.
  *
- * Owns the list of all heaps, which fork() needs. Must not allocate objects.
+ * Must not allocate objects.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -16,75 +16,19 @@
 #define CELL_ARRAY  0x7fffffffu /* does not fit in any buffer: gc_alloc() goes the slow way */
 #define OBJECT_MAX  (CELL_ARRAY - 4096)
 
-static pthread_mutex_t heaps_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_once_t heaps_once = PTHREAD_ONCE_INIT;
-static struct gc_heap *heaps;
-static uint32_t heaps_made;
-
-/* --- fork: the child gets segments of its own, the parent's rings stay its own -------- */
-
-static void fork_prepare(void)
-{
-	struct gc_heap *h;
-
-	pthread_mutex_lock(&heaps_lock);
-	for (h = heaps; h; h = h->next) {
-		pthread_mutex_lock(&h->lock);
-		weak_lock(h);
-		pthread_mutex_lock(&h->ev_lock);
-	}
-}
-
-static void fork_parent(void)
-{
-	struct gc_heap *h;
-
-	for (h = heaps; h; h = h->next) {
-		pthread_mutex_unlock(&h->ev_lock);
-		weak_unlock(h);
-		pthread_mutex_unlock(&h->lock);
-	}
-	pthread_mutex_unlock(&heaps_lock);
-}
-
-static void locks_init(struct gc_heap *h)
-{
-	pthread_condattr_t attr;
-
-	pthread_mutex_init(&h->lock, NULL);
-	pthread_mutex_init(&h->ev_lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&h->cond, &attr);
-	pthread_condattr_destroy(&attr);
-}
-
 static void say_hello(struct gc_heap *h);
 
-static void fork_child(void)
+/* A child of fork() gets a segment of its own; the parent's rings stay the parent's. */
+void heap_forked(struct gc_heap *h)
 {
-	uint32_t was = thread_forget();
-	struct gc_heap *h;
-
-	pthread_mutex_init(&heaps_lock, NULL);
-	for (h = heaps; h; h = h->next) {
-		locks_init(h);
-		segment_forked(h, was);
-		weak_fork_child(h);
-		/* The release thread is not in the child: the next page freed starts one. */
-		h->thread_on = false;
-		h->release_at = 0;
-		if (!h->seg)
-			continue;
-		segment_forget(h);
-		if (!segment_open(h))
-			say_hello(h);
-	}
-}
-
-static void heaps_init(void)
-{
-	pthread_atfork(fork_prepare, fork_parent, fork_child);
+	/* The release thread is not in the child: the next page freed starts one. */
+	h->thread_on = false;
+	h->release_at = 0;
+	if (!h->seg)
+		return;
+	segment_forget(h);
+	if (!segment_open(h))
+		say_hello(h);
 }
 
 /* --- creation ---------------------------------------------------------------------- */
@@ -189,30 +133,6 @@ static bool types_init(struct gc_heap *h)
 	return !gc_type_register(h, &bytes, &t) && !gc_type_register(h, &refs, &t);
 }
 
-static void enlist(struct gc_heap *h)
-{
-	pthread_once(&heaps_once, heaps_init);
-	pthread_mutex_lock(&heaps_lock);
-	h->id = ++heaps_made;
-	h->next = heaps;
-	heaps = h;
-	pthread_mutex_unlock(&heaps_lock);
-}
-
-static void delist(struct gc_heap *h)
-{
-	struct gc_heap **p;
-
-	pthread_mutex_lock(&heaps_lock);
-	for (p = &heaps; *p; p = &(*p)->next) {
-		if (*p == h) {
-			*p = h->next;
-			break;
-		}
-	}
-	pthread_mutex_unlock(&heaps_lock);
-}
-
 static void types_free(struct gc_heap *h)
 {
 	uint32_t i, f;
@@ -248,7 +168,7 @@ int gc_heap_create(const struct gc_options *opts, struct gc_heap **out)
 	if (rc)
 		goto fail;
 	old_init(h);
-	enlist(h);
+	heap_enlist(h);
 	if (!o.no_events && segment_open(h) == 0)
 		say_hello(h);
 	young_init(h);
@@ -268,10 +188,9 @@ int gc_heap_destroy(struct gc_heap *h)
 {
 	if (!h)
 		return 0;
-	if (h->mut)
+	if (heap_delist(h))
 		return -EBUSY;
 	release_stop(h);
-	delist(h);
 	segment_close(h);
 	while (h->globals) {
 		struct gc_global *g = h->globals;
@@ -293,49 +212,6 @@ int gc_heap_destroy(struct gc_heap *h)
 	pthread_mutex_destroy(&h->ev_lock);
 	free(h);
 	return 0;
-}
-
-int gc_mutator_attach(struct gc_heap *h, struct gc_mutator **out)
-{
-	struct mutator *m = calloc(1, sizeof(*m));
-
-	if (!m)
-		return -ENOMEM;
-	m->h = h;
-	pthread_mutex_lock(&h->lock);
-	if (h->mut) {
-		pthread_mutex_unlock(&h->lock);
-		free(m);
-		return -ENOTSUP;
-	}
-	h->mut = m;
-	segment_thread_begin(h);
-	pthread_mutex_unlock(&h->lock);
-	*out = &m->pub;
-	return 0;
-}
-
-void gc_mutator_detach(struct gc_mutator *pub)
-{
-	struct mutator *m = (struct mutator *)pub;
-	struct gc_heap *h = m->h;
-	size_t i;
-
-	pthread_mutex_lock(&h->lock);
-	tlab_retire(h);
-	h->mut = NULL;
-	segment_counters(h);
-	segment_thread_end(h);
-	pthread_mutex_unlock(&h->lock);
-	for (i = 0; i < m->handles.n; i++)
-		free((void *)m->handles.v[i]);
-	vec_free(&m->handles);
-	free(m);
-}
-
-struct gc_heap *gc_mutator_heap(const struct gc_mutator *m)
-{
-	return ((const struct mutator *)m)->h;
 }
 
 /* --- types ------------------------------------------------------------------------- */
@@ -418,13 +294,13 @@ int gc_type_register(struct gc_heap *h, const struct gc_type_desc *d, const stru
 
 	if (!d || !desc_ok(d))
 		return -EINVAL;
-	pthread_mutex_lock(&h->lock);
+	heap_lock(h);
 	if (h->ntypes < HDR_TYPE_MAX) {
 		rc = register_locked(h, d, &h->types[h->ntypes]);
 		if (!rc)
 			*type = &h->types[h->ntypes - 1].pub;
 	}
-	pthread_mutex_unlock(&h->lock);
+	heap_unlock(h);
 	return rc;
 }
 
@@ -445,7 +321,7 @@ const char *gc_type_name(const struct gc_heap *h, const struct gc_type *type)
 
 const struct gc_type *gc_type_of(const struct gc_heap *h, const void *obj)
 {
-	return &h->types[hdr_type(*hdr_of(obj))].pub;
+	return &h->types[hdr_type(__atomic_load_n(hdr_of(obj), __ATOMIC_RELAXED))].pub;
 }
 
 /* --- external memory --------------------------------------------------------------- */
@@ -454,13 +330,13 @@ int gc_external_class(struct gc_heap *h, const char *name)
 {
 	int id = -ENOSPC;
 
-	pthread_mutex_lock(&h->lock);
+	heap_lock(h);
 	if (h->nclasses_ext < GC_SEG_CLASSES) {
 		id = h->nclasses_ext++;
 		memcpy(h->class_names[id], name, strnlen(name, sizeof(h->class_names[id]) - 1));
 		segment_name(h, GC_NAME_CLASS, (unsigned)id, h->class_names[id]);
 	}
-	pthread_mutex_unlock(&h->lock);
+	heap_unlock(h);
 	return id;
 }
 
@@ -481,9 +357,9 @@ int gc_external_adjust(struct gc_heap *h, int cls, int64_t delta)
 {
 	size_t total;
 
-	pthread_mutex_lock(&h->lock);
+	heap_lock(h);
 	if (cls < 0 || cls >= h->nclasses_ext) {
-		pthread_mutex_unlock(&h->lock);
+		heap_unlock(h);
 		return -EINVAL;
 	}
 	h->external[cls] += delta;
@@ -492,11 +368,10 @@ int gc_external_adjust(struct gc_heap *h, int cls, int64_t delta)
 	total = h->old_used + h->large_used +
 		(h->external_total > 0 ? (size_t)h->external_total : 0);
 	if (delta > 0 && total >= h->goal) {
-		__atomic_store_n(&h->want, WANT_MAJOR, __ATOMIC_RELEASE);
-		if (h->mut)
-			__atomic_store_n(&h->mut->pub.end, 0, __ATOMIC_RELAXED);
+		__atomic_fetch_or(&h->want, WANT_MAJOR, __ATOMIC_RELAXED);
+		mutators_poke(h);
 	}
-	pthread_mutex_unlock(&h->lock);
+	heap_unlock(h);
 	return 0;
 }
 
@@ -507,7 +382,7 @@ int gc_region_register(struct gc_heap *h, const char *name, void *addr, size_t l
 
 	if (!name || !len)
 		return -EINVAL;
-	pthread_mutex_lock(&h->lock);
+	heap_lock(h);
 	for (i = 0; i < NREGIONS && id < 0; i++) {
 		if (h->regions[i].len)
 			continue;
@@ -516,61 +391,71 @@ int gc_region_register(struct gc_heap *h, const char *name, void *addr, size_t l
 		v = segment_name(h, GC_NAME_REGION, h->nregion_names++, name);
 		event(h, GC_EV_REGION, GC_SPACE_REGION, 1, (uintptr_t)addr, len, &v, 1);
 	}
-	pthread_mutex_unlock(&h->lock);
+	heap_unlock(h);
 	return id;
 }
 
 int gc_region_unregister(struct gc_heap *h, int id)
 {
+	struct region *r;
+	int rc = -EINVAL;
 	uint64_t v;
 
-	if (id < 0 || id >= NREGIONS || !h->regions[id].len)
+	if (id < 0 || id >= NREGIONS)
 		return -EINVAL;
-	pthread_mutex_lock(&h->lock);
-	v = h->regions[id].name;
-	event(h, GC_EV_REGION, GC_SPACE_REGION, 0, h->regions[id].addr, h->regions[id].len, &v, 1);
-	h->regions[id].len = 0;
-	pthread_mutex_unlock(&h->lock);
-	return 0;
+	heap_lock(h);
+	r = &h->regions[id];
+	if (r->len) {
+		v = r->name;
+		event(h, GC_EV_REGION, GC_SPACE_REGION, 0, r->addr, r->len, &v, 1);
+		r->len = 0;
+		rc = 0;
+	}
+	heap_unlock(h);
+	return rc;
 }
 
 /* --- limits and release ------------------------------------------------------------- */
 
 void gc_set_near_limit(struct gc_heap *h, gc_near_limit_fn fn, void *arg)
 {
+	heap_lock(h);
 	h->near_fn = fn;
 	h->near_arg = arg;
+	heap_unlock(h);
 }
 
 void gc_set_oom(struct gc_heap *h, gc_oom_fn fn, void *arg)
 {
+	heap_lock(h);
 	h->oom_fn = fn;
 	h->oom_arg = arg;
+	heap_unlock(h);
 }
 
 void gc_set_old_limit(struct gc_heap *h, size_t bytes)
 {
-	pthread_mutex_lock(&h->lock);
+	heap_lock(h);
 	h->old_limit = h->initial_limit = bytes;
 	segment_counters(h);
-	pthread_mutex_unlock(&h->lock);
+	heap_unlock(h);
 }
 
 void gc_set_soft_limit(struct gc_heap *h, size_t bytes)
 {
-	pthread_mutex_lock(&h->lock);
+	heap_lock(h);
 	h->soft_limit = bytes;
 	segment_counters(h);
-	pthread_mutex_unlock(&h->lock);
+	heap_unlock(h);
 }
 
 void gc_set_gogc(struct gc_heap *h, int percent)
 {
-	pthread_mutex_lock(&h->lock);
+	heap_lock(h);
 	h->gogc = percent;
 	pace(h);
 	segment_counters(h);
-	pthread_mutex_unlock(&h->lock);
+	heap_unlock(h);
 }
 
 void gc_tick(struct gc_mutator *m)
@@ -578,11 +463,12 @@ void gc_tick(struct gc_mutator *m)
 	struct gc_heap *h = ((struct mutator *)m)->h;
 	uint64_t now = now_ns();
 
-	pthread_mutex_lock(&h->lock);
+	mutator_check((struct mutator *)m);
+	heap_lock(h);
 	release_poll(h, now);
 	resident_look(h, now);
 	counters_event(h);
-	pthread_mutex_unlock(&h->lock);
+	heap_unlock(h);
 }
 
 size_t gc_release_all(struct gc_heap *h)
@@ -590,11 +476,11 @@ size_t gc_release_all(struct gc_heap *h)
 	uintptr_t cursor;
 	size_t bytes;
 
-	pthread_mutex_lock(&h->lock);
+	heap_lock(h);
 	cursor = h->commit_top;
 	bytes = release_due(h, now_ns(), true, SIZE_MAX, &cursor);
 	counters_event(h);
-	pthread_mutex_unlock(&h->lock);
+	heap_unlock(h);
 	return bytes;
 }
 
@@ -658,6 +544,10 @@ static void stats_counts(const struct gc_heap *h, struct gc_stats *st)
 	st->allocated_total =
 		h->allocated + (h->young_top - half_addr(h, h->active) - h->young_after);
 	st->objects_large = h->nlarge;
+	st->mutators = h->nmutators;
+	st->safepoints = h->safepoints;
+	st->safepoint_ns = h->safepoint_ns;
+	st->max_safepoint_ns = h->safepoint_max;
 }
 
 static void stats_fill(const struct gc_heap *h, struct gc_stats *st)
@@ -684,9 +574,9 @@ void gc_stats_sized(struct gc_heap *h, struct gc_stats *st, size_t size)
 {
 	struct gc_stats all = { .rss = process_rss() };
 
-	pthread_mutex_lock(&h->lock);
+	heap_lock(h);
 	stats_fill(h, &all);
-	pthread_mutex_unlock(&h->lock);
+	heap_unlock(h);
 	memset(st, 0, size);
 	memcpy(st, &all, size < sizeof(all) ? size : sizeof(all));
 }

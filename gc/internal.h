@@ -4,9 +4,13 @@
  *
  * Owns the object header, the block and page tables and the locking rule:
  *
+ *   world_lock     of threads.c: who is parked, the lists of heaps and mutators. Held
+ *                  for moments. Taken first.
  *   heap->lock     page and block tables, spaces, types, the mutator list. Held
  *                  during a whole collection. The release thread takes it for one
- *                  batch at a time.
+ *                  batch at a time. Taken by heap_lock() in functions any thread may
+ *                  call, mutator_lock() on slow paths of a mutator, world_stop() to
+ *                  collect.
  *   heap->ev_lock  everything in the segment but the rings that have an owner.
  *                  Taken last, never around lock.
  *
@@ -184,6 +188,12 @@ struct mutator {
 	uintptr_t tlab_end; /* true end of the buffer; pub.end is this or 0 */
 	struct vec handles; /* of chunk addresses */
 	size_t nhandles;
+	struct vec log, card_log; /* as the heap's, where they go when the world stops */
+	pthread_t thread;
+	struct mutator *next, **prev; /* of the heap */
+	struct mutator *mine_next;    /* of the thread */
+	unsigned parked; /* > 0: does not run; one for waiting, one for a blocking region */
+	bool blocking;
 };
 
 struct gc_heap {
@@ -230,7 +240,8 @@ struct gc_heap {
 	/* types, roots */
 	struct type_info *types;
 	uint32_t ntypes;
-	struct mutator *mut;
+	struct mutator *mutators;
+	unsigned nmutators;
 	struct gc_global *globals;
 	struct vec young_globals;
 	struct provider providers[NPROVIDERS];
@@ -260,6 +271,14 @@ struct gc_heap {
 	int nclasses_ext;
 	char class_names[GC_SEG_CLASSES][28];
 	uint32_t want;         /* WANT_ bits: to do at the next safepoint */
+
+	/* the world (threads.c) */
+	unsigned running;      /* mutators that are not parked */
+	pthread_t stopper;     /* who set WANT_STOP */
+	uint64_t stop_at;      /* when */
+	unsigned stop_waited;  /* mutators that ran then */
+	uint64_t stop_slowest, stop_sum; /* ns until they were parked */
+	uint64_t safepoints, safepoint_ns, safepoint_max; /* of all stops that waited */
 
 	/* release */
 	unsigned delay_ms;
@@ -306,6 +325,7 @@ struct gc_heap {
 };
 
 #define WANT_MAJOR 1u
+#define WANT_STOP  2u
 
 /* pages.c */
 int pages_init(struct gc_heap *h, size_t reserve);
@@ -339,8 +359,24 @@ size_t old_class_size(unsigned cls);
 unsigned old_class_of(size_t cell);
 
 /* alloc.c */
-void tlab_retire(struct gc_heap *h);
+void tlab_retire(struct mutator *m);
+void tlabs_retire(struct gc_heap *h);
 size_t heap_used(const struct gc_heap *h);
+
+/* threads.c */
+void locks_init(struct gc_heap *h);
+void heap_lock(struct gc_heap *h);
+void heap_unlock(struct gc_heap *h);
+void mutator_check(const struct mutator *m);
+void mutator_lock(struct mutator *m);
+void mutators_poke(struct gc_heap *h);
+void world_stop(struct gc_heap *h, struct mutator *self);
+void world_start(struct gc_heap *h);
+void heap_enlist(struct gc_heap *h);
+int heap_delist(struct gc_heap *h);
+
+/* heap.c */
+void heap_forked(struct gc_heap *h);
 
 /* minor.c, major.c, collect.c, roots.c */
 void minor_run(struct gc_heap *h);
@@ -349,9 +385,10 @@ void minor_visit(struct gc_visitor *v, gc_slot *slot);
 void major_visit(struct gc_visitor *v, gc_slot *slot);
 void check_visit(struct gc_visitor *v, gc_slot *slot);
 void collect_locked(struct gc_heap *h, enum gc_collect_kind kind, unsigned reason);
-void collect_paced(struct gc_heap *h, unsigned reason);
-bool collect_for_young(struct mutator *m);
+void collect_paced(struct mutator *m, unsigned reason);
+bool collect_for_young(struct mutator *m, uint64_t seen);
 bool collect_for_large(struct mutator *m, size_t cell);
+bool limit_fits(const struct gc_heap *h, size_t wanted);
 void out_of_memory(struct gc_heap *h, size_t wanted);
 void pace(struct gc_heap *h);
 void roots_visit(struct gc_heap *h, struct gc_visitor *v);

@@ -157,7 +157,7 @@ static void *release_main(void *arg)
 	uintptr_t cursor;
 	uint64_t now;
 
-	pthread_mutex_lock(&h->lock);
+	heap_lock(h);
 	while (!h->thread_stop) {
 		if (!h->release_at) {
 			pthread_cond_wait(&h->cond, &h->lock);
@@ -172,13 +172,13 @@ static void *release_main(void *arg)
 		do {
 			release_due(h, now, false, BATCH, &cursor);
 			segment_counters(h);
-			pthread_mutex_unlock(&h->lock);
-			pthread_mutex_lock(&h->lock);
+			heap_unlock(h);
+			heap_lock(h);
 		} while (cursor > h->base && !h->thread_stop);
 		resident_look(h, now_ns());
 		counters_event(h);
 	}
-	pthread_mutex_unlock(&h->lock);
+	heap_unlock(h);
 	return NULL;
 }
 
@@ -203,13 +203,13 @@ void release_stop(struct gc_heap *h)
 {
 	bool on;
 
-	pthread_mutex_lock(&h->lock);
+	heap_lock(h);
 	on = h->thread_on;
 	h->thread_stop = true;
 	h->thread_on = false;
 	h->thread_wanted = false;
 	pthread_cond_signal(&h->cond);
-	pthread_mutex_unlock(&h->lock);
+	heap_unlock(h);
 	if (on)
 		pthread_join(h->thread, NULL);
 }

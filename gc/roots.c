@@ -71,14 +71,18 @@ void globals_visit(struct gc_heap *h, struct gc_visitor *v, bool young_only)
 
 void roots_visit_frames(struct gc_heap *h, struct gc_visitor *v)
 {
-	if (h->mut)
-		frames_visit(h->mut, v);
+	struct mutator *m;
+
+	for (m = h->mutators; m; m = m->next)
+		frames_visit(m, v);
 }
 
 void roots_visit_handles(struct gc_heap *h, struct gc_visitor *v)
 {
-	if (h->mut)
-		handles_visit(h->mut, v);
+	struct mutator *m;
+
+	for (m = h->mutators; m; m = m->next)
+		handles_visit(m, v);
 }
 
 void roots_visit_providers(struct gc_heap *h, struct gc_visitor *v)
@@ -119,6 +123,7 @@ gc_handle gc_handle_new(struct gc_mutator *m, void *obj)
 	gc_slot *s;
 
 	if (mut->nhandles == mut->handles.n * HANDLES_CHUNK) {
+		mutator_check(mut);
 		chunk = calloc(HANDLES_CHUNK, sizeof(void *));
 		if (!chunk)
 			return NULL;
@@ -136,11 +141,15 @@ struct gc_global *gc_global_new(struct gc_mutator *m, void *obj)
 
 	if (!g)
 		return NULL;
+	/* Not mutator_lock(): obj must not move. No collection runs while this does. */
+	mutator_check((struct mutator *)m);
+	heap_lock(h);
 	g->next = h->globals;
 	g->prev = &h->globals;
 	if (g->next)
 		g->next->prev = &g->next;
 	h->globals = g;
+	heap_unlock(h);
 	gc_global_set(m, g, obj);
 	return g;
 }
@@ -152,6 +161,8 @@ void gc_global_free(struct gc_mutator *m, struct gc_global *g)
 
 	if (!g)
 		return;
+	mutator_check((struct mutator *)m);
+	heap_lock(h);
 	for (i = 0; g->young && i < h->young_globals.n; i++) {
 		if (h->young_globals.v[i] != (uintptr_t)g)
 			continue;
@@ -161,23 +172,29 @@ void gc_global_free(struct gc_mutator *m, struct gc_global *g)
 	*g->prev = g->next;
 	if (g->next)
 		g->next->prev = g->prev;
+	heap_unlock(h);
 	free(g);
 }
 
 void *gc_global_get(const struct gc_global *g)
 {
-	return g->obj;
+	return __atomic_load_n(&g->obj, __ATOMIC_ACQUIRE);
 }
 
 void gc_global_set(struct gc_mutator *m, struct gc_global *g, void *obj)
 {
 	struct gc_heap *h = ((struct mutator *)m)->h;
 
-	g->obj = obj;
-	if (g->young || !in_young(h, obj))
+	__atomic_store_n(&g->obj, obj, __ATOMIC_RELEASE);
+	if (!in_young(h, obj) || __atomic_load_n(&g->young, __ATOMIC_RELAXED))
 		return;
-	g->young = true;
-	vec_push(&h->young_globals, (uintptr_t)g);
+	mutator_check((struct mutator *)m);
+	heap_lock(h);
+	if (!g->young) {
+		__atomic_store_n(&g->young, true, __ATOMIC_RELAXED);
+		vec_push(&h->young_globals, (uintptr_t)g);
+	}
+	heap_unlock(h);
 }
 
 int gc_add_root_provider(struct gc_heap *h, gc_roots_fn fn, void *arg)
@@ -186,7 +203,7 @@ int gc_add_root_provider(struct gc_heap *h, gc_roots_fn fn, void *arg)
 
 	if (!fn)
 		return -EINVAL;
-	pthread_mutex_lock(&h->lock);
+	heap_lock(h);
 	for (i = 0; i < NPROVIDERS; i++) {
 		if (h->providers[i].fn)
 			continue;
@@ -194,39 +211,48 @@ int gc_add_root_provider(struct gc_heap *h, gc_roots_fn fn, void *arg)
 		id = i;
 		break;
 	}
-	pthread_mutex_unlock(&h->lock);
+	heap_unlock(h);
 	return id;
 }
 
 int gc_remove_root_provider(struct gc_heap *h, int id)
 {
-	if (id < 0 || id >= NPROVIDERS || !h->providers[id].fn)
+	int rc = -EINVAL;
+
+	if (id < 0 || id >= NPROVIDERS)
 		return -EINVAL;
-	pthread_mutex_lock(&h->lock);
-	h->providers[id] = (struct provider){ 0 };
-	pthread_mutex_unlock(&h->lock);
-	return 0;
+	heap_lock(h);
+	if (h->providers[id].fn) {
+		h->providers[id] = (struct provider){ 0 };
+		rc = 0;
+	}
+	heap_unlock(h);
+	return rc;
 }
 
 /*
  * An old object was written for the first time since the last minor collection.
  * Large reference arrays keep the bit and log the card of the slot instead, so
- * that one store does not make the next collection read all of the array.
+ * that one store does not make the next collection read all of the array. Of several
+ * threads that come here with one object, one logs it.
  */
-void gc_log(struct gc_mutator *m, void *obj, void *slot)
+void gc_log(struct gc_mutator *pub, void *obj, void *slot)
 {
-	struct gc_heap *h = ((struct mutator *)m)->h;
+	struct mutator *m = (struct mutator *)pub;
+	struct gc_heap *h = m->h;
 	size_t card = ((uintptr_t)slot - h->base) >> 9;
+	uint64_t hdr = __atomic_load_n(hdr_of(obj), __ATOMIC_RELAXED);
 
-	if (hdr_cell(*hdr_of(obj)) <= CELL_MAX ||
-	    h->types[hdr_type(*hdr_of(obj))].kind != GC_REF_ARRAY) {
-		*hdr_of(obj) &= ~HDR_UNLOGGED;
-		vec_push(&h->log, (uintptr_t)obj);
+	mutator_check(m);
+	if (hdr_cell(hdr) <= CELL_MAX || h->types[hdr_type(hdr)].kind != GC_REF_ARRAY) {
+		hdr = __atomic_fetch_and(hdr_of(obj), ~HDR_UNLOGGED, __ATOMIC_RELAXED);
+		if (hdr & HDR_UNLOGGED)
+			vec_push(&m->log, (uintptr_t)obj);
 		return;
 	}
-	if (h->cards[card])
+	if (__atomic_load_n(&h->cards[card], __ATOMIC_RELAXED) ||
+	    __atomic_exchange_n(&h->cards[card], 1, __ATOMIC_RELAXED))
 		return;
-	h->cards[card] = 1;
-	vec_push(&h->card_log, (uintptr_t)obj);
-	vec_push(&h->card_log, card);
+	vec_push(&m->card_log, (uintptr_t)obj);
+	vec_push(&m->card_log, card);
 }

@@ -2,7 +2,7 @@
 /*
  * verify.c - every invariant of the heap as a check.
  *
- * Walks the heap with the lock held and the allocation buffer retired. Must change
+ * Walks the heap with the world stopped and the allocation buffers retired. Must change
  * nothing but the mark bits, which are scratch between collections, and the alloc
  * bits of the young space, which are all zero again when it returns.
  *
@@ -271,7 +271,7 @@ static void check_pages(struct check *c)
 	}
 }
 
-/* 0, or -EFAULT and the first thing that is wrong. With the lock, buffer retired. */
+/* 0, or -EFAULT and the first thing that is wrong. World stopped, buffers retired. */
 int check_heap(struct gc_heap *h, char *why, size_t size)
 {
 	struct check c = { .h = h, .why = why, .size = size };
@@ -298,9 +298,9 @@ int gc_verify(struct gc_mutator *m, char *why, size_t size)
 	struct gc_heap *h = ((struct mutator *)m)->h;
 	int rc;
 
-	pthread_mutex_lock(&h->lock);
-	tlab_retire(h);
+	world_stop(h, (struct mutator *)m);
+	tlabs_retire(h);
 	rc = check_heap(h, why, size);
-	pthread_mutex_unlock(&h->lock);
+	world_start(h);
 	return rc;
 }

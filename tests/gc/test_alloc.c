@@ -25,7 +25,7 @@ static void options_are_checked(void **state)
 	assert_int_equal(gc_heap_destroy(h), 0);
 }
 
-static void one_mutator_for_now(void **state)
+static void one_mutator_a_thread(void **state)
 {
 	struct gc_mutator *second;
 	struct fix f;
@@ -33,7 +33,7 @@ static void one_mutator_for_now(void **state)
 	(void)state;
 	fix_open(&f, NULL);
 	assert_ptr_equal(gc_mutator_heap(f.m), f.heap);
-	assert_int_equal(gc_mutator_attach(f.heap, &second), -ENOTSUP);
+	assert_int_equal(gc_mutator_attach(f.heap, &second), -EEXIST);
 	assert_int_equal(gc_heap_destroy(f.heap), -EBUSY);
 	gc_mutator_detach(f.m);
 	assert_int_equal(gc_mutator_attach(f.heap, &f.m), 0);
@@ -265,7 +265,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(options_are_checked),
-		cmocka_unit_test(one_mutator_for_now),
+		cmocka_unit_test(one_mutator_a_thread),
 		cmocka_unit_test(types_are_checked),
 		cmocka_unit_test(memory_is_zero),
 		cmocka_unit_test(frames_keep_and_update),
