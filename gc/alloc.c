@@ -20,7 +20,7 @@
 /* Bytes of objects; open allocation buffers count as full (at most 32 KiB each). */
 size_t heap_used(const struct gc_heap *h)
 {
-	return h->young_top - half_addr(h, h->active) + h->old_used + h->large_used;
+	return young_used(h) + h->old_used + h->large_used;
 }
 
 static void set_end(struct mutator *m, uintptr_t end)
@@ -58,14 +58,16 @@ void tlabs_retire(struct gc_heap *h)
 
 static size_t young_room(const struct gc_heap *h)
 {
-	return half_addr(h, h->active) + h->semi - h->young_top;
+	return area_addr(h, h->eden) + h->semi - h->young_top;
 }
 
 static uintptr_t young_take(struct gc_heap *h, size_t len)
 {
-	uintptr_t p = h->young_top;
+	uintptr_t p = h->young_top, fresh = area_addr(h, h->eden) + h->young_touched[h->eden];
 
-	pages_use_zeroed(h, p, p + len);
+	if (p < fresh)
+		memset((void *)p, 0, (p + len < fresh ? p + len : fresh) - p);
+	young_touch(h, h->eden, p + len);
 	h->young_top = p + len;
 	return p;
 }
@@ -146,6 +148,8 @@ static void *young_cell(struct mutator *m, uint64_t hdr, size_t cell, uint64_t *
 		obj = (void *)(p + 8);
 	}
 	count_refill(h);
+	h->slices.owed += TLAB_SIZE;
+	m->slice_due = h->marking && slice_due(h, 0);
 	*seen = h->minor_count;
 	heap_unlock(h);
 	return obj;
@@ -180,6 +184,10 @@ static void *alloc_small(struct mutator *m, uint64_t hdr, size_t cell)
 	/* Others may use up the room of a collection before this thread comes to it. */
 	for (;;) {
 		gc_safepoint(&m->pub);
+		if (m->slice_due) {
+			m->slice_due = false;
+			collect_slice(m, 0);
+		}
 		obj = young_cell(m, hdr, cell, &seen);
 		if (obj || !collect_for_young(m, seen))
 			return obj;
@@ -215,6 +223,8 @@ static void *large_alloc(struct gc_heap *h, uint64_t hdr, size_t cell)
 	}
 	*(uint64_t *)addr = hdr | HDR_UNLOGGED;
 	bit_set(h->alloc_bits, bit_index(h, (void *)(addr + 8)));
+	if (h->marking)
+		mark_new(h, (void *)(addr + 8));
 	h->large_used += cell;
 	h->allocated += cell;
 	event(h, GC_EV_LARGE_ALLOC, GC_SPACE_LARGE, 0, addr, pages << PAGE_SHIFT, NULL, 0);

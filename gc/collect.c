@@ -13,6 +13,10 @@
 
 #include "gc/internal.h"
 
+#define SLICE_EVERY  KIB(64) /* bytes allocated between slices of marking */
+#define SLICE_MOST   MIB(4)  /* bytes marked in one */
+#define SWEEP_BLOCKS 16	     /* swept at the end of a minor collection */
+
 static size_t tenured(const struct gc_heap *h)
 {
 	return h->old_used + h->large_used;
@@ -25,15 +29,21 @@ static size_t external(const struct gc_heap *h)
 	return e > 0 ? (size_t)e : 0;
 }
 
+/*
+ * The goal, and where marking starts so that it can end there: when three quarters
+ * of the growth are used up.
+ */
 void pace(struct gc_heap *h)
 {
 	size_t live = h->live + external(h);
 	double goal = (double)live * (100 + h->gogc) / 100;
 
-	if (h->gogc < 0 || goal >= (double)(SIZE_MAX / 2))
-		h->goal = SIZE_MAX;
-	else
-		h->goal = goal < (double)GOAL_MIN ? GOAL_MIN : (size_t)goal;
+	if (h->gogc < 0 || goal >= (double)(SIZE_MAX / 2)) {
+		h->goal = h->mark_at = SIZE_MAX;
+		return;
+	}
+	h->goal = goal < (double)GOAL_MIN ? GOAL_MIN : (size_t)goal;
+	h->mark_at = h->goal - (h->goal - (live < h->goal ? live : h->goal)) / 4;
 }
 
 /* Why a major is due if `extra` bytes are added, or 0. */
@@ -52,7 +62,7 @@ static unsigned major_due(const struct gc_heap *h, size_t extra, unsigned reason
 
 static void remember_line(struct gc_heap *h, const struct gc_record_line *l)
 {
-	h->lines[h->nlines++ % NLINES] = *l;
+	h->last[h->nlines++ % NLINES] = *l;
 }
 
 static void finish_major(struct gc_heap *h, uint64_t pause)
@@ -67,9 +77,18 @@ static void finish_major(struct gc_heap *h, uint64_t pause)
 	resident_look(h, h->major_end);
 }
 
+/* What marking did before the collection that ends it; none of it is in the pause. */
+static void say_slices(struct gc_heap *h, uint64_t *v)
+{
+	v[0] = h->slices.ns;
+	v[1] = h->slices.n;
+	v[2] = h->slices.longest;
+	v[3] = h->slices.start;
+}
+
 static void say_end(struct gc_heap *h, const struct gc_record_line *l)
 {
-	uint64_t v[7];
+	uint64_t v[11];
 
 	v[0] = l->pause;
 	v[1] = l->cbefore;
@@ -78,7 +97,34 @@ static void say_end(struct gc_heap *h, const struct gc_record_line *l)
 	v[4] = l->reason;
 	v[5] = h->goal;
 	v[6] = l->kind == GC_SEG_MAJOR ? h->live : GC_SEG_UNKNOWN;
-	event(h, GC_EV_GC_END, GC_SPACE_NONE, l->kind, l->before, l->after, v, 7);
+	say_slices(h, v + 7);
+	event(h, GC_EV_GC_END, GC_SPACE_NONE, l->kind, l->before, l->after, v,
+	      l->kind == GC_SEG_MINOR ? 7 : 11);
+}
+
+static void run_minor(struct gc_heap *h, struct gc_record_line *l)
+{
+	size_t eden = h->young_top - area_addr(h, h->eden);
+
+	minor_run(h);
+	l->pause = now_ns() - l->ts;
+	h->minor_count++;
+	h->minor_ns += l->pause;
+	h->minor_end = l->ts + l->pause;
+	/* An average over some eight collections, in 1/256. */
+	if (eden)
+		h->promote_rate += (h->promoted * 256 / eden - h->promote_rate) / 8.0;
+}
+
+static void run_major(struct gc_heap *h, struct gc_record_line *l)
+{
+	if (!h->marking) {
+		h->slices = (struct slices){ .start = l->ts };
+		mark_begin(h);
+	}
+	mark_end(h, l->ts);
+	l->pause = now_ns() - l->ts;
+	finish_major(h, l->pause);
 }
 
 /*
@@ -90,13 +136,12 @@ void *visitor_alive(struct gc_visitor *v, void *obj)
 	struct gc_heap *h = v->h;
 	uint64_t hdr;
 
-	if (v->op == VISIT_EVACUATE) {
-		if ((uintptr_t)obj - h->from >= h->from_end - h->from)
-			return obj;
-		hdr = *hdr_of(obj);
-		return hdr & HDR_FORWARDED ? (void *)(uintptr_t)(hdr & ~HDR_FORWARDED) : NULL;
-	}
-	return bit_get(h->mark_bits, bit_index(h, obj)) ? obj : NULL;
+	if (v->op == VISIT_MARK)
+		return in_young(h, obj) || bit_get(h->mark_bits, bit_index(h, obj)) ? obj : NULL;
+	if (!in_young(h, obj) || (uintptr_t)obj - h->to < h->to_end - h->to)
+		return obj;
+	hdr = *hdr_of(obj);
+	return hdr & HDR_FORWARDED ? (void *)(uintptr_t)(hdr & ~HDR_FORWARDED) : NULL;
 }
 
 /* One collection with everything that is counted and said about it. */
@@ -108,25 +153,18 @@ static void collect_one(struct gc_heap *h, unsigned kind, unsigned reason)
 	tlabs_retire(h);
 	l.before = heap_used(h);
 	l.cbefore = heap_committed(h);
-	h->allocated += h->young_top - half_addr(h, h->active) - h->young_after;
+	h->allocated += young_used(h) - h->young_after;
 	event(h, GC_EV_GC_BEGIN, GC_SPACE_NONE, kind, reason, l.before, NULL, 0);
 	l.ts = now_ns();
 	if (kind == GC_SEG_MINOR)
-		minor_run(h);
+		run_minor(h, &l);
 	else
-		major_run(h, l.ts);
-	l.pause = now_ns() - l.ts;
-	h->young_after = h->young_top - half_addr(h, h->active);
+		run_major(h, &l);
+	h->young_after = young_used(h);
 	l.after = heap_used(h);
 	l.cafter = heap_committed(h);
 	if (l.pause > h->max_pause)
 		h->max_pause = l.pause;
-	if (kind == GC_SEG_MAJOR) {
-		finish_major(h, l.pause);
-	} else {
-		h->minor_count++;
-		h->minor_ns += l.pause;
-	}
 	remember_line(h, &l);
 	say_end(h, &l);
 	if (h->verify && check_heap(h, why, sizeof(why)))
@@ -134,21 +172,123 @@ static void collect_one(struct gc_heap *h, unsigned kind, unsigned reason)
 			 why);
 }
 
-/* World stopped. */
-void collect_locked(struct gc_heap *h, enum gc_collect_kind kind, unsigned reason)
+/* --- slices ------------------------------------------------------------------------ */
+
+static void slice_count(struct gc_heap *h, uint64_t start)
+{
+	uint64_t ns = now_ns() - start;
+
+	h->slices.n++;
+	h->slices.ns += ns;
+	if (ns > h->slices.longest)
+		h->slices.longest = ns;
+	if (ns > h->max_pause)
+		h->max_pause = ns;
+}
+
+/*
+ * Bytes to mark for `alloc` bytes allocated, so that what is left is done when the old
+ * space has grown to the goal. At least half as many, so that it ends.
+ */
+static size_t slice_budget(const struct gc_heap *h, size_t alloc)
+{
+	size_t left = h->live > h->mark_work ? h->live - h->mark_work : MIB(1);
+	size_t room = h->goal > tenured(h) ? h->goal - tenured(h) : 1;
+	double budget = (double)left / (double)room * (double)alloc * h->promote_rate / 256;
+
+	if (budget > (double)SLICE_MOST)
+		return SLICE_MOST;
+	return budget > (double)(alloc / 2) ? (size_t)budget : alloc / 2;
+}
+
+static void start_marking(struct gc_heap *h, unsigned reason)
+{
+	h->slices = (struct slices){ .start = now_ns(), .reason = reason };
+	mark_begin(h);
+	slice_count(h, h->slices.start);
+}
+
+/*
+ * Whether there is marking to do for what was allocated, or to start before `extra`
+ * bytes more. With the lock.
+ */
+bool slice_due(const struct gc_heap *h, size_t extra)
+{
+	if (h->marking)
+		return h->slices.owed >= SLICE_EVERY;
+	return tenured(h) + external(h) + extra >= h->mark_at;
+}
+
+/* COLLECTS. Does what slice_due() said is due, if no other thread has meanwhile. */
+void collect_slice(struct mutator *m, size_t extra)
+{
+	struct gc_heap *h = m->h;
+	uint64_t start;
+
+	world_stop(h, m);
+	if (!slice_due(h, extra)) {
+		world_start(h);
+		return;
+	}
+	if (h->marking) {
+		start = now_ns();
+		h->slices.done = mark_slice(h, slice_budget(h, h->slices.owed));
+		h->slices.owed = 0;
+		slice_count(h, start);
+	} else {
+		start_marking(h, GC_REASON_LARGE);
+	}
+	world_start(h);
+}
+
+/*
+ * After a minor collection: a major that is due, or a marking that has nothing left to
+ * do, or the start of one.
+ */
+static void advance(struct gc_heap *h)
+{
+	unsigned due = major_due(h, 0, GC_REASON_GOAL);
+
+	if (due)
+		collect_one(h, GC_SEG_MAJOR, due);
+	else if (h->marking && h->slices.done && mark_slice(h, SLICE_MOST))
+		collect_one(h, GC_SEG_MAJOR, h->slices.reason);
+	else if (!h->marking && tenured(h) + external(h) >= h->mark_at)
+		start_marking(h, GC_REASON_GOAL);
+}
+
+static void collect_begin(struct gc_heap *h)
 {
 	if (h->collecting)
 		gc_fatal("a callback of the collector started a collection");
 	h->collecting = true;
-	if (kind != GC_MINOR)
-		collect_one(h, GC_SEG_MAJOR, reason);
-	if (kind != GC_MAJOR)
-		collect_one(h, GC_SEG_MINOR, reason);
-	if (kind == GC_FULL)
-		h->heap_live = heap_used(h);
+}
+
+static void collect_end(struct gc_heap *h)
+{
 	h->collecting = false;
 	release_poll(h, now_ns());
 	segment_counters(h);
+}
+
+/*
+ * Majors begin with a minor, so that few young objects are left to be roots; a full
+ * collection leaves none, and does not end a marking that began before: what died
+ * since then would stay.
+ */
+void collect_locked(struct gc_heap *h, enum gc_collect_kind kind, unsigned reason)
+{
+	collect_begin(h);
+	h->tenure_all = kind == GC_FULL;
+	collect_one(h, GC_SEG_MINOR, reason);
+	h->tenure_all = false;
+	if (kind == GC_FULL && h->marking)
+		collect_one(h, GC_SEG_MAJOR, reason);
+	if (kind != GC_MINOR)
+		collect_one(h, GC_SEG_MAJOR, reason);
+	if (kind == GC_FULL)
+		old_sweep_all(h);
+	collect_end(h);
 }
 
 int gc_collect(struct gc_mutator *pub, enum gc_collect_kind kind, unsigned reason)
@@ -201,7 +341,7 @@ static _Noreturn void oom_default(struct gc_heap *h, size_t wanted)
 
 	fputs("\n<--- Last few GCs --->\n\n", stderr);
 	for (; i < h->nlines; i++)
-		print_line(h, &h->lines[i % NLINES]);
+		print_line(h, &h->last[i % NLINES]);
 	gc_fatal("out of memory: %zu bytes wanted, %zu used by old and large objects, limit %zu",
 		 wanted, tenured(h), h->old_limit);
 }
@@ -293,16 +433,14 @@ static bool make_room(struct mutator *m, size_t wanted)
 bool collect_for_young(struct mutator *m, uint64_t seen)
 {
 	struct gc_heap *h = m->h;
-	unsigned due;
 
 	world_stop(h, m);
 	if (h->minor_count == seen) {
-		collect_locked(h, GC_MINOR, GC_REASON_YOUNG_FULL);
-		due = major_due(h, 0, GC_REASON_GOAL);
-		if (due)
-			collect_locked(h, GC_MAJOR, due);
-		if (half_addr(h, h->active) + h->semi - h->young_top < CELL_MAX)
-			gc_fatal("the young space is full after a collection");
+		collect_begin(h);
+		collect_one(h, GC_SEG_MINOR, GC_REASON_YOUNG_FULL);
+		advance(h);
+		old_sweep_some(h, SWEEP_BLOCKS);
+		collect_end(h);
 	}
 	world_start(h);
 	return make_room(m, 0);
@@ -313,9 +451,12 @@ bool collect_for_large(struct mutator *m, size_t cell)
 {
 	struct gc_heap *h = m->h;
 	unsigned due;
+	bool slice;
 
 	mutator_lock(m);
 	due = major_due(h, cell, GC_REASON_LARGE);
+	h->slices.owed += cell;
+	slice = slice_due(h, cell);
 	heap_unlock(h);
 	if (due) {
 		world_stop(h, m);
@@ -323,6 +464,8 @@ bool collect_for_large(struct mutator *m, size_t cell)
 		if (due)
 			collect_locked(h, GC_MAJOR, due);
 		world_start(h);
+	} else if (slice) {
+		collect_slice(m, cell);
 	}
 	return make_room(m, cell);
 }

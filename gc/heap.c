@@ -95,9 +95,11 @@ static void young_init(struct gc_heap *h)
 
 	for (b = 0; b < block_of(h, h->dyn); b++)
 		block_set_kind(h, b, GC_SPACE_YOUNG);
-	pages_commit_half(h, 0, h->semi);
-	pages_commit_half(h, 1, h->semi);
-	h->young_top = half_addr(h, 0);
+	h->eden = EDEN_A;
+	h->surv = SURV_A;
+	young_commit(h);
+	h->young_top = area_addr(h, EDEN_A);
+	h->surv_top = area_addr(h, SURV_A);
 }
 
 /* The names and first events of a segment, new or in a forked child. */
@@ -202,6 +204,9 @@ int gc_heap_destroy(struct gc_heap *h)
 	vec_free(&h->log);
 	vec_free(&h->card_log);
 	vec_free(&h->stack);
+	vec_free(&h->gray);
+	vec_free(&h->regray);
+	vec_free(&h->arrays);
 	free(h->large);
 	free(h->rings);
 	weak_destroy(h);
@@ -477,6 +482,7 @@ size_t gc_release_all(struct gc_heap *h)
 	size_t bytes;
 
 	heap_lock(h);
+	old_sweep_all(h);
 	cursor = h->commit_top;
 	bytes = release_due(h, now_ns(), true, SIZE_MAX, &cursor);
 	counters_event(h);
@@ -523,7 +529,7 @@ static void stats_spaces(const struct gc_heap *h, struct gc_stats *st)
 {
 	unsigned s;
 
-	st->space[GC_YOUNG].used = h->young_top - half_addr(h, h->active);
+	st->space[GC_YOUNG].used = young_used(h);
 	st->space[GC_YOUNG].committed = 2 * h->semi;
 	st->space[GC_OLD].used = h->old_used;
 	st->space[GC_OLD].committed = h->old_blocks << BLOCK_SHIFT;
@@ -541,8 +547,7 @@ static void stats_counts(const struct gc_heap *h, struct gc_stats *st)
 	st->major_pause_ns = h->major_ns_total;
 	st->max_pause_ns = h->max_pause;
 	st->promoted_total = h->promoted_total;
-	st->allocated_total =
-		h->allocated + (h->young_top - half_addr(h, h->active) - h->young_after);
+	st->allocated_total = h->allocated + (young_used(h) - h->young_after);
 	st->objects_large = h->nlarge;
 	st->mutators = h->nmutators;
 	st->safepoints = h->safepoints;
@@ -560,7 +565,7 @@ static void stats_fill(const struct gc_heap *h, struct gc_stats *st)
 	st->array_buffers = (size_t)h->external[GC_CLASS_ARRAY_BUFFERS];
 	st->reserved = h->reserved;
 	st->mapped = h->mapped;
-	st->owed = h->pages_dirty << PAGE_SHIFT;
+	st->owed = heap_owed(h);
 	st->released_total = h->released_total;
 	st->goal = h->goal;
 	st->live = h->live;

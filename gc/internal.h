@@ -41,7 +41,10 @@
 
 #define TLAB_SIZE   KIB(32)
 #define CELL_MAX    KIB(32) /* larger cells are large objects */
-#define RUN_MAX     KIB(32) /* the most that is taken from an old block at once */
+#define LINE_SHIFT  8
+#define LINE_SIZE   ((size_t)1 << LINE_SHIFT)
+#define BLOCK_LINES (BLOCK_SIZE / LINE_SIZE)
+#define PAGE_LINES  (PAGE_SIZE / LINE_SIZE)
 #define GOAL_MIN    MIB(4)
 #define YOUNG_LIMIT MIB(64)
 
@@ -59,7 +62,7 @@
 #define HDR_HAS_ID    (1ULL << 6)
 #define HDR_FLAGS     0xffULL
 #define HDR_TYPE_SHIFT 8
-#define HDR_TYPE_MAX  (1u << 20)
+#define HDR_TYPE_MAX   (1u << 20)
 
 /* Type 0 is no object: the unused rest of an allocation buffer. */
 #define TYPE_FILLER 0
@@ -94,24 +97,23 @@ static inline uint32_t hdr_type(uint64_t h)
  */
 enum page_state { PAGE_ABSENT = 0, PAGE_INUSE = 1, PAGE_DIRTY = 2, PAGE_LAZY = 3 };
 
-/* Size classes of the old space. */
-#define NCLASSES 48
-
 struct block {
-	uint8_t kind;     /* enum gc_seg_space */
-	uint8_t cls;      /* old: size class */
-	uint8_t inuse;    /* pages INUSE */
-	uint8_t dirty;    /* pages DIRTY */
-	uint32_t next;    /* old: next block with free cells, or BLOCK_NONE */
-	uint32_t scan;    /* old: offset from which free cells are looked for */
+	uint8_t kind;	 /* enum gc_seg_space */
+	uint8_t inuse;	 /* pages INUSE */
+	uint8_t dirty;	 /* pages DIRTY */
+	bool unswept;	 /* old: lines and pages are those of before the last marking */
+	uint16_t scan;	 /* old: line from which holes are looked for */
+	uint32_t next;	 /* old: next block of the same list, or BLOCK_NONE */
+	uint32_t live;	 /* old: bytes of objects */
+	uint32_t marked; /* old: ... that were marked, or promoted while marking */
 };
 #define BLOCK_NONE UINT32_MAX
+#define HOLE_LISTS 11 /* 1, 2, 4 ... 1024 lines */
 
-/* A run of free cells of one class: [cur, end). [start, cur) has no alloc bits yet. */
-struct run {
+/* A run of free lines that is being filled. [start, cur) is not in the sums yet. */
+struct hole {
 	uintptr_t start, cur, end;
-	uint32_t block;      /* where the run is, or BLOCK_NONE */
-	uint32_t partial;    /* first block with free cells */
+	uint32_t block; /* where it is, or BLOCK_NONE */
 };
 
 struct type_info {
@@ -126,8 +128,11 @@ struct type_info {
 	uint32_t size;
 };
 
+/* The parts of the young space, in order of address. */
+enum young_area { EDEN_A = 0, EDEN_B = 1, SURV_A = 2, SURV_B = 3, AREAS = 4 };
+
 struct large {
-	uintptr_t addr;  /* of the page run; the header is its first word */
+	uintptr_t addr; /* of the page run; the header is its first word */
 	size_t pages;
 };
 
@@ -161,18 +166,18 @@ struct check;
 struct gc_visitor {
 	struct gc_heap *h;
 	int op;
-	bool young;      /* EVACUATE: a slot refers to a young object now */
-	void *holder;    /* object_slots(): the object; NULL: roots */
+	bool young;   /* EVACUATE: a slot refers to a young object now */
+	void *holder; /* object_slots(): the object; NULL: roots */
 	struct check *check;
 	void (*fn)(struct gc_visitor *v, gc_slot *slot); /* CALL: must move nothing */
-	void *arg;       /* CALL: fn's own */
+	void *arg;					 /* CALL: fn's own */
 };
 
 /* A ring of the segment. Only its thread changes map's contents and seq. */
 struct ring {
 	struct gc_seg_ring *map; /* NULL: no segment                              */
-	uint32_t tid;            /* the thread that owns it, 0: nobody (or shared) */
-	uint32_t seq;            /* of the next event                              */
+	uint32_t tid;		 /* the thread that owns it, 0: nobody (or shared) */
+	uint32_t seq;		 /* of the next event                              */
 };
 
 struct gc_record_line { /* of the last collections, for the out-of-memory report */
@@ -182,10 +187,19 @@ struct gc_record_line { /* of the last collections, for the out-of-memory report
 };
 #define NLINES 8
 
+/* The slices of the marking that is going on, or the last one. */
+struct slices {
+	uint64_t start, ns, longest; /* of the first; sum; ns */
+	unsigned n, reason;
+	size_t owed; /* bytes allocated since the last slice */
+	bool done;   /* the last one left nothing to do */
+};
+
 struct mutator {
 	struct gc_mutator pub; /* must be first */
 	struct gc_heap *h;
 	uintptr_t tlab_end; /* true end of the buffer; pub.end is this or 0 */
+	bool slice_due;   /* marking is to be done before the next slow allocation */
 	struct vec handles; /* of chunk addresses */
 	size_t nhandles;
 	struct vec log, card_log; /* as the heap's, where they go when the world stops */
@@ -200,41 +214,53 @@ struct gc_heap {
 	/* the reservation */
 	uintptr_t base;
 	size_t reserved;
-	void *raw;             /* as mapped, before alignment */
+	void *raw; /* as mapped, before alignment */
 	size_t raw_len;
-	uintptr_t dyn;         /* first address after the young space */
-	uintptr_t commit_top;  /* [dyn, commit_top) is readable and writable */
+	uintptr_t dyn;	      /* first address after the young space */
+	uintptr_t commit_top; /* [dyn, commit_top) is readable and writable */
 	size_t mapped;
 
 	/* tables, one entry per block, page, 8 bytes, 512 bytes of the reservation */
 	void *meta;
 	size_t meta_len;
 	struct block *blocks;
-	uint16_t *chunk_old;   /* old blocks per chunk */
+	uint16_t *chunk_old; /* old blocks per chunk */
 	uint8_t *page_state;
-	uint32_t *page_ms;     /* DIRTY: when it became so, ms since start */
-	uint64_t *alloc_bits;  /* bit of an object's address: an object starts here */
+	uint32_t *page_ms;    /* DIRTY: when it became so, ms since start */
+	uint64_t *alloc_bits; /* bit of an object's address: an object starts here */
 	uint64_t *mark_bits;
-	uint8_t *cards;        /* of large reference arrays: logged */
+	uint8_t *lines; /* of the old space, one for 256 bytes */
+	uint8_t *cards; /* of large reference arrays: logged */
 	size_t pages_inuse, pages_dirty, pages_loose;
 
-	/* young space: two halves of young_max bytes at base, semi bytes of each in use */
-	size_t young_max, semi;
-	size_t half_mapped[2];
-	int active;            /* half that objects are allocated in */
-	uintptr_t young_top;   /* end of the part handed out */
-	size_t survivors;      /* since the last resize */
+	/*
+	 * Young space: an eden that objects are allocated in, the same addresses after
+	 * every collection, and two survivor halves, each half as large. The second eden
+	 * is used in turn with the first only when `alternate` is set (a zeal mode).
+	 */
+	size_t young_max, semi; /* bytes of an eden: reserved, in use            */
+	size_t young_mapped[AREAS];
+	size_t young_touched[AREAS]; /* bytes from the start that may be resident    */
+	unsigned eden, surv;	     /* the areas in use: EDEN_A/B, SURV_A/B         */
+	uintptr_t young_top;	     /* end of the part of the eden handed out       */
+	uintptr_t surv_top;	     /* end of the survivors                         */
+	size_t survivors;	     /* bytes since the last resize                  */
+	bool alternate;
 
 	/* old space */
-	struct run runs[NCLASSES];
-	size_t old_used;       /* of runs: up to run.start */
+	struct hole small, medium;    /* where objects of up to a line, and longer ones, go */
+	uint32_t holes[HOLE_LISTS]; /* swept blocks, by log2 of the longest hole's lines */
+	uint32_t sweep_at, sweep_end; /* blocks that may be unswept */
+	uint8_t epoch;		      /* what line bytes in use have */
+	uint8_t line_epoch;	      /* what they get: epoch, or the other while marking */
+	size_t old_used;	      /* of holes: up to hole.start */
 	size_t old_blocks;
-	uintptr_t old_hint;    /* no free block in an old chunk below */
+	uintptr_t old_hint; /* no free block in an old chunk below */
 
 	/* large space */
 	struct large *large;
 	size_t nlarge, large_cap;
-	size_t large_used;     /* bytes of cells */
+	size_t large_used; /* bytes of cells */
 	size_t large_pages;
 
 	/* types, roots */
@@ -248,19 +274,28 @@ struct gc_heap {
 
 	/* remembered set: objects whose UNLOGGED bit is clear, and logged cards */
 	struct vec log;
-	struct vec card_log;   /* pairs: object, card index */
+	struct vec card_log; /* pairs: object, card index */
 
 	/* collection */
-	struct vec stack;      /* promoted and not scanned, or marked and not scanned */
-	uintptr_t from, from_end, to, to_free;
-	size_t promoted;       /* bytes, in this collection */
+	struct vec stack;  /* minor: copied and not scanned */
+	struct vec gray;   /* major: marked and not scanned */
+	struct vec regray; /* ... marked, to be scanned (again), accounted for */
+	struct vec arrays; /* ... pairs: reference array, element to go on from */
+	size_t mark_work;  /* bytes this marking has done */
+	uintptr_t to, to_free, to_end;
+	size_t promoted; /* bytes, in this collection */
+	bool tenure_all; /* nothing stays young in this collection */
 	bool collecting;
+	bool marking; /* between mark_begin() and mark_end() */
 
 	/* pacing and limits */
 	int gogc;
 	size_t live, goal, heap_live;
+	size_t mark_at;	     /* tenured and external bytes at which marking starts */
+	double promote_rate; /* bytes promoted for 256 bytes of the eden */
+	struct slices slices;
 	size_t old_limit, initial_limit, soft_limit;
-	uint64_t major_end, major_ns; /* of the last one */
+	uint64_t minor_end, major_end, major_ns; /* of the last one */
 	gc_near_limit_fn near_fn;
 	void *near_arg;
 	gc_oom_fn oom_fn;
@@ -270,7 +305,7 @@ struct gc_heap {
 	int64_t external_said[GC_SEG_CLASSES]; /* in the last event */
 	int nclasses_ext;
 	char class_names[GC_SEG_CLASSES][28];
-	uint32_t want;         /* WANT_ bits: to do at the next safepoint */
+	uint32_t want; /* WANT_ bits: to do at the next safepoint */
 
 	/* the world (threads.c) */
 	unsigned running;      /* mutators that are not parked */
@@ -284,7 +319,7 @@ struct gc_heap {
 	unsigned delay_ms;
 	int advice;
 	size_t released_total;
-	uint64_t release_at;   /* ns; when the next page may be due, 0: none */
+	uint64_t release_at; /* ns; when the next page may be due, 0: none */
 	pthread_t thread;
 	pthread_cond_t cond;
 	bool thread_on, thread_wanted, thread_stop;
@@ -293,10 +328,10 @@ struct gc_heap {
 	uint64_t start_ns;
 	uint64_t minor_count, major_count, minor_ns, major_ns_total, max_pause;
 	uint64_t allocated, promoted_total;
-	size_t young_after;    /* young bytes right after the last collection */
-	struct gc_record_line lines[NLINES];
+	size_t young_after; /* young bytes right after the last collection */
+	struct gc_record_line last[NLINES];
 	unsigned nlines;
-	size_t resident;       /* the last look */
+	size_t resident; /* the last look */
 	uint64_t resident_at, resident_cost;
 	unsigned refills;
 	uint64_t counters_at;
@@ -306,7 +341,7 @@ struct gc_heap {
 	struct gc_seg_counters *ctr;
 	struct gc_seg_names *names;
 	uint8_t *kinds;
-	struct ring *rings;    /* nrings; the last is shared, under ev_lock */
+	struct ring *rings; /* nrings; the last is shared, under ev_lock */
 	unsigned nrings;
 	uint32_t ring_slots;
 	uint64_t rings_shared; /* mutators that found no ring of their own */
@@ -321,7 +356,7 @@ struct gc_heap {
 
 	bool verify;
 	pthread_mutex_t lock, ev_lock;
-	struct gc_heap *next;  /* of all heaps, for fork */
+	struct gc_heap *next; /* of all heaps, for fork */
 };
 
 #define WANT_MAJOR 1u
@@ -330,7 +365,9 @@ struct gc_heap {
 /* pages.c */
 int pages_init(struct gc_heap *h, size_t reserve);
 void pages_free(struct gc_heap *h);
-void pages_commit_half(struct gc_heap *h, int half, size_t len);
+void young_commit(struct gc_heap *h);
+void young_touch(struct gc_heap *h, unsigned area, uintptr_t end);
+size_t young_idle(const struct gc_heap *h);
 bool pages_commit_to(struct gc_heap *h, uintptr_t end);
 void page_set(struct gc_heap *h, size_t page, enum page_state state);
 void pages_use(struct gc_heap *h, uintptr_t addr, uintptr_t end);
@@ -354,9 +391,10 @@ void release_stop(struct gc_heap *h);
 void old_init(struct gc_heap *h);
 void *old_alloc(struct gc_heap *h, size_t cell);
 void old_sync(struct gc_heap *h);
-void old_sweep(struct gc_heap *h, uint64_t now);
-size_t old_class_size(unsigned cls);
-unsigned old_class_of(size_t cell);
+bool old_sweep_some(struct gc_heap *h, size_t n);
+void old_sweep_all(struct gc_heap *h);
+void old_mark_begin(struct gc_heap *h);
+void old_mark_end(struct gc_heap *h, uint64_t now);
 
 /* alloc.c */
 void tlab_retire(struct mutator *m);
@@ -380,7 +418,13 @@ void heap_forked(struct gc_heap *h);
 
 /* minor.c, major.c, collect.c, roots.c */
 void minor_run(struct gc_heap *h);
-void major_run(struct gc_heap *h, uint64_t now);
+size_t card_slots(const struct gc_heap *h, struct gc_refs *a, size_t card, gc_slot **slot);
+void mark_begin(struct gc_heap *h);
+bool mark_slice(struct gc_heap *h, size_t budget);
+void mark_end(struct gc_heap *h, uint64_t now);
+void mark_again(struct gc_heap *h, void *obj);
+void mark_card_again(struct gc_heap *h, void *obj, gc_slot *slot, size_t n);
+void mark_new(struct gc_heap *h, void *obj);
 void minor_visit(struct gc_visitor *v, gc_slot *slot);
 void major_visit(struct gc_visitor *v, gc_slot *slot);
 void check_visit(struct gc_visitor *v, gc_slot *slot);
@@ -390,6 +434,8 @@ bool collect_for_young(struct mutator *m, uint64_t seen);
 bool collect_for_large(struct mutator *m, size_t cell);
 bool limit_fits(const struct gc_heap *h, size_t wanted);
 void out_of_memory(struct gc_heap *h, size_t wanted);
+bool slice_due(const struct gc_heap *h, size_t extra);
+void collect_slice(struct mutator *m, size_t extra);
 void pace(struct gc_heap *h);
 void roots_visit(struct gc_heap *h, struct gc_visitor *v);
 void roots_visit_frames(struct gc_heap *h, struct gc_visitor *v);
@@ -480,9 +526,23 @@ static inline uintptr_t block_addr(const struct gc_heap *h, size_t b)
 {
 	return h->base + (b << BLOCK_SHIFT);
 }
-static inline uintptr_t half_addr(const struct gc_heap *h, int half)
+static inline uintptr_t area_addr(const struct gc_heap *h, unsigned area)
 {
-	return h->base + (half ? h->young_max : 0);
+	return h->base + (area < SURV_A ? area * h->young_max
+					: 2 * h->young_max + (area - SURV_A) * (h->young_max / 2));
+}
+static inline size_t area_size(const struct gc_heap *h, unsigned area)
+{
+	return area < SURV_A ? h->semi : h->semi / 2;
+}
+static inline size_t young_used(const struct gc_heap *h)
+{
+	return h->young_top - area_addr(h, h->eden) + h->surv_top - area_addr(h, h->surv);
+}
+/* Bytes that are free, were written and were not given back. */
+static inline size_t heap_owed(const struct gc_heap *h)
+{
+	return (h->pages_dirty << PAGE_SHIFT) + young_idle(h);
 }
 static inline uintptr_t page_down(uintptr_t a)
 {

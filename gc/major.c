@@ -1,44 +1,49 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * major.c - marking from the roots through all spaces, and freeing what has no mark.
+ * major.c - marking of everything but the young space, in slices, and the freeing of
+ * what has no mark.
  *
  * Marks are bits outside the objects: no page of an object is written, and no page
- * of an object without references is read but the one with its header. Called
- * with the heap's lock, the allocation buffer retired, old_sync() done.
+ * of an object without references is read but the one with its header. Every
+ * function is called with the world stopped, the allocation buffers retired where an
+ * end of the young space matters.
  *
- * Young objects are marked through and stay where they are. After the sweep a young
- * object without a mark may refer to freed memory; nothing ever visits it again:
- * it is in no log, because logs of unmarked objects are dropped here.
+ * Marking is by incremental update (Dijkstra et al.; the barrier is the one that
+ * remembers old-to-young references, no second one):
+ *   - young objects are not marked. They are roots: their references are followed
+ *     when they are promoted, and once more at the end, right after a minor
+ *     collection, when few are left;
+ *   - an old object that was written after it was scanned is in the log, because
+ *     every old object outside the log has UNLOGGED: the objects in the log are
+ *     scanned again at each minor collection and at the end;
+ *   - roots outside the heap are visited at the start, and again at the end.
+ * So at the end, with the world stopped, everything reachable is marked. What died
+ * after it was marked stays until the next time.
+ *
+ * When it has ended, mark and alloc bits swap roles: an object is what was marked.
  */
 #include "gc/internal.h"
 
-#define PREFETCH 8
+#define PREFETCH   8
+#define ARRAY_STEP 2048 /* elements of a reference array visited in one go */
 
-static void clear_marks(struct gc_heap *h)
+static bool marked(const struct gc_heap *h, const void *obj)
 {
-	size_t b, i, last = block_of(h, h->commit_top);
-	uintptr_t young = half_addr(h, h->active);
-
-	for (b = block_of(h, h->dyn); b < last; b++)
-		if (h->blocks[b].kind == GC_SPACE_OLD)
-			memset(&h->mark_bits[(b << BLOCK_SHIFT) >> 9], 0, BLOCK_SIZE / 64);
-	for (i = 0; i < h->nlarge; i++)
-		bit_clear(h->mark_bits, bit_index(h, (void *)(h->large[i].addr + 8)));
-	memset(&h->mark_bits[(young - h->base) >> 9], 0, (h->young_top - young + 511) / 512 * 8);
+	return bit_get(h->mark_bits, bit_index(h, obj));
 }
 
 static inline void mark(struct gc_heap *h, void *obj)
 {
 	size_t i;
 
-	if (!obj)
-		return;
+	if ((uintptr_t)obj - h->dyn >= h->commit_top - h->dyn)
+		return; /* NULL, or young */
 	i = bit_index(h, obj);
 	if (bit_get(h->mark_bits, i))
 		return;
 	bit_set(h->mark_bits, i);
 	__builtin_prefetch(hdr_of(obj));
-	vec_push(&h->stack, (uintptr_t)obj);
+	vec_push(&h->gray, (uintptr_t)obj);
 }
 
 void major_visit(struct gc_visitor *v, gc_slot *slot)
@@ -46,13 +51,33 @@ void major_visit(struct gc_visitor *v, gc_slot *slot)
 	mark(v->h, *slot);
 }
 
-static void mark_fields(struct gc_heap *h, void *obj)
+static void mark_slots(struct gc_heap *h, gc_slot *slot, size_t n)
 {
-	const struct type_info *t = &h->types[hdr_type(*hdr_of(obj))];
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		mark(h, slot[i]);
+}
+
+/* A long array is visited piece by piece, so that a slice can end within it. */
+static void mark_array(struct gc_heap *h, struct gc_refs *a, size_t from)
+{
+	size_t n = a->len - from;
+
+	if (n > ARRAY_STEP) {
+		n = ARRAY_STEP;
+		vec_push(&h->arrays, (uintptr_t)a);
+		vec_push(&h->arrays, from + n);
+	}
+	mark_slots(h, (gc_slot *)&a->ref[from], n);
+}
+
+static inline void mark_fields(struct gc_heap *h, void *obj, uint64_t hdr)
+{
+	const struct type_info *t = &h->types[hdr_type(hdr)];
 	struct gc_visitor v = { .h = h, .op = VISIT_MARK };
 	gc_slot *slot = obj;
 	uint64_t bits;
-	size_t i;
 
 	switch (t->kind) {
 	case GC_DATA:
@@ -62,26 +87,44 @@ static void mark_fields(struct gc_heap *h, void *obj)
 			mark(h, slot[__builtin_ctzll(bits)]);
 		break;
 	case GC_REF_ARRAY:
-		for (i = 0; i < ((struct gc_refs *)obj)->len; i++)
-			mark(h, slot[1 + i]);
+		mark_array(h, obj, 0);
 		break;
 	case GC_CUSTOM:
-		t->trace(obj, gc_object_size(obj), &v);
+		t->trace(obj, hdr_cell(hdr) - 8, &v);
 		break;
 	}
 }
 
+/* An object that got its mark: its lines are in use, its bytes live. Returns them. */
+static inline size_t mark_object(struct gc_heap *h, void *obj)
+{
+	uint64_t hdr = *hdr_of(obj);
+	uintptr_t first = (uintptr_t)obj - 8 - h->base;
+	struct block *b = &h->blocks[first >> BLOCK_SHIFT];
+	size_t cell = hdr_cell(hdr), line, last;
+
+	if (b->kind == GC_SPACE_OLD) {
+		b->marked += (uint32_t)cell;
+		last = (first + cell - 1) >> LINE_SHIFT;
+		for (line = first >> LINE_SHIFT; line <= last; line++)
+			h->lines[line] = h->line_epoch;
+	}
+	mark_fields(h, obj, hdr);
+	return cell < KIB(1) ? cell : KIB(1);
+}
+
 /*
  * Objects come off the stack through a short queue, so that the header asked for
- * when one was pushed has time to arrive.
+ * when one was pushed has time to arrive. Ends when about `budget` bytes were done.
  */
-static void mark_all(struct gc_heap *h)
+static size_t drain_gray(struct gc_heap *h, size_t budget)
 {
 	uintptr_t queue[PREFETCH] = { 0 }, next, obj;
 	unsigned at = 0, waiting = 0;
+	size_t work = 0;
 
-	while (h->stack.n || waiting) {
-		next = h->stack.n ? h->stack.v[--h->stack.n] : 0;
+	while (h->gray.n || waiting) {
+		next = h->gray.n && work < budget ? h->gray.v[--h->gray.n] : 0;
 		if (next)
 			__builtin_prefetch((void *)next);
 		obj = queue[at];
@@ -89,13 +132,113 @@ static void mark_all(struct gc_heap *h)
 		at = (at + 1) % PREFETCH;
 		waiting += (next != 0) - (obj != 0);
 		if (obj)
-			mark_fields(h, (void *)obj);
+			work += mark_object(h, (void *)obj);
+		else if (!waiting && work >= budget)
+			break;
 	}
+	return work;
 }
 
-static bool marked(const struct gc_heap *h, uintptr_t obj)
+/* Does at most about `budget` bytes of marking. True: nothing is left to do. */
+static bool drain(struct gc_heap *h, size_t budget)
 {
-	return bit_get(h->mark_bits, bit_index(h, (void *)obj));
+	size_t work = 0, from;
+	void *obj;
+
+	for (;;) {
+		work += drain_gray(h, budget - work);
+		if (work >= budget)
+			break;
+		if (h->regray.n) {
+			obj = (void *)h->regray.v[--h->regray.n];
+			mark_fields(h, obj, *hdr_of(obj));
+			work += 64;
+		} else if (h->arrays.n) {
+			from = h->arrays.v[h->arrays.n - 1];
+			obj = (void *)h->arrays.v[h->arrays.n - 2];
+			h->arrays.n -= 2;
+			mark_array(h, obj, from);
+			work += ARRAY_STEP * sizeof(void *);
+		} else {
+			break;
+		}
+		if (work >= budget)
+			break;
+	}
+	h->mark_work += work;
+	return !h->gray.n && !h->regray.n && !h->arrays.n;
+}
+
+/* --- what the rest of the heap tells a marking ----------------------------------------- */
+
+/* obj, old and marked already, may have got references that were not seen. */
+void mark_again(struct gc_heap *h, void *obj)
+{
+	if (marked(h, obj))
+		vec_push(&h->regray, (uintptr_t)obj);
+}
+
+/* The same for a piece of a large reference array. */
+void mark_card_again(struct gc_heap *h, void *obj, gc_slot *slot, size_t n)
+{
+	if (marked(h, obj))
+		mark_slots(h, slot, n);
+}
+
+/* A new object outside the young space. Its references are to be followed. */
+void mark_new(struct gc_heap *h, void *obj)
+{
+	bit_set(h->mark_bits, bit_index(h, obj));
+	if (h->types[hdr_type(*hdr_of(obj))].kind != GC_DATA)
+		vec_push(&h->regray, (uintptr_t)obj);
+}
+
+/* --- start, slices, end ---------------------------------------------------------------- */
+
+static void visit_survivors(struct gc_heap *h)
+{
+	uintptr_t p = area_addr(h, h->surv);
+
+	for (; p < h->surv_top; p += hdr_cell(*(uint64_t *)p))
+		mark_fields(h, (void *)(p + 8), *(uint64_t *)p);
+}
+
+static void visit_roots(struct gc_heap *h)
+{
+	struct gc_visitor v = { .h = h, .op = VISIT_MARK };
+
+	roots_visit(h, &v);
+	globals_visit(h, &v, false);
+	visit_survivors(h);
+}
+
+void mark_begin(struct gc_heap *h)
+{
+	old_mark_begin(h);
+	h->marking = true;
+	h->mark_work = 0;
+	visit_roots(h);
+}
+
+/* A slice. True: there is nothing left to mark but what changes until the end. */
+bool mark_slice(struct gc_heap *h, size_t budget)
+{
+	return drain(h, budget);
+}
+
+static void visit_logs(struct gc_heap *h)
+{
+	struct gc_refs *a;
+	gc_slot *slot;
+	size_t i, n;
+
+	for (i = 0; i < h->log.n; i++)
+		mark_again(h, (void *)h->log.v[i]);
+	for (i = 0; i < h->card_log.n; i += 2) {
+		a = (struct gc_refs *)h->card_log.v[i];
+		n = card_slots(h, a, h->card_log.v[i + 1], &slot);
+		mark_card_again(h, a, slot, n);
+	}
 }
 
 static void drop_dead_logs(struct gc_heap *h)
@@ -103,11 +246,11 @@ static void drop_dead_logs(struct gc_heap *h)
 	size_t i, keep = 0;
 
 	for (i = 0; i < h->log.n; i++)
-		if (marked(h, h->log.v[i]))
+		if (marked(h, (void *)h->log.v[i]))
 			h->log.v[keep++] = h->log.v[i];
 	h->log.n = keep;
 	for (i = keep = 0; i < h->card_log.n; i += 2) {
-		if (!marked(h, h->card_log.v[i])) {
+		if (!marked(h, (void *)h->card_log.v[i])) {
 			h->cards[h->card_log.v[i + 1]] = 0;
 			continue;
 		}
@@ -121,15 +264,17 @@ static void sweep_large(struct gc_heap *h, uint64_t now)
 {
 	struct large *l;
 	size_t i, cell;
+	void *obj;
 
 	for (i = 0; i < h->nlarge;) {
 		l = &h->large[i];
-		if (marked(h, l->addr + 8)) {
+		obj = (void *)(l->addr + 8);
+		bit_clear(h->mark_bits, bit_index(h, obj));
+		if (bit_get(h->alloc_bits, bit_index(h, obj))) {
 			i++;
 			continue;
 		}
 		cell = hdr_cell(*(uint64_t *)l->addr);
-		bit_clear(h->alloc_bits, bit_index(h, (void *)(l->addr + 8)));
 		event(h, GC_EV_LARGE_FREE, GC_SPACE_LARGE, 0, l->addr, l->pages << PAGE_SHIFT, NULL,
 		      0);
 		large_give(h, l->addr, l->pages, now);
@@ -138,16 +283,26 @@ static void sweep_large(struct gc_heap *h, uint64_t now)
 	}
 }
 
-void major_run(struct gc_heap *h, uint64_t now)
+/*
+ * The end of a marking, with the survivors of a minor collection just before as the
+ * only young objects.
+ */
+void mark_end(struct gc_heap *h, uint64_t now)
 {
 	struct gc_visitor v = { .h = h, .op = VISIT_MARK };
+	uint64_t *bits;
 
-	clear_marks(h);
-	roots_visit(h, &v);
-	globals_visit(h, &v, false);
-	mark_all(h);
+	visit_roots(h);
+	visit_logs(h);
+	drain(h, SIZE_MAX);
 	weak_end(h, &v);
 	drop_dead_logs(h);
-	old_sweep(h, now);
+
+	old_sync(h);
+	bits = h->alloc_bits;
+	h->alloc_bits = h->mark_bits;
+	h->mark_bits = bits;
+	h->marking = false;
+	old_mark_end(h, now);
 	sweep_large(h, now);
 }

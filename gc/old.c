@@ -1,202 +1,315 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * old.c - the old space: mark-sweep in blocks of one size class each.
+ * old.c - the old space: a mark-region space of 256 KiB blocks and 256-byte lines.
  *
- * Cells are handed out from runs of free cells, so that promotion is bump
- * allocation. Which cells hold objects is known from alloc bits outside the
- * pages: neither marking nor sweeping writes an object's page.
+ * Objects are placed by bumping a pointer through holes, runs of free lines; which
+ * lines are in use is known from a byte a line, and where objects start from a bit
+ * a word, both outside the pages: neither marking nor sweeping writes an object's
+ * page (Immix: Blackburn and McKinley, PLDI 2008). Pages come free where sixteen
+ * lines are. Must not decide when to collect.
  *
- * Invariants: the alloc bits of an old block are exactly its objects, once
- * old_sync() has set those of the open runs; blocks that are not old have none but
- * the first word of each large object; a page of an old block that holds no cell
- * with an object and no open run is not INUSE after a sweep.
+ * A line byte is 0 (free), or an epoch, 1 or 2: in use. Marking writes the other
+ * epoch than the one before; what still has the old one when a block is swept is
+ * free. Sweeping is lazy: a block is swept when a hole is wanted, a few at every
+ * minor collection, and all before the next marking starts.
+ *
+ * Invariants: alloc bits of an old block are exactly its objects; every line that
+ * an object overlaps is in use (check_lines() of verify.c); no line of a hole that
+ * was taken is free to anybody else; outside of a marking, a swept block has no line
+ * of another epoch than h->epoch.
  */
 #include <string.h>
 
 #include "gc/internal.h"
 
-static uint16_t class_size[NCLASSES];	   /* bytes */
-static uint8_t class_of[CELL_MAX / 8 + 1]; /* by words */
-static pthread_once_t classes_once = PTHREAD_ONCE_INIT;
-
-/* 16 to 128 bytes in steps of 8, then four steps to each doubling. */
-static void classes_fill(void)
+static uint8_t *lines_of(const struct gc_heap *h, size_t b)
 {
-	size_t words = 2, pow2 = 16, w = 0;
-	unsigned c;
+	return &h->lines[b * BLOCK_LINES];
+}
 
-	for (c = 0; c < NCLASSES && words <= CELL_MAX / 8; c++) {
-		class_size[c] = (uint16_t)(words * 8);
-		for (; w <= words; w++)
-			class_of[w] = (uint8_t)c;
-		if (words >= pow2 * 2)
-			pow2 *= 2;
-		words += words < 16 ? 1 : pow2 / 4;
+/* The longest hole of a block, in lines. */
+static size_t longest_hole(const uint8_t *line)
+{
+	size_t i, run = 0, most = 0;
+
+	for (i = 0; i < BLOCK_LINES; i++) {
+		run = line[i] ? 0 : run + 1;
+		if (run > most)
+			most = run;
 	}
+	return most;
 }
 
-size_t old_class_size(unsigned cls)
+/* Puts a block where its holes are found. */
+static void list_block(struct gc_heap *h, uint32_t b)
 {
-	return class_size[cls];
+	size_t most = longest_hole(lines_of(h, b));
+	uint32_t *list;
+
+	if (!most)
+		return;
+	list = &h->holes[63 - __builtin_clzl(most)];
+	h->blocks[b].next = *list;
+	*list = b;
 }
 
-unsigned old_class_of(size_t cell)
+/* A block with a hole of at least `want` bytes, as short as there is. */
+static uint32_t unlist_block(struct gc_heap *h, size_t want)
 {
-	return class_of[cell / 8];
+	size_t lines = (want + LINE_SIZE - 1) >> LINE_SHIFT;
+	unsigned l = lines > 1 ? 64 - (unsigned)__builtin_clzl(lines - 1) : 0;
+	uint32_t b;
+
+	for (; l < HOLE_LISTS; l++) {
+		b = h->holes[l];
+		if (b == BLOCK_NONE)
+			continue;
+		h->holes[l] = h->blocks[b].next;
+		return b;
+	}
+	return BLOCK_NONE;
+}
+
+static void unlist_all(struct gc_heap *h)
+{
+	unsigned l;
+
+	for (l = 0; l < HOLE_LISTS; l++)
+		h->holes[l] = BLOCK_NONE;
 }
 
 void old_init(struct gc_heap *h)
 {
-	unsigned c;
-
-	pthread_once(&classes_once, classes_fill);
-	for (c = 0; c < NCLASSES; c++)
-		h->runs[c] = (struct run){ .block = BLOCK_NONE, .partial = BLOCK_NONE };
+	h->epoch = h->line_epoch = 1;
+	unlist_all(h);
+	h->small.block = h->medium.block = BLOCK_NONE;
+	h->sweep_at = h->sweep_end = 0;
 }
 
-/* Gives the objects in [start, cur) of a run their alloc bits. */
-static void run_sync(struct gc_heap *h, unsigned cls)
+/* --- holes --------------------------------------------------------------------------- */
+
+/*
+ * Objects of a hole between start and cur get their lines and their place in the
+ * sums. Called before anybody looks at them, and before another hole is taken.
+ */
+static void hole_sync(struct gc_heap *h, struct hole *c)
 {
-	struct run *r = &h->runs[cls];
-	size_t cell = class_size[cls];
-	uintptr_t p;
+	size_t first = (c->start - h->base) >> LINE_SHIFT, n = c->cur - c->start;
 
-	for (p = r->start; p < r->cur; p += cell)
-		bit_set(h->alloc_bits, bit_index(h, (void *)(p + 8)));
-	h->old_used += r->cur - r->start;
-	r->start = r->cur;
+	if (!n)
+		return;
+	memset(&h->lines[first], h->line_epoch, ((c->cur - 1 - h->base) >> LINE_SHIFT) - first + 1);
+	h->blocks[c->block].live += (uint32_t)n;
+	if (h->marking)
+		h->blocks[c->block].marked += (uint32_t)n;
+	h->old_used += n;
+	c->start = c->cur;
 }
 
-/* After this the alloc bits and old_used tell of every old object. */
 void old_sync(struct gc_heap *h)
 {
-	unsigned c;
-
-	for (c = 0; c < NCLASSES; c++)
-		run_sync(h, c);
+	hole_sync(h, &h->small);
+	hole_sync(h, &h->medium);
 }
 
-static bool cell_free(const struct gc_heap *h, uintptr_t p)
+/* The next hole of at least `want` bytes in c's block. */
+static bool hole_next(struct gc_heap *h, struct hole *c, size_t want)
 {
-	return !bit_get(h->alloc_bits, bit_index(h, (void *)(p + 8)));
-}
+	const uint8_t *line = lines_of(h, c->block);
+	size_t i = h->blocks[c->block].scan, end;
+	uintptr_t addr = block_addr(h, c->block);
 
-/* The next run of free cells of block b, from its scan offset on. */
-static bool run_in_block(struct gc_heap *h, struct run *r, uint32_t b, size_t cell)
-{
-	uintptr_t at = block_addr(h, b) + h->blocks[b].scan, most;
-	uintptr_t last = block_addr(h, b) + BLOCK_SIZE / cell * cell;
-
-	while (at < last && !cell_free(h, at))
-		at += cell;
-	if (at >= last)
-		return false;
-	r->start = r->cur = r->end = at;
-	most = at + RUN_MAX;
-	while (r->end < last && (r->end == at || r->end + cell <= most) && cell_free(h, r->end))
-		r->end += cell;
-	r->block = b;
-	h->blocks[b].scan = (uint32_t)(r->end - block_addr(h, b));
-	pages_use(h, r->start, r->end);
+	for (;; i = end) {
+		while (i < BLOCK_LINES && line[i])
+			i++;
+		if (i == BLOCK_LINES)
+			return false;
+		for (end = i; end < BLOCK_LINES && !line[end];)
+			end++;
+		if ((end - i) << LINE_SHIFT >= want)
+			break;
+	}
+	h->blocks[c->block].scan = (uint16_t)end;
+	c->start = c->cur = addr + (i << LINE_SHIFT);
+	c->end = addr + (end << LINE_SHIFT);
+	pages_use(h, c->start, c->end);
 	return true;
 }
 
-static bool run_refill(struct gc_heap *h, unsigned cls)
+/* A block for a cursor: one with a hole that fits, swept now if need be, or a free one. */
+static uint32_t block_next(struct gc_heap *h, size_t want)
 {
-	struct run *r = &h->runs[cls];
-	size_t cell = class_size[cls];
 	uint32_t b;
 
-	run_sync(h, cls);
-	if (r->block != BLOCK_NONE && run_in_block(h, r, r->block, cell))
-		return true;
-	while ((b = r->partial) != BLOCK_NONE) {
-		r->partial = h->blocks[b].next;
-		if (run_in_block(h, r, b, cell))
-			return true;
-	}
+	do
+		b = unlist_block(h, want);
+	while (b == BLOCK_NONE && old_sweep_some(h, 1));
+	if (b != BLOCK_NONE)
+		return b;
 	b = block_take_old(h);
-	if (b == BLOCK_NONE)
-		return false;
-	h->blocks[b].cls = (uint8_t)cls;
-	h->blocks[b].scan = 0;
-	h->blocks[b].next = BLOCK_NONE;
-	return run_in_block(h, r, b, cell);
+	if (b != BLOCK_NONE) {
+		h->blocks[b].live = h->blocks[b].marked = 0;
+		h->blocks[b].unswept = false;
+	}
+	return b;
 }
 
-/* A cell of the old space, not zeroed. NULL: the reservation is full. */
-void *old_alloc(struct gc_heap *h, size_t cell)
+/*
+ * Another hole of at least `want` bytes for the cursor. The block it leaves may have
+ * shorter ones: they are found again.
+ */
+static bool hole_refill(struct gc_heap *h, struct hole *c, size_t want)
 {
-	unsigned cls = class_of[cell / 8];
-	struct run *r = &h->runs[cls];
-	uintptr_t p;
+	hole_sync(h, c);
+	while (c->block == BLOCK_NONE || !hole_next(h, c, want)) {
+		if (c->block != BLOCK_NONE)
+			list_block(h, c->block);
+		c->start = c->cur = c->end = 0;
+		c->block = block_next(h, want);
+		if (c->block == BLOCK_NONE)
+			return false;
+		h->blocks[c->block].scan = 0;
+	}
+	return true;
+}
 
-	if (__builtin_expect(r->cur == r->end, 0) && !run_refill(h, cls))
-		return NULL;
-	p = r->cur;
-	r->cur = p + class_size[cls];
+static void *hole_bump(struct hole *c, size_t cell)
+{
+	uintptr_t p = c->cur;
+
+	c->cur = p + cell;
 	return (void *)(p + 8);
 }
 
 /*
- * The mark bits of one block become its alloc bits; pages without objects are
- * free. Returns the number of objects.
+ * An object of more than a line that does not fit goes through a cursor of its own,
+ * so that it does not use up the holes that small objects can have.
  */
-static size_t sweep_block(struct gc_heap *h, size_t b, uint64_t now)
+static void *alloc_slow(struct gc_heap *h, size_t cell)
 {
-	size_t word = (b << BLOCK_SHIFT) >> 9, cell = class_size[h->blocks[b].cls], live = 0, i;
-	uintptr_t addr = block_addr(h, b), busy = addr, first;
-	const uint64_t *mark = &h->mark_bits[word];
+	struct hole *c = cell > LINE_SIZE ? &h->medium : &h->small;
 
-	memcpy(&h->alloc_bits[word], mark, BLOCK_SIZE / 64);
-	/* busy: end of the last object so far. An object's cell begins 8 bytes before
-	 * its bit; between the objects of one word there is no room for a page. */
-	for (i = 0; i < BLOCK_SIZE / 512; i++) {
-		if (!mark[i])
-			continue;
-		live += (size_t)__builtin_popcountll(mark[i]);
-		first = addr + i * 512 + (size_t)__builtin_ctzll(mark[i]) * 8 - 8;
-		if (first >= busy + PAGE_SIZE)
-			pages_unuse(h, busy, first, now);
-		busy = addr + i * 512 + (63 - (size_t)__builtin_clzll(mark[i])) * 8 - 8 + cell;
-	}
-	pages_unuse(h, busy, addr + BLOCK_SIZE, now);
-	return live;
+	if (c->end - c->cur < cell && !hole_refill(h, c, cell))
+		return NULL;
+	return hole_bump(c, cell);
 }
 
-static void sweep_one(struct gc_heap *h, size_t b, uint32_t **tails, uint64_t now)
+/* A cell of the old space, not zeroed, with its alloc bit. NULL: no room. */
+void *old_alloc(struct gc_heap *h, size_t cell)
 {
-	struct block *blk = &h->blocks[b];
-	size_t cell = class_size[blk->cls], live = sweep_block(h, b, now);
+	void *obj;
 
-	h->old_used += live * cell;
-	if (!live) {
+	if (__builtin_expect(h->small.end - h->small.cur >= cell, 1))
+		obj = hole_bump(&h->small, cell);
+	else
+		obj = alloc_slow(h, cell);
+	if (obj)
+		bit_set(h->alloc_bits, bit_index(h, obj));
+	return obj;
+}
+
+/* --- sweeping ------------------------------------------------------------------------ */
+
+static void pages_of_lines(struct gc_heap *h, size_t b, uint64_t now)
+{
+	const uint8_t *line = lines_of(h, b);
+	uintptr_t addr = block_addr(h, b);
+	uint64_t w[2];
+	size_t p, run = 0;
+
+	for (p = 0; p <= BLOCK_PAGES; p++) {
+		if (p < BLOCK_PAGES) {
+			memcpy(w, line + p * PAGE_LINES, sizeof(w));
+			if (!(w[0] | w[1])) {
+				run++;
+				continue;
+			}
+		}
+		if (run)
+			pages_unuse(h, addr + ((p - run) << PAGE_SHIFT), addr + (p << PAGE_SHIFT),
+				    now);
+		run = 0;
+	}
+}
+
+/* Frees what marking did not reach. The block's holes are then to be had. */
+static void sweep_block(struct gc_heap *h, uint32_t b, uint64_t now)
+{
+	uint8_t *line = lines_of(h, b), keep = h->epoch;
+	struct block *blk = &h->blocks[b];
+	size_t i;
+
+	for (i = 0; i < BLOCK_LINES; i++)
+		line[i] = line[i] == keep ? keep : 0;
+	/* These were the alloc bits before the marking: clear for the next one. */
+	memset(&h->mark_bits[((size_t)b << BLOCK_SHIFT) >> 9], 0, BLOCK_SIZE / 64);
+	pages_of_lines(h, b, now);
+	blk->unswept = false;
+	if (!blk->live) {
 		block_set_kind(h, b, GC_SPACE_NONE);
 		if (block_addr(h, b) < h->old_hint)
 			h->old_hint = block_addr(h, b);
 		return;
 	}
-	blk->scan = 0;
-	blk->next = BLOCK_NONE;
-	if (live < BLOCK_SIZE / cell) {
-		*tails[blk->cls] = (uint32_t)b;
-		tails[blk->cls] = &blk->next;
-	}
+	list_block(h, b);
 }
 
-/* Frees every old object without a mark. Blocks with room are kept in address order. */
-void old_sweep(struct gc_heap *h, uint64_t now)
+/* Sweeps at most n blocks more. False: all were swept before. */
+bool old_sweep_some(struct gc_heap *h, size_t n)
+{
+	uint64_t now = h->sweep_at < h->sweep_end ? now_ns() : 0;
+	bool any = false;
+
+	for (; n && h->sweep_at < h->sweep_end; h->sweep_at++) {
+		if (!h->blocks[h->sweep_at].unswept)
+			continue;
+		sweep_block(h, h->sweep_at, now);
+		any = true;
+		n--;
+	}
+	return any;
+}
+
+void old_sweep_all(struct gc_heap *h)
+{
+	old_sweep_some(h, SIZE_MAX);
+}
+
+/* --- what marking needs ---------------------------------------------------------------- */
+
+/* Before marking. All blocks are swept: the mark bits are clear. */
+void old_mark_begin(struct gc_heap *h)
 {
 	size_t b, last = block_of(h, h->commit_top);
-	uint32_t *tails[NCLASSES];
-	unsigned c;
 
-	for (c = 0; c < NCLASSES; c++) {
-		h->runs[c] = (struct run){ .block = BLOCK_NONE, .partial = BLOCK_NONE };
-		tails[c] = &h->runs[c].partial;
-	}
-	h->old_used = 0;
+	old_sweep_all(h);
+	old_sync(h);
+	h->line_epoch = (uint8_t)(3 - h->epoch);
 	for (b = block_of(h, h->dyn); b < last; b++)
-		if (h->blocks[b].kind == GC_SPACE_OLD)
-			sweep_one(h, b, tails, now);
+		h->blocks[b].marked = 0;
+}
+
+/*
+ * After marking, mark and alloc bits have swapped roles: what is live is known, and
+ * which blocks hold nothing. Those come free at once, the others are swept later.
+ */
+void old_mark_end(struct gc_heap *h, uint64_t now)
+{
+	size_t b, last = block_of(h, h->commit_top);
+
+	h->epoch = h->line_epoch;
+	unlist_all(h);
+	h->small = h->medium = (struct hole){ .block = BLOCK_NONE };
+	h->old_used = 0;
+	h->sweep_at = (uint32_t)block_of(h, h->dyn);
+	h->sweep_end = (uint32_t)last;
+	for (b = h->sweep_at; b < last; b++) {
+		if (h->blocks[b].kind != GC_SPACE_OLD)
+			continue;
+		h->blocks[b].live = h->blocks[b].marked;
+		h->blocks[b].unswept = true;
+		h->old_used += h->blocks[b].live;
+		if (!h->blocks[b].live)
+			sweep_block(h, (uint32_t)b, now);
+	}
 }

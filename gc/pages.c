@@ -29,7 +29,7 @@ static void *reserve(size_t len)
 }
 
 struct meta_layout {
-	size_t blocks, chunk_old, page_state, page_ms, alloc_bits, mark_bits, cards, total;
+	size_t blocks, chunk_old, page_state, page_ms, alloc_bits, mark_bits, lines, cards, total;
 };
 
 static size_t lay(size_t *at, size_t len)
@@ -50,6 +50,7 @@ static void meta_layout(struct meta_layout *l, size_t reserved)
 	l->page_ms = lay(&at, (reserved >> PAGE_SHIFT) * sizeof(uint32_t));
 	l->alloc_bits = lay(&at, reserved >> 6);
 	l->mark_bits = lay(&at, reserved >> 6);
+	l->lines = lay(&at, reserved >> LINE_SHIFT);
 	l->cards = lay(&at, reserved >> 9);
 	l->total = at;
 }
@@ -73,6 +74,7 @@ static bool meta_map(struct gc_heap *h)
 	h->page_ms = (uint32_t *)(p + l.page_ms);
 	h->alloc_bits = (uint64_t *)(p + l.alloc_bits);
 	h->mark_bits = (uint64_t *)(p + l.mark_bits);
+	h->lines = p + l.lines;
 	h->cards = p + l.cards;
 	return true;
 }
@@ -83,7 +85,7 @@ static bool meta_map(struct gc_heap *h)
  */
 int pages_init(struct gc_heap *h, size_t want)
 {
-	size_t young = (2 * h->young_max + CHUNK_SIZE - 1) & ~(CHUNK_SIZE - 1);
+	size_t young = (3 * h->young_max + CHUNK_SIZE - 1) & ~(CHUNK_SIZE - 1);
 	size_t least = young + 4 * CHUNK_SIZE;
 
 	want &= ~(CHUNK_SIZE - 1);
@@ -124,20 +126,64 @@ static bool commit(struct gc_heap *h, uintptr_t addr, size_t len, unsigned space
 	return true;
 }
 
-/* Makes the first len bytes of a half usable, in whole chunks where it is that large. */
-void pages_commit_half(struct gc_heap *h, int half, size_t len)
+static void area_commit(struct gc_heap *h, unsigned area)
 {
-	size_t have = h->half_mapped[half];
+	size_t have = h->young_mapped[area], most = area < SURV_A ? h->young_max : h->young_max / 2;
+	size_t len = (area_size(h, area) + CHUNK_SIZE - 1) & ~(CHUNK_SIZE - 1);
 
-	len = (len + CHUNK_SIZE - 1) & ~(CHUNK_SIZE - 1);
-	if (len > h->young_max)
-		len = h->young_max;
+	if (len > most)
+		len = most;
 	if (len <= have)
 		return;
-	if (!commit(h, half_addr(h, half) + have, len - have, GC_SPACE_YOUNG))
+	if (!commit(h, area_addr(h, area) + have, len - have, GC_SPACE_YOUNG))
 		gc_fatal("mprotect of %zu bytes of the young space: %s", len - have,
 			 strerror(errno));
-	h->half_mapped[half] = len;
+	h->young_mapped[area] = len;
+}
+
+/* Makes the parts of the young space usable, in whole chunks where they are that large. */
+void young_commit(struct gc_heap *h)
+{
+	area_commit(h, EDEN_A);
+	if (h->alternate)
+		area_commit(h, EDEN_B);
+	area_commit(h, SURV_A);
+	area_commit(h, SURV_B);
+}
+
+/*
+ * The young space's pages up to end may be resident from now on. They stay INUSE
+ * between collections: the next objects go to the same addresses.
+ */
+void young_touch(struct gc_heap *h, unsigned area, uintptr_t end)
+{
+	uintptr_t addr = area_addr(h, area), was = addr + h->young_touched[area];
+
+	if (end <= was)
+		return;
+	pages_use(h, was, end);
+	h->young_touched[area] = page_up(end) - addr;
+}
+
+static size_t area_idle(const struct gc_heap *h, unsigned area, uintptr_t top)
+{
+	uintptr_t touched = area_addr(h, area) + h->young_touched[area];
+
+	return touched > page_up(top) ? touched - page_up(top) : 0;
+}
+
+/* Bytes of whole pages of the young space that may be resident and hold no object. */
+size_t young_idle(const struct gc_heap *h)
+{
+	size_t idle = 0;
+	unsigned a;
+
+	for (a = 0; a < AREAS; a++)
+		idle += area_idle(h, a,
+				  a == h->eden	 ? h->young_top
+				  : a == h->surv ? h->surv_top
+						 : area_addr(h, a));
+	return idle;
 }
 
 /* Makes [dyn, end) usable. False: the reservation ends before, or the kernel refused. */
@@ -254,7 +300,7 @@ void pages_zero_run(struct gc_heap *h, uintptr_t addr, uintptr_t end)
 		h->released_total += b - a;
 		v[0] = now_ns() - t;
 		v[1] = 0;
-		v[2] = h->pages_dirty << PAGE_SHIFT;
+		v[2] = heap_owed(h);
 		event(h, GC_EV_PAGE_RELEASE, GC_SPACE_LARGE, MADV_DONTNEED, a, b - a, v, 3);
 	}
 	pages_use(h, addr, end);

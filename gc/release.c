@@ -17,7 +17,8 @@
 
 #include "gc/internal.h"
 
-#define BATCH MIB(4) /* bytes of one call, and of one hold of the lock */
+#define BATCH	    MIB(4) /* bytes of one call, and of one hold of the lock */
+#define SWEEP_BATCH 64	   /* blocks swept in one hold of the lock */
 
 /* What to keep: what the heap will hold at its next major collection, plus 10 %. */
 static size_t keep_bytes(const struct gc_heap *h)
@@ -54,9 +55,43 @@ static size_t give_back(struct gc_heap *h, uintptr_t addr, uintptr_t end)
 			page_set(h, i, state);
 		h->released_total += end - addr;
 	}
-	v[2] = h->pages_dirty << PAGE_SHIFT;
+	v[2] = heap_owed(h);
 	event(h, GC_EV_PAGE_RELEASE, space, (unsigned)h->advice, addr, end - addr, v, 3);
 	return rc ? 0 : end - addr;
+}
+
+/*
+ * The young space's idle pages. Always by DONTNEED: what lies above young_touched
+ * is taken to be zero.
+ */
+static size_t give_back_young(struct gc_heap *h)
+{
+	uintptr_t top[AREAS], from, end;
+	size_t done = 0;
+	int advice = h->advice;
+	unsigned a;
+
+	for (a = 0; a < AREAS; a++)
+		top[a] = area_addr(h, a);
+	top[h->eden] = h->young_top;
+	top[h->surv] = h->surv_top;
+	h->advice = GC_ADVICE_DONTNEED;
+	for (a = 0; a < AREAS; a++) {
+		from = page_up(top[a]);
+		end = area_addr(h, a) + h->young_touched[a];
+		if (from >= end || !give_back(h, from, end))
+			continue;
+		h->young_touched[a] = from - area_addr(h, a);
+		done += end - from;
+	}
+	h->advice = advice;
+	return done;
+}
+
+/* When the idle part of the young space is due: the program has not needed it since. */
+static uint64_t young_due(const struct gc_heap *h)
+{
+	return h->minor_end + (uint64_t)h->delay_ms * 1000000u;
 }
 
 struct sweep {
@@ -89,6 +124,17 @@ static void sweep_init(const struct gc_heap *h, struct sweep *s, uint64_t now, b
 		s->due_ms = -1;
 }
 
+/* When there is more to give back, as far as is known now. 0: never. */
+static uint64_t next_due(const struct gc_heap *h, const struct sweep *s, uint64_t now)
+{
+	uint64_t pages = h->start_ns + ((uint64_t)s->oldest + h->delay_ms + 1) * 1000000u;
+	uint64_t young = young_idle(h) && young_due(h) > now ? young_due(h) : 0;
+
+	if (!s->waiting)
+		return young;
+	return young && young < pages ? young : pages;
+}
+
 /*
  * Gives back at most `budget` bytes of pages that are due (all: of all free pages),
  * from *cursor downwards; moves *cursor. Called with the lock. Returns the bytes.
@@ -100,6 +146,8 @@ size_t release_due(struct gc_heap *h, uint64_t now, bool all, size_t budget, uin
 	struct sweep s;
 
 	sweep_init(h, &s, now, all);
+	if (s.all || (held_bytes(h) > keep && now >= young_due(h)))
+		done += give_back_young(h);
 	p = page_of(h, *cursor < h->commit_top ? *cursor : h->commit_top);
 	while (p > 0 && done < budget && held_bytes(h) > keep) {
 		if (p % BLOCK_PAGES == 0 && !h->blocks[p / BLOCK_PAGES - 1].dirty) {
@@ -117,10 +165,7 @@ size_t release_due(struct gc_heap *h, uint64_t now, bool all, size_t budget, uin
 	*cursor = h->base + (p << PAGE_SHIFT);
 	if (p == 0 || held_bytes(h) <= keep) {
 		*cursor = h->base;
-		h->release_at = 0;
-		if (s.waiting && held_bytes(h) > keep)
-			h->release_at =
-				h->start_ns + ((uint64_t)s.oldest + h->delay_ms + 1) * 1000000u;
+		h->release_at = held_bytes(h) > keep ? next_due(h, &s, now) : 0;
 	}
 	return done;
 }
@@ -130,7 +175,7 @@ void release_poll(struct gc_heap *h, uint64_t now)
 {
 	uintptr_t cursor = h->commit_top;
 
-	if (!h->pages_dirty)
+	if (!heap_owed(h))
 		return;
 	if (!h->release_at) {
 		h->release_at = now + (uint64_t)h->delay_ms * 1000000u;
@@ -167,6 +212,10 @@ static void *release_main(void *arg)
 		if (now < h->release_at) {
 			wait_until(h, h->release_at);
 			continue;
+		}
+		while (old_sweep_some(h, SWEEP_BATCH)) {
+			pthread_mutex_unlock(&h->lock);
+			pthread_mutex_lock(&h->lock);
 		}
 		cursor = h->commit_top;
 		do {

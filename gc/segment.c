@@ -367,7 +367,7 @@ static uint64_t limit_value(size_t limit)
 
 static void fill_spaces(const struct gc_heap *h, struct gc_seg_counters *c)
 {
-	size_t young = h->young_top - half_addr(h, h->active);
+	size_t young = young_used(h);
 
 	c->space[GC_YOUNG].used = young;
 	c->space[GC_YOUNG].committed = 2 * h->semi;
@@ -390,7 +390,7 @@ static void fill(struct gc_heap *h, struct gc_seg_counters *c)
 	c->committed = heap_committed(h);
 	c->resident = h->resident_at ? h->resident : GC_SEG_UNKNOWN;
 	c->mapped = h->mapped;
-	c->owed = h->pages_dirty << PAGE_SHIFT;
+	c->owed = heap_owed(h);
 	c->released_total = h->released_total;
 	c->external = (uint64_t)__atomic_load_n(&h->external_total, __ATOMIC_RELAXED);
 	for (i = 0; i < GC_SEG_CLASSES; i++)
@@ -449,7 +449,7 @@ void counters_event(struct gc_heap *h)
 	v[0] = (uint64_t)__atomic_load_n(&h->external_total, __ATOMIC_RELAXED);
 	v[1] = (uint64_t)__atomic_load_n(&h->external[GC_CLASS_ARRAY_BUFFERS], __ATOMIC_RELAXED);
 	v[2] = h->resident_at ? h->resident : GC_SEG_UNKNOWN;
-	v[3] = h->pages_dirty << PAGE_SHIFT;
+	v[3] = heap_owed(h);
 	v[4] = h->goal;
 	v[5] = limit_value(h->old_limit);
 	event(h, GC_EV_COUNTERS, GC_SPACE_NONE, 0, heap_used(h), heap_committed(h), v, 6);

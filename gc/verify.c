@@ -3,13 +3,13 @@
  * verify.c - every invariant of the heap as a check.
  *
  * Walks the heap with the world stopped and the allocation buffers retired. Must change
- * nothing but the mark bits, which are scratch between collections, and the alloc
- * bits of the young space, which are all zero again when it returns.
+ * nothing but the alloc bits of the young space, which are all zero again when it
+ * returns. May be called between the slices of a marking.
  *
  * Checked, in this order:
  *   young    objects lie end to end up to the top; headers are sane
- *   old      alloc bits are at cell boundaries; headers are sane; the sum of cells
- *            is old_used
+ *   old      headers are sane; objects do not overlap; the sum of their cells is
+ *            old_used; a line is in use exactly where an object is (swept blocks)
  *   large    one sane header a run; the sum is large_used
  *   log      objects in the log are exactly the old ones without UNLOGGED
  *   slots    every slot of a live object or a root refers to an object; every old
@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 
 #include "gc/internal.h"
@@ -30,6 +31,8 @@ struct check {
 	char *why;
 	size_t size;
 	bool bad;
+	uint64_t *seen;	   /* a bit a word of the heap, scratch */
+	uintptr_t old_end; /* of the last object of the block that is walked */
 };
 
 static void __attribute__((format(printf, 2, 3))) fail(struct check *c, const char *fmt, ...)
@@ -74,13 +77,12 @@ static void check_header(struct check *c, const void *obj, bool young)
 		     hdr_cell(hdr));
 }
 
-static void check_young(struct check *c)
+static void check_area(struct check *c, uintptr_t p, uintptr_t top)
 {
 	struct gc_heap *h = c->h;
-	uintptr_t p = half_addr(h, h->active);
 	uint64_t hdr;
 
-	while (p < h->young_top && !c->bad) {
+	while (p < top && !c->bad) {
 		hdr = *(uint64_t *)p;
 		if (hdr_type(hdr) != TYPE_FILLER) {
 			check_header(c, (void *)(p + 8), true);
@@ -90,46 +92,85 @@ static void check_young(struct check *c)
 		}
 		p += hdr_cell(hdr);
 	}
-	if (!c->bad && p != h->young_top)
+	if (!c->bad && p != top)
 		fail(c, "young space: last object ends %zu bytes behind the top",
-		     (size_t)(p - h->young_top));
+		     (size_t)(p - top));
+}
+
+static void check_young(struct check *c)
+{
+	check_area(c, area_addr(c->h, c->h->eden), c->h->young_top);
+	check_area(c, area_addr(c->h, c->h->surv), c->h->surv_top);
 }
 
 static void clear_young_bits(struct gc_heap *h)
 {
-	memset(&h->alloc_bits[(half_addr(h, h->active) - h->base) >> 9], 0, h->young_max / 64);
+	memset(h->alloc_bits, 0, (h->dyn - h->base) / 64);
 }
 
 static void check_cell(void *obj, void *arg)
 {
 	struct check *c = arg;
 	struct gc_heap *h = c->h;
-	size_t b = block_of(h, (uintptr_t)obj), cell;
+	uintptr_t start = (uintptr_t)obj - 8, end = start + hdr_cell(*hdr_of(obj)), p;
 
 	check_header(c, obj, false);
-	if (h->blocks[b].kind != GC_SPACE_OLD)
+	if (c->bad || h->blocks[block_of(h, start)].kind != GC_SPACE_OLD)
 		return;
-	cell = old_class_size(h->blocks[b].cls);
-	if (((uintptr_t)obj - 8 - block_addr(h, b)) % cell)
-		fail(c, "old object %p is not at a cell of %zu bytes", obj, cell);
-	if (old_class_of(hdr_cell(*hdr_of(obj))) != h->blocks[b].cls)
-		fail(c, "old object %p of %zu bytes is in a block of %zu", obj,
-		     hdr_cell(*hdr_of(obj)), cell);
+	if (start < c->old_end && block_of(h, c->old_end - 1) == block_of(h, start))
+		fail(c, "old object %p begins within the one before", obj);
+	if (block_of(h, start) != block_of(h, end - 1))
+		fail(c, "old object %p goes over the end of its block", obj);
+	c->old_end = end;
+	for (p = start; p < end; p = (p + LINE_SIZE) & ~(LINE_SIZE - 1))
+		if (!h->lines[(p - h->base) >> LINE_SHIFT])
+			fail(c, "old object %p lies on a free line", obj);
+}
+
+/* Bytes of a block's objects; a bit in line[] for each line they overlap. */
+static size_t block_sum(const struct gc_heap *h, size_t b, uint8_t *line)
+{
+	const uint64_t *word = &h->alloc_bits[(b << BLOCK_SHIFT) >> 9];
+	uintptr_t addr = block_addr(h, b), p;
+	size_t i, cell, l, sum = 0;
+	uint64_t bits;
+
+	memset(line, 0, BLOCK_LINES);
+	for (i = 0; i < BLOCK_SIZE / 512; i++) {
+		for (bits = word[i]; bits; bits &= bits - 1) {
+			p = addr + i * 512 + (size_t)__builtin_ctzll(bits) * 8 - 8;
+			cell = hdr_cell(*(uint64_t *)p);
+			sum += cell;
+			for (l = (p - addr) >> LINE_SHIFT; l <= (p - addr + cell - 1) >> LINE_SHIFT;
+			     l++)
+				line[l] = 1;
+		}
+	}
+	return sum;
+}
+
+static void check_block(struct check *c, size_t b, size_t *sum)
+{
+	struct gc_heap *h = c->h;
+	uint8_t line[BLOCK_LINES];
+	size_t bytes = block_sum(h, b, line), l;
+
+	*sum += bytes;
+	if (bytes != h->blocks[b].live)
+		fail(c, "old block %zu: %u bytes counted, %zu found", b, h->blocks[b].live, bytes);
+	for (l = 0; l < BLOCK_LINES && !h->blocks[b].unswept; l++)
+		if (h->lines[b * BLOCK_LINES + l] && !line[l])
+			fail(c, "old block %zu: line %zu is in use and has no object", b, l);
 }
 
 static void check_sums(struct check *c)
 {
 	struct gc_heap *h = c->h;
-	size_t b, i, n, old = 0, large = 0, pages = 0;
+	size_t b, i, old = 0, large = 0, pages = 0;
 
-	for (b = block_of(h, h->dyn); b < block_of(h, h->commit_top); b++) {
-		if (h->blocks[b].kind != GC_SPACE_OLD)
-			continue;
-		for (i = n = 0; i < BLOCK_SIZE / 512; i++)
-			n += (size_t)__builtin_popcountll(
-				h->alloc_bits[((b << BLOCK_SHIFT) >> 9) + i]);
-		old += n * old_class_size(h->blocks[b].cls);
-	}
+	for (b = block_of(h, h->dyn); b < block_of(h, h->commit_top) && !c->bad; b++)
+		if (h->blocks[b].kind == GC_SPACE_OLD)
+			check_block(c, b, &old);
 	for (i = 0; i < h->nlarge; i++) {
 		large += hdr_cell(*(uint64_t *)h->large[i].addr);
 		pages += h->large[i].pages;
@@ -143,7 +184,7 @@ static void check_sums(struct check *c)
 static void check_logged(void *obj, void *arg)
 {
 	struct check *c = arg;
-	bool logged = bit_get(c->h->mark_bits, bit_index(c->h, obj));
+	bool logged = bit_get(c->seen, bit_index(c->h, obj));
 
 	if (logged == !!(*hdr_of(obj) & HDR_UNLOGGED))
 		fail(c, "old object %p %s", obj,
@@ -151,16 +192,9 @@ static void check_logged(void *obj, void *arg)
 			    : "has no UNLOGGED and is in no log");
 }
 
-static void clear_all_marks(struct gc_heap *h)
+static void clear_seen(struct check *c)
 {
-	size_t b, i;
-
-	for (b = block_of(h, h->dyn); b < block_of(h, h->commit_top); b++)
-		if (h->blocks[b].kind == GC_SPACE_OLD)
-			memset(&h->mark_bits[(b << BLOCK_SHIFT) >> 9], 0, BLOCK_SIZE / 64);
-	for (i = 0; i < h->nlarge; i++)
-		bit_clear(h->mark_bits, bit_index(h, (void *)(h->large[i].addr + 8)));
-	memset(&h->mark_bits[(half_addr(h, h->active) - h->base) >> 9], 0, h->young_max / 64);
+	memset(c->seen, 0, (c->h->commit_top - c->h->base) / 64);
 }
 
 static void check_log(struct check *c)
@@ -168,12 +202,12 @@ static void check_log(struct check *c)
 	struct gc_heap *h = c->h;
 	size_t i;
 
-	clear_all_marks(h);
+	clear_seen(c);
 	for (i = 0; i < h->log.n && !c->bad; i++) {
 		if (!is_object(h, (void *)h->log.v[i]))
 			fail(c, "the log has %p, which is no object", (void *)h->log.v[i]);
 		else
-			bit_set(h->mark_bits, bit_index(h, (void *)h->log.v[i]));
+			bit_set(c->seen, bit_index(h, (void *)h->log.v[i]));
 	}
 	if (!c->bad)
 		heap_walk_old(h, check_logged, c);
@@ -211,9 +245,9 @@ void check_visit(struct gc_visitor *v, gc_slot *slot)
 	if (in_young(h, obj) && !remembered(h, v->holder, slot))
 		fail(v->check, "old object %p refers to young %p and is not logged", v->holder,
 		     obj);
-	if (bit_get(h->mark_bits, bit_index(h, obj)))
+	if (bit_get(v->check->seen, bit_index(h, obj)))
 		return;
-	bit_set(h->mark_bits, bit_index(h, obj));
+	bit_set(v->check->seen, bit_index(h, obj));
 	check_weak_object(v->check, obj);
 	vec_push(&h->stack, (uintptr_t)obj);
 }
@@ -231,7 +265,7 @@ static void check_slots(struct check *c)
 	struct gc_heap *h = c->h;
 	struct gc_visitor v = { .h = h, .op = VISIT_CHECK, .check = c };
 
-	clear_all_marks(h);
+	clear_seen(c);
 	roots_visit(h, &v);
 	globals_visit(h, &v, false);
 	while (h->stack.n && !c->bad)
@@ -276,6 +310,12 @@ int check_heap(struct gc_heap *h, char *why, size_t size)
 {
 	struct check c = { .h = h, .why = why, .size = size };
 
+	c.seen = calloc(1, (h->commit_top - h->base) / 64);
+	if (!c.seen) {
+		fail(&c, "no memory for a check");
+		return -EFAULT;
+	}
+	old_sync(h);
 	check_young(&c);
 	if (!c.bad)
 		heap_walk_old(h, check_cell, &c);
@@ -290,6 +330,7 @@ int check_heap(struct gc_heap *h, char *why, size_t size)
 	if (!c.bad)
 		check_pages(&c);
 	clear_young_bits(h);
+	free(c.seen);
 	return c.bad ? -EFAULT : 0;
 }
 

@@ -9,16 +9,21 @@
  */
 #include "gc/internal.h"
 
-static void walk_young(struct gc_heap *h, object_fn fn, void *arg)
+static void walk_area(uintptr_t p, uintptr_t top, object_fn fn, void *arg)
 {
-	uintptr_t p = half_addr(h, h->active);
 	uint64_t hdr;
 
-	for (; p < h->young_top; p += hdr_cell(hdr)) {
+	for (; p < top; p += hdr_cell(hdr)) {
 		hdr = *(uint64_t *)p;
 		if (hdr_type(hdr) != TYPE_FILLER)
 			fn((void *)(p + 8), arg);
 	}
+}
+
+static void walk_young(struct gc_heap *h, object_fn fn, void *arg)
+{
+	walk_area(area_addr(h, h->eden), h->young_top, fn, arg);
+	walk_area(area_addr(h, h->surv), h->surv_top, fn, arg);
 }
 
 static void walk_block(struct gc_heap *h, size_t b, object_fn fn, void *arg)

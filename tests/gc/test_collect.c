@@ -186,7 +186,8 @@ static void sweep_frees_and_reuses(void **state)
 {
 	struct gc_refs *a = NULL;
 	struct gc_bytes *b;
-	size_t committed = 0, i, round;
+	struct gc_space_stats old;
+	size_t i, round;
 	struct fix f;
 
 	(void)state;
@@ -194,7 +195,7 @@ static void sweep_frees_and_reuses(void **state)
 	{
 		GC_FRAME(f.m, a);
 		a = gc_alloc_array(f.m, f.refs, 4000);
-		for (round = 0; round < 6; round++) {
+		for (round = 0; round < 12; round++) {
 			for (i = 0; i < 4000; i++) {
 				if (a->ref[i] && i % 2)
 					continue;
@@ -209,14 +210,14 @@ static void sweep_frees_and_reuses(void **state)
 				assert_int_equal(b->len, 16 + i * 37 % 1500);
 				assert_int_equal(b->data[b->len - 1], i & 0xff);
 			}
-			if (round == 2)
-				committed = stats(&f).space[GC_OLD].committed;
+			/* Holes are found again: what is lost in them is less than what is used. */
+			old = stats(&f).space[GC_OLD];
+			assert_true(old.committed <= 2 * old.used + KIB(512));
 		}
-		assert_true(stats(&f).space[GC_OLD].committed <= committed + MIB(1));
 		for (i = 0; i < 4000; i++)
 			gc_write(f.m, a, &a->ref[i], NULL);
 		full(&f);
-		assert_int_equal(stats(&f).space[GC_OLD].used, KIB(32)); /* the array itself */
+		assert_int_equal(stats(&f).space[GC_OLD].used, 32016); /* the array itself */
 		assert_int_equal(stats(&f).space[GC_OLD].committed, KIB(256));
 	}
 	fix_close(&f);
@@ -279,12 +280,14 @@ static void pacing_goal(void **state)
 		assert_int_equal(stats(&f).major_count, st.major_count);
 		gc_alloc_array(f.m, f.bytes, MIB(1));
 		assert_int_equal(stats(&f).major_count, st.major_count + 1);
+		full(&f); /* what died while that one was marking */
 		gc_set_gogc(f.heap, 50);
 		assert_int_equal(stats(&f).goal, MIB(15));
 		gc_set_gogc(f.heap, -1);
+		st = stats(&f);
 		for (i = 0; i < 40; i++)
 			gc_alloc_array(f.m, f.bytes, MIB(1));
-		assert_int_equal(stats(&f).major_count, st.major_count + 1);
+		assert_int_equal(stats(&f).major_count, st.major_count);
 	}
 	fix_close(&f);
 }
