@@ -430,6 +430,24 @@ static inline void gc_stats(struct gc_heap *heap, struct gc_stats *st)
 	gc_stats_sized(heap, st, sizeof(*st));
 }
 
+/* --- heap snapshots ---------------------------------------------------------------- */
+
+/*
+ * COLLECTS. Writes what is reachable to fd in V8's .heapsnapshot format, for the Memory
+ * panel of Chrome's DevTools and for memlab; docs/libmpgc.3 says what is in it. The
+ * heap stands still until the last byte is taken, so fd must not lead to a thread that
+ * waits for the heap. fd stays open and is the caller's. Each object gets an identity,
+ * see gc_id(), and keeps it; apart from that 12 bytes for 512 of the heap and 2 bits
+ * for each object are needed meanwhile. -ENOMEM; -EPROTO: a trace function or a root
+ * provider did not visit the same slots each time; else what write(2) said. After an
+ * error the file is of no use. (With a pipe, SIGPIPE is the caller's to ignore.)
+ */
+GC_API int gc_snapshot_write(struct gc_mutator *m, int fd);
+
+/* COLLECTS. The same into a new file that only its owner may read: it can hold texts of
+ * the program. After an error there is no file. -EEXIST, or what open(2) said. */
+GC_API int gc_snapshot_save(struct gc_mutator *m, const char *path);
+
 /* --- for people and tests ---------------------------------------------------------- */
 
 /* Writes a short text (at most 360 bytes of it) into the event ring. */

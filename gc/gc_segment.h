@@ -84,7 +84,8 @@ enum gc_seg_event {
 				* v: id of its name                                 */
 	GC_EV_SAFEPOINT = 16,  /* the world stopped; a = ns from the request until the
 				* slowest mutator was parked, b = mutators waited for */
-	/* 17 is taken: SNAPSHOT */
+	GC_EV_SNAPSHOT = 17,   /* a heap snapshot was written: a = its bytes, b = its
+				* objects; v: ns, the collection before it included */
 	GC_EV_THREAD = 18,     /* flags: 1 a mutator's thread writes this ring from now
 				* on, 0 no longer; a = its tid                      */
 };

@@ -83,6 +83,7 @@ static void options_apply(struct gc_heap *h, const struct gc_options *o)
 	h->nrings = o->rings;
 	h->verify = o->verify;
 	h->nclasses_ext = 1;
+	strcpy(h->class_names[GC_CLASS_ARRAY_BUFFERS], "arrayBuffers");
 	h->seg_fd = -1;
 	h->seg_err = o->no_events ? -ENODATA : 0;
 	if (o->name)
@@ -111,8 +112,7 @@ static void say_hello(struct gc_heap *h)
 	segment_name(h, GC_NAME_SPACE, GC_SPACE_YOUNG, "young");
 	segment_name(h, GC_NAME_SPACE, GC_SPACE_OLD, "old");
 	segment_name(h, GC_NAME_SPACE, GC_SPACE_LARGE, "large");
-	segment_name(h, GC_NAME_CLASS, GC_CLASS_ARRAY_BUFFERS, "arrayBuffers");
-	for (i = 1; i < (unsigned)h->nclasses_ext; i++)
+	for (i = 0; i < (unsigned)h->nclasses_ext; i++)
 		segment_name(h, GC_NAME_CLASS, i, h->class_names[i]);
 	event(h, GC_EV_HEAP_INIT, GC_SPACE_NONE, 0, h->base, h->reserved, v, 2);
 	event(h, GC_EV_RESERVE, GC_SPACE_NONE, 0, h->base, h->reserved, NULL, 0);
@@ -392,7 +392,8 @@ int gc_region_register(struct gc_heap *h, const char *name, void *addr, size_t l
 		if (h->regions[i].len)
 			continue;
 		id = i;
-		h->regions[i] = (struct region){ (uintptr_t)addr, len, h->nregion_names };
+		h->regions[i] = (struct region){ (uintptr_t)addr, len, h->nregion_names, "" };
+		memcpy(h->regions[i].label, name, strnlen(name, sizeof(h->regions[i].label) - 1));
 		v = segment_name(h, GC_NAME_REGION, h->nregion_names++, name);
 		event(h, GC_EV_REGION, GC_SPACE_REGION, 1, (uintptr_t)addr, len, &v, 1);
 	}

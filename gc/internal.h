@@ -157,7 +157,8 @@ struct provider {
 struct region {
 	uintptr_t addr;
 	size_t len; /* 0: free entry */
-	uint16_t name;
+	uint16_t name; /* id of its name, never used twice */
+	char label[28];
 };
 #define NREGIONS 64
 
