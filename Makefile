@@ -52,7 +52,7 @@ CMD_SRC := $(wildcard user/cmd/*.c)
 BPF_SRC := $(wildcard bpf/*.bpf.c)
 EX_SRC := $(wildcard gc/examples/*.c)
 WL_SRC := $(wildcard tests/workloads/*.c)
-BENCH_SRC := $(wildcard tests/bench/*.c)
+BENCH_SRC := $(wildcard tests/bench/*.c tests/bench/gc/*.c)
 UT_SRC := $(wildcard tests/unit/test_*.c)
 GT_SRC := $(wildcard tests/gc/test_*.c)
 
@@ -88,7 +88,7 @@ help: ## this list
 DEPS_BUILD := gcc libc6-dev pkg-config libbpf-dev libelf-dev zlib1g-dev libncurses-dev clang bpftool \
 	systemtap-sdt-dev
 DEPS_CHECK := libcmocka-dev python3-pytest tmux golang-go procps util-linux
-DEPS_BENCH := linux-perf bpftrace
+DEPS_BENCH := linux-perf bpftrace libgc-dev libmimalloc-dev ocaml-nox nodejs golang-go
 deps: deps-build deps-check ## install what building and testing needs from Debian's packages
 deps-build: ; $(Q)tools/deps.sh $(DEPS_BUILD)
 deps-check: ; $(Q)tools/deps.sh $(DEPS_BUILD) $(DEPS_CHECK)

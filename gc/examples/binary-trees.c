@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * binary-trees.c - the classic allocation benchmark on libmpgc.
+ * binary-trees.c - the classic allocation benchmark on libmpgc: many short-lived
+ * trees beside a long-lived one.
  *
- * usage: binary-trees [-v] [-c] [DEPTH]
- *   -v  at the end, times and counts of collections on stderr
- *   -c  check every invariant of the heap after each collection
+ * usage: binary-trees [-vcq] [-g PERCENT] [DEPTH]    10 by default, see example.h
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
-#include <time.h>
-
-#include "gc/gc.h"
+#include "gc/examples/example.h"
 
 struct node {
 	struct node *left, *right;
@@ -20,20 +13,12 @@ struct node {
 
 static const struct gc_type *node_type;
 
-static struct node *leaf(struct gc_mutator *m)
-{
-	struct node *n = gc_alloc(m, node_type);
-
-	if (!n)
-		exit(1);
-	return n;
-}
-
 static struct node *build_inner(struct gc_mutator *m, int depth);
 
+/* A leaf needs no frame: nothing lives across its allocation. */
 static inline struct node *build(struct gc_mutator *m, int depth)
 {
-	return depth > 0 ? build_inner(m, depth) : leaf(m);
+	return depth > 0 ? build_inner(m, depth) : must(gc_alloc(m, node_type));
 }
 
 static struct node *build_inner(struct gc_mutator *m, int depth)
@@ -43,7 +28,7 @@ static struct node *build_inner(struct gc_mutator *m, int depth)
 
 	left = build(m, depth - 1);
 	right = build(m, depth - 1);
-	n = leaf(m);
+	n = must(gc_alloc(m, node_type));
 	n->left = left; /* n is new: plain stores */
 	n->right = right;
 	return n;
@@ -78,54 +63,19 @@ static void run(struct gc_mutator *m, int max)
 	printf("long lived tree of depth %d\t check: %d\n", max, check(long_lived));
 }
 
-static double seconds(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
-static void report(struct gc_heap *heap, double start)
-{
-	struct gc_stats st;
-	struct rusage ru;
-
-	gc_stats(heap, &st);
-	getrusage(RUSAGE_SELF, &ru);
-	fprintf(stderr,
-		"%.3f s, %llu minor %.3f s, %llu major %.3f s, promoted %.1f MB, max RSS %.1f MB\n",
-		seconds() - start, (unsigned long long)st.minor_count,
-		(double)st.minor_pause_ns / 1e9, (unsigned long long)st.major_count,
-		(double)st.major_pause_ns / 1e9, (double)st.promoted_total / 1e6,
-		(double)ru.ru_maxrss / 1024);
-}
-
 int main(int argc, char **argv)
 {
+	struct example ex = example_start("binary-trees", argc, argv, 10);
 	struct gc_type_desc desc = GC_TYPE_INIT(.name = "node", .kind = GC_BITMAP64,
 						.size = sizeof(struct node), .bitmap = 3);
-	struct gc_options opts = GC_OPTIONS_INIT;
-	double start = seconds();
 	struct gc_mutator *m;
 	struct gc_heap *heap;
-	int i, depth = 10, verbose = 0;
 
-	opts.name = "binary-trees";
-	for (i = 1; i < argc; i++) {
-		if (!strcmp(argv[i], "-v"))
-			verbose = 1;
-		else if (!strcmp(argv[i], "-c"))
-			opts.verify = 1;
-		else
-			depth = atoi(argv[i]);
-	}
-	if (gc_heap_create(&opts, &heap) || gc_mutator_attach(heap, &m) ||
+	if (gc_heap_create(&ex.opts, &heap) || gc_mutator_attach(heap, &m) ||
 	    gc_type_register(heap, &desc, &node_type))
 		return 1;
-	run(m, depth < 6 ? 6 : depth);
-	if (verbose)
-		report(heap, start);
+	run(m, ex.n < 6 ? 6 : (int)ex.n);
+	example_report(&ex, heap);
 	gc_mutator_detach(m);
 	return gc_heap_destroy(heap) != 0;
 }

@@ -3,14 +3,9 @@
  * gcbench.c - GCBench (Ellis, Kovac, Boehm) on libmpgc: trees built top down, which
  * stores into older objects, and bottom up, beside a long-lived tree and array.
  *
- * usage: gcbench [-v] [-c] [DEPTH]    DEPTH of the largest tree, 16 by default
+ * usage: gcbench [-vcq] [-g PERCENT] [DEPTH]    of the largest tree, 16 by default
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
-#include "gc/gc.h"
+#include "gc/examples/example.h"
 
 struct node {
 	struct node *left, *right;
@@ -22,13 +17,6 @@ struct doubles {
 };
 
 static const struct gc_type *node_type, *doubles_type;
-
-static void *must(void *p)
-{
-	if (!p)
-		exit(1);
-	return p;
-}
 
 static void populate(struct gc_mutator *m, int depth, struct node *n)
 {
@@ -104,53 +92,23 @@ static int run(struct gc_mutator *m, int max)
 	return count(kept) != tree_size(max) || array->v[1000] != 1.0 / 1001;
 }
 
-static double seconds(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
-static void report(struct gc_heap *heap, double start)
-{
-	struct gc_stats st;
-
-	gc_stats(heap, &st);
-	fprintf(stderr, "%.3f s, %llu minor %.3f s, %llu major %.3f s, longest pause %.2f ms\n",
-		seconds() - start, (unsigned long long)st.minor_count,
-		(double)st.minor_pause_ns / 1e9, (unsigned long long)st.major_count,
-		(double)st.major_pause_ns / 1e9, (double)st.max_pause_ns / 1e6);
-}
-
 int main(int argc, char **argv)
 {
+	struct example ex = example_start("gcbench", argc, argv, 16);
 	struct gc_type_desc node = GC_TYPE_INIT(.name = "node", .kind = GC_BITMAP64,
 						.size = sizeof(struct node), .bitmap = 3);
 	struct gc_type_desc doubles =
 		GC_TYPE_INIT(.name = "doubles", .kind = GC_DATA, .elem = sizeof(double));
-	struct gc_options opts = GC_OPTIONS_INIT;
-	int i, rc, depth = 16, verbose = 0;
-	double start = seconds();
 	struct gc_mutator *m;
 	struct gc_heap *heap;
+	int rc;
 
-	opts.name = "gcbench";
-	for (i = 1; i < argc; i++) {
-		if (!strcmp(argv[i], "-v"))
-			verbose = 1;
-		else if (!strcmp(argv[i], "-c"))
-			opts.verify = 1;
-		else
-			depth = atoi(argv[i]);
-	}
-	if (gc_heap_create(&opts, &heap) || gc_mutator_attach(heap, &m) ||
+	if (gc_heap_create(&ex.opts, &heap) || gc_mutator_attach(heap, &m) ||
 	    gc_type_register(heap, &node, &node_type) ||
 	    gc_type_register(heap, &doubles, &doubles_type))
 		return 1;
-	rc = run(m, depth);
-	if (verbose)
-		report(heap, start);
+	rc = run(m, (int)ex.n);
+	example_report(&ex, heap);
 	gc_mutator_detach(m);
 	return gc_heap_destroy(heap) ? 1 : rc;
 }

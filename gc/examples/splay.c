@@ -4,22 +4,22 @@
  * all the time and refer to young ones, the hardest case for a write barrier.
  * After the benchmark of that name in the Octane suite; own code.
  *
- * usage: splay [-v] [-c] [ROUNDS]    rounds of 80 insertions and removals, 500 by default
+ * usage: splay [-vcq] [-g PERCENT] [ROUNDS]    of 80 insertions and removals, 500 by default
  */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
-#include "gc/gc.h"
+#include "gc/examples/example.h"
 
 #define NODES	8000
 #define CHANGES 80
+#define DEPTH	4  /* of a node's payload, a tree     */
+#define NUMBERS 10 /* in each leaf of it              */
 
+struct numbers {
+	size_t len;
+	uint64_t v[];
+};
 struct payload {
 	struct payload *left, *right;
-	struct gc_bytes *text;
+	struct numbers *numbers; /* of a leaf */
 	uint64_t key;
 };
 struct node {
@@ -31,42 +31,37 @@ struct node {
 struct tree {
 	struct gc_mutator *m;
 	struct gc_global *root;
-	const struct gc_type *node, *payload, *bytes;
-	uint64_t seed;
+	const struct gc_type *node, *payload, *numbers;
+	uint32_t seed;
 };
 
-static uint64_t rnd(struct tree *t)
+/* Marsaglia's xorshift: no number comes twice in 2^32 - 1. */
+static uint32_t rnd(struct tree *t)
 {
 	t->seed ^= t->seed << 13;
-	t->seed ^= t->seed >> 7;
-	t->seed ^= t->seed << 17;
+	t->seed ^= t->seed >> 17;
+	t->seed ^= t->seed << 5;
 	return t->seed;
-}
-
-static void *must(void *p)
-{
-	if (!p)
-		exit(1);
-	return p;
 }
 
 static struct payload *make_payload(struct tree *t, int depth, uint64_t key)
 {
 	struct payload *l = NULL, *r = NULL, *p;
-	struct gc_bytes *text = NULL;
-	GC_FRAME(t->m, l, r, text);
+	struct numbers *numbers = NULL;
+	GC_FRAME(t->m, l, r, numbers);
 
 	if (depth > 0) {
 		l = make_payload(t, depth - 1, key);
 		r = make_payload(t, depth - 1, key);
 	} else {
-		text = must(gc_alloc_array(t->m, t->bytes, 24));
-		snprintf((char *)text->data, 24, "%020llu", (unsigned long long)key);
+		numbers = must(gc_alloc_array(t->m, t->numbers, NUMBERS));
+		for (size_t i = 0; i < NUMBERS; i++)
+			numbers->v[i] = key + i;
 	}
 	p = must(gc_alloc(t->m, t->payload));
 	p->left = l;
 	p->right = r;
-	p->text = text;
+	p->numbers = numbers;
 	p->key = key;
 	return p;
 }
@@ -140,7 +135,7 @@ static void insert(struct tree *t, uint64_t key)
 
 	n = dummy(t);
 	n->key = key;
-	gc_write(t->m, n, &n->value, make_payload(t, 4, key));
+	gc_write(t->m, n, &n->value, make_payload(t, DEPTH, key));
 	if (root(t)) {
 		splay(t, key);
 		r = root(t);
@@ -180,39 +175,45 @@ static void remove_near(struct tree *t, uint64_t key)
 
 static size_t check_payload(const struct payload *p, uint64_t key)
 {
-	char want[24];
+	size_t i;
 
 	if (p->key != key)
 		exit(1);
 	if (p->left)
 		return check_payload(p->left, key) + check_payload(p->right, key) + 1;
-	snprintf(want, sizeof(want), "%020llu", (unsigned long long)key);
-	if (strcmp((const char *)p->text->data, want))
-		exit(1);
+	for (i = 0; i < NUMBERS; i++)
+		if (p->numbers->v[i] != key + i)
+			exit(1);
 	return 1;
 }
 
+struct sum {
+	uint64_t last;
+	size_t nodes, parts;
+	uint32_t keys;
+};
+
 /* Keys in order, every payload as it was made. A splay tree may be deep: no recursion
  * on the right side. */
-static size_t check_tree(const struct node *n, uint64_t *last, size_t *parts)
+static void check_tree(const struct node *n, struct sum *s)
 {
-	size_t count = 0;
-
 	for (; n; n = n->right) {
-		count += n->left ? check_tree(n->left, last, parts) + 1 : 1;
-		if (n->key < *last)
+		if (n->left)
+			check_tree(n->left, s);
+		if (n->key < s->last)
 			exit(1);
-		*last = n->key;
-		*parts += check_payload(n->value, n->key);
+		s->last = n->key;
+		s->nodes++;
+		s->parts += check_payload(n->value, n->key);
+		s->keys = s->keys * 31 + (uint32_t)n->key;
 	}
-	return count;
 }
 
-static void run(struct tree *t, int rounds)
+static void run(struct tree *t, long rounds)
 {
-	uint64_t last = 0;
-	size_t parts = 0, n;
-	int i, j;
+	struct sum s = { 0 };
+	long i;
+	int j;
 
 	for (i = 0; i < NODES; i++)
 		insert(t, rnd(t));
@@ -221,8 +222,9 @@ static void run(struct tree *t, int rounds)
 			insert(t, rnd(t));
 			remove_near(t, rnd(t));
 		}
-	n = check_tree(root(t), &last, &parts);
-	printf("%zu nodes in order, %zu parts of payload intact\n", n, parts);
+	check_tree(root(t), &s);
+	printf("%zu nodes in order, %zu parts of payload intact, keys %08x\n", s.nodes, s.parts,
+	       s.keys);
 }
 
 static int setup(struct tree *t, struct gc_heap *heap)
@@ -231,48 +233,27 @@ static int setup(struct tree *t, struct gc_heap *heap)
 						.size = sizeof(struct node), .bitmap = 7);
 	struct gc_type_desc payload = GC_TYPE_INIT(.name = "payload", .kind = GC_BITMAP64,
 						   .size = sizeof(struct payload), .bitmap = 7);
+	struct gc_type_desc numbers =
+		GC_TYPE_INIT(.name = "numbers", .kind = GC_DATA, .elem = sizeof(uint64_t));
 
-	t->bytes = gc_type_bytes(heap);
 	if (gc_mutator_attach(heap, &t->m) || gc_type_register(heap, &node, &t->node) ||
-	    gc_type_register(heap, &payload, &t->payload))
+	    gc_type_register(heap, &payload, &t->payload) ||
+	    gc_type_register(heap, &numbers, &t->numbers))
 		return -1;
 	t->root = gc_global_new(t->m, NULL);
 	return t->root ? 0 : -1;
 }
 
-static void report(struct gc_heap *heap, clock_t start)
-{
-	struct gc_stats st;
-
-	gc_stats(heap, &st);
-	fprintf(stderr, "%.3f s, %llu minor %.3f s, %llu major %.3f s, longest pause %.2f ms\n",
-		(double)(clock() - start) / CLOCKS_PER_SEC, (unsigned long long)st.minor_count,
-		(double)st.minor_pause_ns / 1e9, (unsigned long long)st.major_count,
-		(double)st.major_pause_ns / 1e9, (double)st.max_pause_ns / 1e6);
-}
-
 int main(int argc, char **argv)
 {
-	struct gc_options opts = GC_OPTIONS_INIT;
+	struct example ex = example_start("splay", argc, argv, 500);
 	struct tree t = { .seed = 49734321 };
-	int i, rounds = 500, verbose = 0;
-	clock_t start = clock();
 	struct gc_heap *heap;
 
-	opts.name = "splay";
-	for (i = 1; i < argc; i++) {
-		if (!strcmp(argv[i], "-v"))
-			verbose = 1;
-		else if (!strcmp(argv[i], "-c"))
-			opts.verify = 1;
-		else
-			rounds = atoi(argv[i]);
-	}
-	if (gc_heap_create(&opts, &heap) || setup(&t, heap))
+	if (gc_heap_create(&ex.opts, &heap) || setup(&t, heap))
 		return 1;
-	run(&t, rounds);
-	if (verbose)
-		report(heap, start);
+	run(&t, ex.n);
+	example_report(&ex, heap);
 	gc_mutator_detach(t.m);
 	return gc_heap_destroy(heap) != 0;
 }

@@ -55,15 +55,37 @@ static void gcbench(void **state)
 static void splay(void **state)
 {
 	(void)state;
-	output_is("splay", "-c 40", "8000 nodes in order, 248000 parts of payload intact\n");
+	output_is("splay", "-c 40",
+		  "8000 nodes in order, 248000 parts of payload intact, keys cb541759\n");
+}
+
+static void queue(void **state)
+{
+	(void)state;
+	output_is("queue", "-c 100000", "100000 messages, sum 1ec501d7\n");
+}
+
+static void quads(void **state)
+{
+	(void)state;
+	output_is("quads", "-c 7", "21845 quads, then 21845, and 81920 in small trees\n");
+}
+
+/* -q and -g change how the heap is run, not what the program computes. */
+static void options(void **state)
+{
+	(void)state;
+	output_is("queue", "-q -g 150 -v 100000 2>&1 >/dev/null | grep -c pauses: || true", "0\n");
+	output_is("queue", "-v 100000 2>&1 >/dev/null | grep -c '^minor pauses: [1-9]'", "1\n");
+	output_is("queue", "-q -g 150 100000", "100000 messages, sum 1ec501d7\n");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(binary_trees),
-		cmocka_unit_test(gcbench),
-		cmocka_unit_test(splay),
+		cmocka_unit_test(binary_trees), cmocka_unit_test(gcbench),
+		cmocka_unit_test(splay),	cmocka_unit_test(queue),
+		cmocka_unit_test(quads),	cmocka_unit_test(options),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
