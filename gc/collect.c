@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "gc/internal.h"
 
@@ -77,31 +76,6 @@ static void finish_major(struct gc_heap *h, uint64_t pause)
 	resident_look(h, h->major_end);
 }
 
-/* What marking did before the collection that ends it; none of it is in the pause. */
-static void say_slices(struct gc_heap *h, uint64_t *v)
-{
-	v[0] = h->slices.ns;
-	v[1] = h->slices.n;
-	v[2] = h->slices.longest;
-	v[3] = h->slices.start;
-}
-
-static void say_end(struct gc_heap *h, const struct gc_record_line *l)
-{
-	uint64_t v[11];
-
-	v[0] = l->pause;
-	v[1] = l->cbefore;
-	v[2] = l->cafter;
-	v[3] = l->ts;
-	v[4] = l->reason;
-	v[5] = h->goal;
-	v[6] = l->kind == GC_SEG_MAJOR ? h->live : GC_SEG_UNKNOWN;
-	say_slices(h, v + 7);
-	event(h, GC_EV_GC_END, GC_SPACE_NONE, l->kind, l->before, l->after, v,
-	      l->kind == GC_SEG_MINOR ? 7 : 11);
-}
-
 static void run_minor(struct gc_heap *h, struct gc_record_line *l)
 {
 	size_t eden = h->young_top - area_addr(h, h->eden);
@@ -154,7 +128,7 @@ static void collect_one(struct gc_heap *h, unsigned kind, unsigned reason)
 	l.before = heap_used(h);
 	l.cbefore = heap_committed(h);
 	h->allocated += young_used(h) - h->young_after;
-	event(h, GC_EV_GC_BEGIN, GC_SPACE_NONE, kind, reason, l.before, NULL, 0);
+	tell_begin(h, &l);
 	l.ts = now_ns();
 	if (kind == GC_SEG_MINOR)
 		run_minor(h, &l);
@@ -165,8 +139,8 @@ static void collect_one(struct gc_heap *h, unsigned kind, unsigned reason)
 	l.cafter = heap_committed(h);
 	if (l.pause > h->max_pause)
 		h->max_pause = l.pause;
+	tell_end(h, &l);
 	remember_line(h, &l);
-	say_end(h, &l);
 	if (h->verify && check_heap(h, why, sizeof(why)))
 		gc_fatal("after a %s collection: %s", kind == GC_SEG_MINOR ? "minor" : "major",
 			 why);
@@ -184,6 +158,8 @@ static void slice_count(struct gc_heap *h, uint64_t start)
 		h->slices.longest = ns;
 	if (ns > h->max_pause)
 		h->max_pause = ns;
+	phase_told(h, GC_PHASE_MARK, ns, h->mark_work - h->slices.told);
+	h->slices.told = h->mark_work;
 }
 
 /*
@@ -204,6 +180,7 @@ static size_t slice_budget(const struct gc_heap *h, size_t alloc)
 static void start_marking(struct gc_heap *h, unsigned reason)
 {
 	h->slices = (struct slices){ .start = now_ns(), .reason = reason };
+	tell_mark_start(h, reason);
 	mark_begin(h);
 	slice_count(h, h->slices.start);
 }
@@ -325,23 +302,18 @@ void collect_paced(struct mutator *m, unsigned reason)
 
 /* --- limits ------------------------------------------------------------------------ */
 
-static void print_line(const struct gc_heap *h, const struct gc_record_line *l)
-{
-	fprintf(stderr, "[%d:%p] %8.0f ms: %s %.1f (%.1f) -> %.1f (%.1f) MB, %.2f / 0.00 ms %s\n",
-		(int)getpid(), (const void *)h, (double)(l->ts - h->start_ns) / 1e6,
-		l->kind == GC_SEG_MINOR ? "Scavenge" : "Mark-Sweep", (double)l->before / 1048576.0,
-		(double)l->cbefore / 1048576.0, (double)l->after / 1048576.0,
-		(double)l->cafter / 1048576.0, (double)l->pause / 1e6,
-		gc_seg_reason_name(l->reason));
-}
-
 static _Noreturn void oom_default(struct gc_heap *h, size_t wanted)
 {
 	unsigned i = h->nlines > NLINES ? h->nlines - NLINES : 0;
+	struct log_heap who;
+	char line[512];
 
+	log_who(h, &who);
 	fputs("\n<--- Last few GCs --->\n\n", stderr);
-	for (; i < h->nlines; i++)
-		print_line(h, &h->last[i % NLINES]);
+	for (; i < h->nlines; i++) {
+		log_format(line, sizeof(line), GC_LOG_V8, &who, &h->last[i % NLINES]);
+		fputs(line, stderr);
+	}
 	gc_fatal("out of memory: %zu bytes wanted, %zu used by old and large objects, limit %zu",
 		 wanted, tenured(h), h->old_limit);
 }
@@ -353,7 +325,7 @@ void out_of_memory(struct gc_heap *h, size_t wanted)
 	void *arg;
 
 	heap_lock(h);
-	event(h, GC_EV_LIMIT, GC_SPACE_NONE, 2, wanted, h->old_limit, NULL, 0);
+	tell_limit(h, 2, wanted, h->old_limit);
 	fn = h->oom_fn;
 	arg = h->oom_arg;
 	if (!fn)
@@ -380,7 +352,7 @@ static bool ask_limit(struct gc_heap *h, size_t wanted)
 	initial = h->initial_limit;
 	fn = h->near_fn;
 	arg = h->near_arg;
-	event(h, GC_EV_LIMIT, GC_SPACE_NONE, 1, wanted, was, NULL, 0);
+	tell_limit(h, 1, wanted, was);
 	heap_unlock(h);
 	if (!fn)
 		return false;
@@ -389,7 +361,7 @@ static bool ask_limit(struct gc_heap *h, size_t wanted)
 	if (limit > h->old_limit) {
 		h->old_limit = limit;
 		segment_counters(h);
-		event(h, GC_EV_LIMIT, GC_SPACE_NONE, 3, wanted, limit, NULL, 0);
+		tell_limit(h, 3, wanted, limit);
 	}
 	limit = h->old_limit;
 	heap_unlock(h);

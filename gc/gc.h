@@ -48,6 +48,14 @@ enum gc_advice {
 				 * LazyFree; the next touch is cheap                    */
 };
 
+/* Lines that are printed, one for each collection (libmpgc(3), LOG). */
+enum gc_log {
+	GC_LOG_NONE = 0,
+	GC_LOG_V8 = 1,    /* as V8's --trace-gc                                      */
+	GC_LOG_GO = 2,    /* as Go's gctrace, and scavtrace when pages are released  */
+	GC_LOG_JSONL = 3, /* JSON, one object a line                                 */
+};
+
 /* Set with GC_OPTIONS_INIT; a field that is 0 there means "default". */
 struct gc_options {
 	size_t struct_size;     /* sizeof(struct gc_options), the version               */
@@ -67,6 +75,8 @@ struct gc_options {
 	int verify;             /* 1: gc_verify() after each collection, abort if bad   */
 	unsigned rings;         /* event rings: one a mutator's thread, the last shared by
 				 * all other threads; 1 to 256 (8)                      */
+	int log;                /* enum gc_log; MPGC_LOG in the environment goes before */
+	int log_fd;             /* where to; stays the caller's (standard error)        */
 };
 #define GC_OPTIONS_INIT { .struct_size = sizeof(struct gc_options) }
 

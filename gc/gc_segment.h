@@ -65,13 +65,15 @@ enum gc_seg_event {
 	GC_EV_GC_BEGIN = 3,  /* flags = kind, a = reason, b = used                  */
 	GC_EV_GC_END = 4,    /* flags = kind, a = used before, b = used after;
 			      * v: pause ns, committed before, committed after, start
-			      * ns, reason, goal, live (majors; else UNKNOWN)       */
+			      * ns, reason, goal, live (majors; else UNKNOWN), and of
+			      * majors marking before the pause: ns, slices, ns of the
+			      * longest, start ns                                   */
 	GC_EV_COUNTERS = 5,  /* a = used, b = committed; v: external, array buffers,
 			      * resident, owed, goal, limit                         */
 	GC_EV_PAGE_COMMIT = 6,  /* a = addr, b = bytes: made usable, not yet resident  */
 	GC_EV_PAGE_RELEASE = 7, /* flags = advice (4 DONTNEED, 8 FREE), a = addr,
 				 * b = bytes; v: ns of the call, its result (0 or -errno),
-				 * bytes still owed afterwards                      */
+				 * bytes still owed afterwards, tid of the caller    */
 	GC_EV_LARGE_ALLOC = 8, /* a = addr of the page run, b = bytes               */
 	GC_EV_LARGE_FREE = 9,  /* a = addr of the page run, b = bytes               */
 	GC_EV_PROMOTED = 10,   /* a = bytes that became old, b = bytes kept young   */
@@ -88,6 +90,33 @@ enum gc_seg_event {
 				* objects; v: ns, the collection before it included */
 	GC_EV_THREAD = 18,     /* flags: 1 a mutator's thread writes this ring from now
 				* on, 0 no longer; a = its tid                      */
+	GC_EV_PHASE = 19,      /* flags = phase, a = ns, b = work; v: slices (MARK)  */
+	GC_EV_SURVIVED = 20,   /* space, flags = kind; a = bytes alive, b = of these  */
+	GC_EV_PAGE_REUSE = 21, /* space; a = bytes of owed pages used again since the
+				* last such event, b = bytes still owed             */
+	GC_EV_ALLOC_SAMPLE = 22, /* space; a = addr, b = bytes; v: type id, mean bytes
+				  * from one sample to the next                     */
+	GC_EV_TYPE = 23,       /* a = bytes of text, b = type id; its name follows   */
+	GC_EV_FORK = 24,       /* first of a forked child: a = pid of its parent     */
+	GC_EV_AUDIT = 25,      /* a = pages compared with mincore(), b = mismatches;
+				* v: ns                                             */
+	GC_EV_MARK_BEGIN = 26, /* incremental marking began: a = reason, b = used    */
+};
+
+/* Parts of a collection: gc_record.flags of PHASE. */
+enum gc_seg_phase {
+	GC_PHASE_STOP = 1,       /* mutators waited for; as an event it is SAFEPOINT   */
+	GC_PHASE_ROOTS = 2,      /* frames, handles, globals, providers; slots         */
+	GC_PHASE_REMEMBERED = 3, /* logged objects and cards; entries                  */
+	GC_PHASE_COPY = 4,       /* young objects and what they refer to; bytes moved  */
+	GC_PHASE_MARK = 5,       /* slices, or all of it in the pause; bytes scanned   */
+	GC_PHASE_REMARK = 6,     /* what changed since it was marked; bytes scanned    */
+	GC_PHASE_EPHEMERONS = 7, /* entries                                           */
+	GC_PHASE_FINALIZERS = 8, /* objects queued                                     */
+	GC_PHASE_SWEEP = 9,      /* bytes freed                                        */
+	GC_PHASE_EVACUATE = 10,  /* bytes moved                                        */
+	GC_PHASE_FIXUP = 11,     /* references to moved objects; slots                 */
+	GC_PHASE_RELEASE = 12,   /* bytes given back                                   */
 };
 
 /* Kinds of collection: gc_record.flags of GC_BEGIN and GC_END. */
@@ -545,6 +574,16 @@ static inline const char *gc_seg_reason_name(unsigned reason)
 	};
 
 	return reason < sizeof(names) / sizeof(names[0]) ? names[reason] : "other";
+}
+
+static inline const char *gc_seg_phase_name(unsigned phase)
+{
+	static const char *const names[] = {
+		"none",	      "stop",	    "roots", "remembered", "copy",  "mark",	 "remark",
+		"ephemerons", "finalizers", "sweep", "evacuate",   "fixup", "release",
+	};
+
+	return phase < sizeof(names) / sizeof(names[0]) ? names[phase] : "other";
 }
 
 #ifdef __cplusplus

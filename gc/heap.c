@@ -27,8 +27,10 @@ void heap_forked(struct gc_heap *h)
 	if (!h->seg)
 		return;
 	segment_forget(h);
-	if (!segment_open(h))
-		say_hello(h);
+	if (segment_open(h))
+		return;
+	event(h, GC_EV_FORK, GC_SPACE_NONE, 0, (uint64_t)getppid(), 0, NULL, 0);
+	say_hello(h);
 }
 
 /* --- creation ---------------------------------------------------------------------- */
@@ -112,6 +114,8 @@ static void say_hello(struct gc_heap *h)
 	segment_name(h, GC_NAME_SPACE, GC_SPACE_YOUNG, "young");
 	segment_name(h, GC_NAME_SPACE, GC_SPACE_OLD, "old");
 	segment_name(h, GC_NAME_SPACE, GC_SPACE_LARGE, "large");
+	for (i = 1; i < h->ntypes; i++)
+		tell_type(h, i, h->types[i].name);
 	for (i = 0; i < (unsigned)h->nclasses_ext; i++)
 		segment_name(h, GC_NAME_CLASS, i, h->class_names[i]);
 	event(h, GC_EV_HEAP_INIT, GC_SPACE_NONE, 0, h->base, h->reserved, v, 2);
@@ -165,6 +169,9 @@ int gc_heap_create(const struct gc_options *opts, struct gc_heap **out)
 	options_apply(h, &o);
 	h->start_ns = now_ns();
 	h->rings = calloc(h->nrings, sizeof(*h->rings));
+	rc = log_init(h, &o);
+	if (rc)
+		goto fail;
 	/* The reservation comes last: it takes what addresses there are. */
 	rc = h->rings && types_init(h) && weak_create(h) ? pages_init(h, o.reserve) : -ENOMEM;
 	if (rc)
@@ -180,6 +187,7 @@ int gc_heap_create(const struct gc_options *opts, struct gc_heap **out)
 	return 0;
 fail:
 	weak_destroy(h);
+	log_close(h);
 	types_free(h);
 	free(h->rings);
 	free(h);
@@ -194,6 +202,7 @@ int gc_heap_destroy(struct gc_heap *h)
 		return -EBUSY;
 	release_stop(h);
 	segment_close(h);
+	log_close(h);
 	while (h->globals) {
 		struct gc_global *g = h->globals;
 
@@ -290,6 +299,7 @@ static int register_locked(struct gc_heap *h, const struct gc_type_desc *d, stru
 	}
 	fill_public(t, d);
 	h->ntypes++;
+	tell_type(h, t->id, t->name);
 	return 0;
 }
 
@@ -486,6 +496,7 @@ size_t gc_release_all(struct gc_heap *h)
 	old_sweep_all(h);
 	cursor = h->commit_top;
 	bytes = release_due(h, now_ns(), true, SIZE_MAX, &cursor);
+	tell_release(h, bytes, LOG_RELEASE_FORCED);
 	counters_event(h);
 	heap_unlock(h);
 	return bytes;

@@ -26,6 +26,7 @@
 
 #include "gc/gc.h"
 #include "gc/gc_segment.h"
+#include "gc/tell.h"
 
 #define KIB(n) ((size_t)(n) << 10)
 #define MIB(n) ((size_t)(n) << 20)
@@ -181,18 +182,14 @@ struct ring {
 	uint32_t seq;		 /* of the next event                              */
 };
 
-struct gc_record_line { /* of the last collections, for the out-of-memory report */
-	uint64_t ts, pause;
-	size_t before, after, cbefore, cafter;
-	unsigned kind, reason;
-};
-#define NLINES 8
+#define NLINES 8 /* last collections kept for the out-of-memory report */
 
 /* The slices of the marking that is going on, or the last one. */
 struct slices {
 	uint64_t start, ns, longest; /* of the first; sum; ns */
 	unsigned n, reason;
 	size_t owed; /* bytes allocated since the last slice */
+	size_t told; /* bytes of mark_work in events so far */
 	bool done;   /* the last one left nothing to do */
 };
 
@@ -336,6 +333,8 @@ struct gc_heap {
 	uint64_t resident_at, resident_cost;
 	unsigned refills;
 	uint64_t counters_at;
+	struct tell tell;
+	unsigned cpus;
 
 	/* segment */
 	struct gc_seg_header *seg;

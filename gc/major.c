@@ -292,10 +292,19 @@ void mark_end(struct gc_heap *h, uint64_t now)
 	struct gc_visitor v = { .h = h, .op = VISIT_MARK };
 	uint64_t *bits;
 
+	unsigned phase = h->slices.n ? GC_PHASE_REMARK : GC_PHASE_MARK;
+	size_t used, work = h->mark_work;
+
+	phase_begin(h, GC_PHASE_ROOTS);
 	visit_roots(h);
 	visit_logs(h);
+	phase_end(h, GC_PHASE_ROOTS, GC_SEG_UNKNOWN);
+	phase_begin(h, phase);
 	drain(h, SIZE_MAX);
 	weak_end(h, &v);
+	phase_end(h, phase, h->mark_work - work);
+	used = heap_used(h);
+	phase_begin(h, GC_PHASE_SWEEP);
 	drop_dead_logs(h);
 
 	old_sync(h);
@@ -305,4 +314,5 @@ void mark_end(struct gc_heap *h, uint64_t now)
 	h->marking = false;
 	old_mark_end(h, now);
 	sweep_large(h, now);
+	phase_end(h, GC_PHASE_SWEEP, used - heap_used(h));
 }

@@ -230,19 +230,27 @@ void minor_run(struct gc_heap *h)
 	struct gc_visitor v = { .h = h, .op = VISIT_EVACUATE };
 	unsigned to = h->surv == SURV_A ? SURV_B : SURV_A;
 	struct copier c;
+	size_t logged;
 
 	h->to = h->to_free = area_addr(h, to);
 	h->to_end = h->to + area_size(h, to);
 	h->promoted = 0;
 	c = copier(h);
 
+	phase_begin(h, GC_PHASE_ROOTS);
 	roots_visit(h, &v);
 	globals_visit(h, &v, true);
+	phase_end(h, GC_PHASE_ROOTS, GC_SEG_UNKNOWN);
 	/* Only scan_copies() adds to the log: what scan_log() finds is promoted first. */
+	phase_begin(h, GC_PHASE_REMEMBERED);
+	logged = h->log.n + h->card_log.n / 2;
 	scan_log(&c);
 	scan_cards(&c);
+	phase_end(h, GC_PHASE_REMEMBERED, logged);
+	phase_begin(h, GC_PHASE_COPY);
 	scan_copies(&c);
 	weak_end(h, &v);
+	phase_end(h, GC_PHASE_COPY, h->promoted + (h->to_free - h->to));
 
 	old_sync(h);
 	young_touch(h, to, h->to_free);

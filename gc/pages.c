@@ -226,6 +226,8 @@ void page_set(struct gc_heap *h, size_t page, enum page_state state)
 {
 	struct block *b = &h->blocks[page / BLOCK_PAGES];
 
+	if (h->page_state[page] == PAGE_DIRTY && state == PAGE_INUSE)
+		h->tell.reused[b->kind]++;
 	count_state(h, b, h->page_state[page], -1);
 	count_state(h, b, state, 1);
 	h->page_state[page] = (uint8_t)state;
@@ -277,8 +279,9 @@ void pages_unuse(struct gc_heap *h, uintptr_t addr, uintptr_t end, uint64_t now)
 void pages_zero_run(struct gc_heap *h, uintptr_t addr, uintptr_t end)
 {
 	uintptr_t a = addr, b;
-	uint64_t t, v[3];
+	uint64_t t;
 	size_t i;
+	int rc;
 
 	for (; a < end; a = b) {
 		b = a + PAGE_SIZE;
@@ -291,17 +294,16 @@ void pages_zero_run(struct gc_heap *h, uintptr_t addr, uintptr_t end)
 			continue;
 		}
 		t = now_ns();
-		if (madvise((void *)a, b - a, MADV_DONTNEED)) {
+		rc = madvise((void *)a, b - a, MADV_DONTNEED) ? -errno : 0;
+		t = now_ns() - t;
+		if (rc) {
 			memset((void *)a, 0, b - a);
-			continue;
+		} else {
+			for (i = page_of(h, a); i < page_of(h, b); i++)
+				page_set(h, i, PAGE_ABSENT);
+			h->released_total += b - a;
 		}
-		for (i = page_of(h, a); i < page_of(h, b); i++)
-			page_set(h, i, PAGE_ABSENT);
-		h->released_total += b - a;
-		v[0] = now_ns() - t;
-		v[1] = 0;
-		v[2] = heap_owed(h);
-		event(h, GC_EV_PAGE_RELEASE, GC_SPACE_LARGE, MADV_DONTNEED, a, b - a, v, 3);
+		tell_page_release(h, GC_SPACE_LARGE, a, b - a, MADV_DONTNEED, t, rc);
 	}
 	pages_use(h, addr, end);
 }

@@ -43,20 +43,18 @@ static size_t give_back(struct gc_heap *h, uintptr_t addr, uintptr_t end)
 {
 	enum page_state state = h->advice == GC_ADVICE_FREE ? PAGE_LAZY : PAGE_ABSENT;
 	unsigned space = h->blocks[block_of(h, addr)].kind;
-	uint64_t t = now_ns(), v[3];
+	uint64_t t = now_ns();
 	size_t i;
 	int rc;
 
 	rc = madvise((void *)addr, end - addr, h->advice) ? -errno : 0;
-	v[0] = now_ns() - t;
-	v[1] = (uint64_t)(int64_t)rc;
+	t = now_ns() - t;
 	if (!rc) {
 		for (i = page_of(h, addr); i < page_of(h, end); i++)
 			page_set(h, i, state);
 		h->released_total += end - addr;
 	}
-	v[2] = heap_owed(h);
-	event(h, GC_EV_PAGE_RELEASE, space, (unsigned)h->advice, addr, end - addr, v, 3);
+	tell_page_release(h, space, addr, end - addr, h->advice, t, rc);
 	return rc ? 0 : end - addr;
 }
 
@@ -143,6 +141,7 @@ static uint64_t next_due(const struct gc_heap *h, const struct sweep *s, uint64_
 size_t release_due(struct gc_heap *h, uint64_t now, bool all, size_t budget, uintptr_t *cursor)
 {
 	size_t done = 0, keep = all ? 0 : keep_bytes(h), p, run_end;
+	uint64_t began = now_ns();
 	struct sweep s;
 
 	sweep_init(h, &s, now, all);
@@ -167,6 +166,8 @@ size_t release_due(struct gc_heap *h, uint64_t now, bool all, size_t budget, uin
 		*cursor = h->base;
 		h->release_at = held_bytes(h) > keep ? next_due(h, &s, now) : 0;
 	}
+	if (done)
+		phase_told(h, GC_PHASE_RELEASE, now_ns() - began, done);
 	return done;
 }
 
@@ -185,7 +186,7 @@ void release_poll(struct gc_heap *h, uint64_t now)
 			pthread_cond_signal(&h->cond);
 	}
 	if (!h->thread_on && now >= h->release_at)
-		release_due(h, now, false, SIZE_MAX, &cursor);
+		tell_release(h, release_due(h, now, false, SIZE_MAX, &cursor), LOG_RELEASE_EAGER);
 }
 
 static void wait_until(struct gc_heap *h, uint64_t when)
@@ -200,6 +201,7 @@ static void *release_main(void *arg)
 {
 	struct gc_heap *h = arg;
 	uintptr_t cursor;
+	size_t bytes;
 	uint64_t now;
 
 	heap_lock(h);
@@ -218,12 +220,14 @@ static void *release_main(void *arg)
 			pthread_mutex_lock(&h->lock);
 		}
 		cursor = h->commit_top;
+		bytes = 0;
 		do {
-			release_due(h, now, false, BATCH, &cursor);
+			bytes += release_due(h, now, false, BATCH, &cursor);
 			segment_counters(h);
 			heap_unlock(h);
 			heap_lock(h);
 		} while (cursor > h->base && !h->thread_stop);
+		tell_release(h, bytes, LOG_RELEASE_BG);
 		resident_look(h, now_ns());
 		counters_event(h);
 	}

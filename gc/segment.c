@@ -445,6 +445,7 @@ void counters_event(struct gc_heap *h)
 	if (!h->ctr)
 		return;
 	segment_counters(h);
+	tell_reuse(h);
 	h->counters_at = now_ns();
 	v[0] = (uint64_t)__atomic_load_n(&h->external_total, __ATOMIC_RELAXED);
 	v[1] = (uint64_t)__atomic_load_n(&h->external[GC_CLASS_ARRAY_BUFFERS], __ATOMIC_RELAXED);

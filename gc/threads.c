@@ -219,7 +219,7 @@ static void stop_report(struct gc_heap *h)
 	h->safepoint_ns += h->stop_sum;
 	if (h->stop_slowest > h->safepoint_max)
 		h->safepoint_max = h->stop_slowest;
-	event(h, GC_EV_SAFEPOINT, GC_SPACE_NONE, 0, h->stop_slowest, h->stop_waited, NULL, 0);
+	tell_stop(h);
 }
 
 /*

@@ -288,7 +288,8 @@ static void check_counts(struct check *c)
 static void check_pages(struct check *c)
 {
 	struct gc_heap *h = c->h;
-	size_t p, i, n, last = page_of(h, h->commit_top);
+	size_t p, i, n, last = page_of(h, h->commit_top), wrong = 0;
+	uint64_t t = now_ns();
 	unsigned char vec[4096];
 
 	check_counts(c);
@@ -298,11 +299,16 @@ static void check_pages(struct check *c)
 			fail(c, "mincore: %s", strerror(errno));
 			return;
 		}
-		for (i = 0; i < n; i++)
-			if (vec[i] & 1 && h->page_state[p + i] == PAGE_ABSENT)
-				fail(c, "page %#zx is resident and the heap says absent",
-				     (size_t)(h->base + ((p + i) << PAGE_SHIFT)));
+		for (i = 0; i < n; i++) {
+			if (!(vec[i] & 1) || h->page_state[p + i] != PAGE_ABSENT)
+				continue;
+			wrong++;
+			fail(c, "page %#zx is resident and the heap says absent",
+			     (size_t)(h->base + ((p + i) << PAGE_SHIFT)));
+		}
 	}
+	t = now_ns() - t;
+	event(h, GC_EV_AUDIT, GC_SPACE_NONE, 0, last, wrong, &t, 1);
 }
 
 /* 0, or -EFAULT and the first thing that is wrong. World stopped, buffers retired. */

@@ -4,6 +4,7 @@
  */
 #include "tests/unit/ev.h"
 
+#include "tests/log_golden.h"
 #include "user/rt/v8.h"
 
 #define MU    "(average mu = 1.000, current mu = 1.000) "
@@ -446,9 +447,27 @@ static void test_garbage(void **state)
 	}
 }
 
+/* What libmpgc prints in V8's style (tests/gc/test_log.c demands it of the collector). */
+static void test_libmpgc(void **state)
+{
+	static const struct line l[] = {
+		{ GOLDEN_V8_MINOR, 29, 0x2d424c40, MP_GC_MINOR, 4.1, 4.2, 3.9, 5.2, 1.53,
+		  "Scavenge", "young space full" },
+		{ GOLDEN_V8_MAJOR, 377, 0x2d424c40, MP_GC_MAJOR, 35.5, 39.0, 14.6, 36.2, 1.9,
+		  "Mark-Sweep", "heap goal" },
+		{ GOLDEN_V8_COMPACT, 60001, 0x2d424c40, MP_GC_COMPACT, 512, 600, 0.1, 2, 123.46,
+		  "Mark-Compact", "forced" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(l) / sizeof(l[0]); i++)
+		check_line(&l[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_libmpgc),
 		cmocka_unit_test(test_node8),
 		cmocka_unit_test(test_node10_12),
 		cmocka_unit_test(test_node14_16_reduce),
