@@ -20,7 +20,7 @@
 /* Bytes of objects; open allocation buffers count as full (at most 32 KiB each). */
 size_t heap_used(const struct gc_heap *h)
 {
-	return young_used(h) + h->old_used + h->large_used;
+	return young_used(h) + h->old_used + h->large_used + h->pinned.used;
 }
 
 static void set_end(struct mutator *m, uintptr_t end)
@@ -37,12 +37,10 @@ void tlab_retire(struct mutator *m)
 	if (!m->tlab_end)
 		return;
 	rest = m->tlab_end - m->pub.cur;
-	if (m->tlab_end == h->young_top) {
+	if (m->tlab_end == h->young_top)
 		h->young_top = m->pub.cur;
-		pages_unuse(h, m->pub.cur, page_up(m->tlab_end), now_ns());
-	} else if (rest) {
+	else if (rest)
 		*(uint64_t *)m->pub.cur = (uint64_t)(rest / 8) << 32;
-	}
 	m->tlab_end = m->pub.cur = 0;
 	set_end(m, 0);
 }
@@ -210,6 +208,7 @@ static bool large_record(struct gc_heap *h, uintptr_t addr, size_t pages)
 	return true;
 }
 
+/* An object of its own pages; no page is touched but the first, for its header. */
 static void *large_alloc(struct gc_heap *h, uint64_t hdr, size_t cell)
 {
 	size_t pages = page_up(cell) >> PAGE_SHIFT;
@@ -232,8 +231,9 @@ static void *large_alloc(struct gc_heap *h, uint64_t hdr, size_t cell)
 	return (void *)(addr + 8);
 }
 
-/* An object of its own pages; no page is touched but the first, for its header. */
-static void *alloc_large(struct mutator *m, uint64_t hdr, size_t cell)
+/* An object that is not young, by large_alloc() or pinned_alloc(). */
+static void *alloc_tenured(struct mutator *m, uint64_t hdr, size_t cell,
+			   void *(*alloc)(struct gc_heap *, uint64_t, size_t))
 {
 	struct gc_heap *h = m->h;
 	bool tried = false;
@@ -242,7 +242,8 @@ static void *alloc_large(struct mutator *m, uint64_t hdr, size_t cell)
 	gc_safepoint(&m->pub);
 	while (collect_for_large(m, cell)) {
 		mutator_lock(m);
-		obj = limit_fits(h, cell) ? large_alloc(h, hdr, cell) : NULL;
+		obj = limit_fits(h, cell) ? alloc(h, hdr, cell) : NULL;
+		count_refill(h);
 		heap_unlock(h);
 		if (obj)
 			return obj;
@@ -258,6 +259,11 @@ static void *alloc_large(struct mutator *m, uint64_t hdr, size_t cell)
 	return NULL;
 }
 
+static void *alloc_large(struct mutator *m, uint64_t hdr, size_t cell)
+{
+	return alloc_tenured(m, hdr, cell, large_alloc);
+}
+
 void *gc_alloc_slow(struct gc_mutator *pub, const struct gc_type *type)
 {
 	if (type->elem)
@@ -267,24 +273,59 @@ void *gc_alloc_slow(struct gc_mutator *pub, const struct gc_type *type)
 	return alloc_small((struct mutator *)pub, type->header, type->cell);
 }
 
-void *gc_alloc_array(struct gc_mutator *pub, const struct gc_type *type, size_t n)
+/* Bytes of an array of n elements with its header. 0: it cannot be addressed. */
+static size_t array_cell(const struct gc_type *type, size_t n)
 {
-	struct mutator *m = (struct mutator *)pub;
-	size_t bytes, cell;
-	size_t *obj;
-	uint64_t hdr;
+	size_t bytes;
 
 	if (!type->elem || __builtin_mul_overflow(n, (size_t)type->elem, &bytes) ||
 	    bytes > ((size_t)UINT32_MAX - 4) * 8)
+		return 0;
+	return ((bytes + 7) & ~(size_t)7) + 16;
+}
+
+void *gc_alloc_array(struct gc_mutator *pub, const struct gc_type *type, size_t n)
+{
+	struct mutator *m = (struct mutator *)pub;
+	size_t cell = array_cell(type, n);
+	uint64_t hdr = type->header | (uint64_t)(cell / 8) << 32;
+	size_t *obj;
+
+	if (!cell)
 		return NULL;
-	cell = ((bytes + 7) & ~(size_t)7) + 16;
-	hdr = type->header | (uint64_t)(cell / 8) << 32;
 	if (cell > CELL_MAX)
 		obj = alloc_large(m, hdr, cell);
 	else if (cell <= m->tlab_end - m->pub.cur && !end_is(m, 0))
 		obj = bump(m, hdr, cell);
 	else
 		obj = alloc_small(m, hdr, cell);
+	if (obj)
+		*obj = n;
+	return obj;
+}
+
+/* --- objects that never move -------------------------------------------------------- */
+
+static void *alloc_pinned(struct mutator *m, uint64_t hdr, size_t cell)
+{
+	return alloc_tenured(m, hdr, cell, cell > CELL_MAX ? large_alloc : pinned_alloc);
+}
+
+void *gc_alloc_pinned(struct gc_mutator *pub, const struct gc_type *type)
+{
+	if (type->elem)
+		return NULL;
+	return alloc_pinned((struct mutator *)pub, type->header, type->cell);
+}
+
+void *gc_alloc_pinned_array(struct gc_mutator *pub, const struct gc_type *type, size_t n)
+{
+	size_t cell = array_cell(type, n);
+	size_t *obj;
+
+	if (!cell)
+		return NULL;
+	obj = alloc_pinned((struct mutator *)pub, type->header | (uint64_t)(cell / 8) << 32, cell);
 	if (obj)
 		*obj = n;
 	return obj;

@@ -18,7 +18,7 @@
 
 static size_t tenured(const struct gc_heap *h)
 {
-	return h->old_used + h->large_used;
+	return h->old_used + h->large_used + h->pinned.used;
 }
 
 static size_t external(const struct gc_heap *h)
@@ -314,7 +314,8 @@ static _Noreturn void oom_default(struct gc_heap *h, size_t wanted)
 		log_format(line, sizeof(line), GC_LOG_V8, &who, &h->last[i % NLINES]);
 		fputs(line, stderr);
 	}
-	gc_fatal("out of memory: %zu bytes wanted, %zu used by old and large objects, limit %zu",
+	gc_fatal("out of memory: %zu bytes wanted, %zu used by old, large and pinned objects, "
+		 "limit %zu",
 		 wanted, tenured(h), h->old_limit);
 }
 
@@ -418,7 +419,7 @@ bool collect_for_young(struct mutator *m, uint64_t seen)
 	return make_room(m, 0);
 }
 
-/* A large object of cell bytes is about to be made. False: the limit is reached. */
+/* A large or pinned object of cell bytes is about to be made. False: the limit is reached. */
 bool collect_for_large(struct mutator *m, size_t cell)
 {
 	struct gc_heap *h = m->h;

@@ -63,7 +63,7 @@ struct gc_options {
 	size_t reserve;         /* addresses to reserve; halved until it fits (64 GiB)  */
 	size_t young_min;       /* bytes of one semispace at the start (1 MiB)          */
 	size_t young_max;       /* ... at most (8 MiB; 64 MiB is the most)              */
-	size_t old_limit;       /* hard limit of old and large objects (none)           */
+	size_t old_limit;       /* hard limit of old, large and pinned objects (none)   */
 	size_t soft_limit;      /* of resident and external; collects harder (none)     */
 	int gogc;               /* percent of growth before a major; < 0: never (100)   */
 	unsigned release_delay_ms; /* age at which free pages go back (1000)            */
@@ -222,6 +222,29 @@ static inline void *gc_alloc(struct gc_mutator *m, const struct gc_type *type)
  * gc_alloc(), or when n elements cannot be addressed.
  */
 GC_API void *gc_alloc_array(struct gc_mutator *m, const struct gc_type *type, size_t n);
+
+/*
+ * COLLECTS. The same for objects that never move, so that C code may keep their
+ * address: they live in the pinned space, over 32 KiB in the large space. They
+ * need a root like any other object, and no page of one is touched before it is
+ * used. Slower than gc_alloc(): for buffers, not for everything.
+ */
+GC_API void *gc_alloc_pinned(struct gc_mutator *m, const struct gc_type *type);
+GC_API void *gc_alloc_pinned_array(struct gc_mutator *m, const struct gc_type *type, size_t n);
+
+struct gc_pin;
+
+/*
+ * COLLECTS when obj is young. obj does not move from the return of this function to
+ * gc_unpin(), and is a root for as long. A young object is moved to the pinned
+ * space once, by a minor collection, and never again; others stay where they are.
+ * The address to use is gc_pin_get()'s. An object may have several pins. The pin is
+ * owned by the caller. NULL: no memory for it.
+ */
+GC_API struct gc_pin *gc_pin(struct gc_mutator *m, void *obj);
+GC_API void *gc_pin_get(const struct gc_pin *pin);
+/* Ends the pin, which may be NULL. Of the mutator's heap, and once, or it aborts. */
+GC_API void gc_unpin(struct gc_mutator *m, struct gc_pin *pin);
 
 /* Bytes of an object without its header, rounded up to 8. */
 static inline size_t gc_object_size(const void *obj)
@@ -397,7 +420,8 @@ GC_API void gc_set_gogc(struct gc_heap *heap, int percent);
 
 /* --- statistics -------------------------------------------------------------------- */
 
-enum gc_space_id { GC_YOUNG = 1, GC_OLD = 2, GC_LARGE = 3, GC_NSPACES = 4 };
+/* As enum gc_seg_space; 4 is of memory outside the heap and has no figures here. */
+enum gc_space_id { GC_YOUNG = 1, GC_OLD = 2, GC_LARGE = 3, GC_PINNED = 5, GC_NSPACES = 6 };
 
 struct gc_space_stats {
 	size_t used;      /* bytes of objects, with headers and rounding            */
@@ -425,6 +449,8 @@ struct gc_stats {
 	size_t objects_large;
 	int events_error;        /* 0, or why there is no counters segment          */
 	int events_fd;           /* its memfd, or -1; owned by the heap             */
+	size_t objects_pinned;   /* in the pinned space                             */
+	size_t pins;             /* of gc_pin(), not yet ended                      */
 	size_t mutators;         /* attached now                                    */
 	uint64_t safepoints;     /* stops that had to wait for other mutators       */
 	uint64_t safepoint_ns;   /* sum over those mutators, request to parked      */

@@ -54,6 +54,7 @@ enum gc_seg_space {
 	GC_SPACE_OLD = 2,   /* objects that survived                               */
 	GC_SPACE_LARGE = 3, /* objects on page runs of their own, never moved      */
 	GC_SPACE_REGION = 4, /* memory outside the heap, registered by name        */
+	GC_SPACE_PINNED = 5, /* objects of at most 32 KiB that never move          */
 };
 
 /* Event types: gc_record.type. `v` are the values of the continuation slots. */
@@ -138,6 +139,7 @@ enum gc_seg_reason {
 	GC_REASON_FORCED = 7,     /* the program asked for it                      */
 	GC_REASON_TESTING = 8,    /* a test or a stress mode asked for it          */
 	GC_REASON_IDLE = 9,
+	GC_REASON_PIN = 10,       /* a young object was pinned                     */
 };
 
 /* What a name of the name table names: gc_seg_name.kind. */
@@ -571,6 +573,7 @@ static inline const char *gc_seg_reason_name(unsigned reason)
 	static const char *const names[] = {
 		"none", "young space full", "heap goal", "large allocation", "external memory",
 		"soft limit", "last ditch", "forced", "testing", "idle",
+		"pin",
 	};
 
 	return reason < sizeof(names) / sizeof(names[0]) ? names[reason] : "other";

@@ -114,6 +114,7 @@ static void say_hello(struct gc_heap *h)
 	segment_name(h, GC_NAME_SPACE, GC_SPACE_YOUNG, "young");
 	segment_name(h, GC_NAME_SPACE, GC_SPACE_OLD, "old");
 	segment_name(h, GC_NAME_SPACE, GC_SPACE_LARGE, "large");
+	segment_name(h, GC_NAME_SPACE, GC_SPACE_PINNED, "pinned");
 	for (i = 1; i < h->ntypes; i++)
 		tell_type(h, i, h->types[i].name);
 	for (i = 0; i < (unsigned)h->nclasses_ext; i++)
@@ -177,6 +178,7 @@ int gc_heap_create(const struct gc_options *opts, struct gc_heap **out)
 	if (rc)
 		goto fail;
 	old_init(h);
+	pinned_init(h);
 	heap_enlist(h);
 	if (!o.no_events && segment_open(h) == 0)
 		say_hello(h);
@@ -216,6 +218,7 @@ int gc_heap_destroy(struct gc_heap *h)
 	vec_free(&h->gray);
 	vec_free(&h->regray);
 	vec_free(&h->arrays);
+	pinned_free(h);
 	free(h->large);
 	free(h->rings);
 	weak_destroy(h);
@@ -380,7 +383,7 @@ int gc_external_adjust(struct gc_heap *h, int cls, int64_t delta)
 	h->external[cls] += delta;
 	h->external_total += delta;
 	external_say(h, cls);
-	total = h->old_used + h->large_used +
+	total = h->old_used + h->large_used + h->pinned.used +
 		(h->external_total > 0 ? (size_t)h->external_total : 0);
 	if (delta > 0 && total >= h->goal) {
 		__atomic_fetch_or(&h->want, WANT_MAJOR, __ATOMIC_RELAXED);
@@ -547,6 +550,8 @@ static void stats_spaces(const struct gc_heap *h, struct gc_stats *st)
 	st->space[GC_OLD].committed = h->old_blocks << BLOCK_SHIFT;
 	st->space[GC_LARGE].used = h->large_used;
 	st->space[GC_LARGE].committed = h->large_pages << PAGE_SHIFT;
+	st->space[GC_PINNED].used = h->pinned.used;
+	st->space[GC_PINNED].committed = h->pinned.blocks << BLOCK_SHIFT;
 	for (s = GC_YOUNG; s < GC_NSPACES; s++)
 		st->space[s].resident = space_resident(h, s);
 }
@@ -561,6 +566,8 @@ static void stats_counts(const struct gc_heap *h, struct gc_stats *st)
 	st->promoted_total = h->promoted_total;
 	st->allocated_total = h->allocated + (young_used(h) - h->young_after);
 	st->objects_large = h->nlarge;
+	st->objects_pinned = h->pinned.objects;
+	st->pins = h->pinned.npins;
 	st->mutators = h->nmutators;
 	st->safepoints = h->safepoints;
 	st->safepoint_ns = h->safepoint_ns;

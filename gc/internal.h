@@ -40,6 +40,10 @@
 #define CHUNK_SIZE   ((size_t)1 << CHUNK_SHIFT)
 #define CHUNK_BLOCKS (CHUNK_SIZE / BLOCK_SIZE)
 
+#define SPAN_SHIFT 13 /* pages of the pinned space */
+#define SPAN_PAGE  ((size_t)1 << SPAN_SHIFT)
+#define SPAN_PAGES (BLOCK_SIZE / SPAN_PAGE) /* of a block */
+
 #define TLAB_SIZE   KIB(32)
 #define CELL_MAX    KIB(32) /* larger cells are large objects */
 #define LINE_SHIFT  8
@@ -51,14 +55,16 @@
 
 /*
  * The word before an object: bit 0 forwarded (the word is then the new address
- * plus 1), 1-2 age, 3 UNLOGGED, 4 reserved, 5 WEAK (weak.c has had to do with the
- * object), 6 HAS_ID (the object is in the table of ids.c), 7 reserved, 8-27 type id,
- * 28-31 reserved, 32-63 size of the cell, header included, in 8-byte words.
+ * plus 1), 1-2 age, 3 UNLOGGED, 4 PIN (young: goes to the pinned space next; old: is
+ * there, or stays where it is), 5 WEAK (weak.c has had to do with the object), 6 HAS_ID
+ * (the object is in the table of ids.c), 7 reserved, 8-27 type id, 28-31 reserved,
+ * 32-63 size of the cell, header included, in 8-byte words.
  */
 #define HDR_FORWARDED 1ULL
 #define HDR_AGE	      (3ULL << 1)
 #define HDR_AGE_ONE   (1ULL << 1)
 #define HDR_UNLOGGED  GC_HEADER_UNLOGGED
+#define HDR_PIN	      (1ULL << 4)
 #define HDR_WEAK      (1ULL << 5)
 #define HDR_HAS_ID    (1ULL << 6)
 #define HDR_FLAGS     0xffULL
@@ -132,6 +138,22 @@ struct type_info {
 /* The parts of the young space, in order of address. */
 enum young_area { EDEN_A = 0, EDEN_B = 1, SURV_A = 2, SURV_B = 3, AREAS = 4 };
 
+/* Cells of the pinned space; classes are numbered from 1. */
+struct size_class {
+	uint16_t size;	/* bytes of a cell */
+	uint16_t cells; /* of a span */
+	uint8_t pages;	/* of SPAN_PAGE bytes, of a span */
+};
+#define NSIZE_CLASSES 68
+
+/* One for each SPAN_PAGE bytes of the reservation. */
+struct span {
+	uint32_t next; /* span of the class with free cells, or SPAN_NONE */
+	uint16_t scan; /* cells below this one hold objects */
+	uint8_t cls;   /* 0: no span begins here */
+};
+#define SPAN_NONE UINT32_MAX
+
 struct large {
 	uintptr_t addr; /* of the page run; the header is its first word */
 	size_t pages;
@@ -141,6 +163,20 @@ struct large {
 struct vec {
 	uintptr_t *v;
 	size_t n, cap;
+};
+
+struct pinned_space {
+	struct span *spans;
+	uint32_t *free;        /* per block: bit per page in no span */
+	uint64_t *bins;        /* SPAN_PAGES bitmaps over the blocks, see spans.c */
+	size_t bin_words;      /* of one bitmap */
+	size_t bin_count[SPAN_PAGES + 1], bin_low[SPAN_PAGES + 1];
+	uint32_t partial[NSIZE_CLASSES];
+	size_t used;           /* bytes of cells with objects */
+	size_t objects, blocks;
+	struct gc_pin *pins, *free_pins;
+	size_t npins;          /* in use */
+	struct vec held;       /* old objects with HDR_PIN */
 };
 
 struct gc_global {
@@ -223,6 +259,7 @@ struct gc_heap {
 	size_t meta_len;
 	struct block *blocks;
 	uint16_t *chunk_old; /* old blocks per chunk */
+	uint16_t *chunk_pinned;
 	uint8_t *page_state;
 	uint32_t *page_ms;    /* DIRTY: when it became so, ms since start */
 	uint64_t *alloc_bits; /* bit of an object's address: an object starts here */
@@ -260,6 +297,8 @@ struct gc_heap {
 	size_t nlarge, large_cap;
 	size_t large_used; /* bytes of cells */
 	size_t large_pages;
+
+	struct pinned_space pinned;
 
 	/* types, roots */
 	struct type_info *types;
@@ -376,6 +415,8 @@ void pages_unuse(struct gc_heap *h, uintptr_t addr, uintptr_t end, uint64_t now)
 void pages_zero_run(struct gc_heap *h, uintptr_t addr, uintptr_t end);
 void block_set_kind(struct gc_heap *h, size_t b, unsigned kind);
 uint32_t block_take_old(struct gc_heap *h);
+uint32_t block_take_pinned(struct gc_heap *h);
+void block_give(struct gc_heap *h, size_t b);
 uintptr_t large_take(struct gc_heap *h, size_t pages);
 void large_give(struct gc_heap *h, uintptr_t addr, size_t pages, uint64_t now);
 size_t pages_resident(uintptr_t addr, uintptr_t end);
@@ -395,6 +436,23 @@ bool old_sweep_some(struct gc_heap *h, size_t n);
 void old_sweep_all(struct gc_heap *h);
 void old_mark_begin(struct gc_heap *h);
 void old_mark_end(struct gc_heap *h, uint64_t now);
+
+/* size_classes.c, spans.c, pinned.c */
+void size_classes_init(void);
+unsigned size_classes_count(void);
+const struct size_class *size_class(unsigned cls);
+unsigned size_class_of(size_t bytes);
+uint32_t span_take(struct gc_heap *h, unsigned n);
+void span_give(struct gc_heap *h, uint32_t page, unsigned n);
+const char *spans_check(const struct gc_heap *h);
+void pinned_init(struct gc_heap *h);
+void pinned_free(struct gc_heap *h);
+void *pinned_cell(struct gc_heap *h, size_t cell);
+void *pinned_alloc(struct gc_heap *h, uint64_t hdr, size_t cell);
+void pinned_sweep(struct gc_heap *h, uint64_t now);
+void pins_refresh(struct gc_heap *h);
+const char *pinned_check_object(const struct gc_heap *h, const void *obj);
+const char *pinned_check(const struct gc_heap *h);
 
 /* alloc.c */
 void tlab_retire(struct mutator *m);
@@ -516,6 +574,16 @@ static inline void bit_set(uint64_t *bits, size_t i)
 static inline void bit_clear(uint64_t *bits, size_t i)
 {
 	bits[i >> 6] &= ~(1ULL << (i & 63));
+}
+
+/* Blocks of these have objects wherever their alloc bits say so. */
+static inline bool kind_has_cells(unsigned kind)
+{
+	return kind == GC_SPACE_OLD || kind == GC_SPACE_PINNED;
+}
+static inline uint32_t span_mask(unsigned at, unsigned n)
+{
+	return (uint32_t)(((1ULL << n) - 1) << at);
 }
 
 static inline size_t block_of(const struct gc_heap *h, uintptr_t addr)

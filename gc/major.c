@@ -308,11 +308,13 @@ void mark_end(struct gc_heap *h, uint64_t now)
 	drop_dead_logs(h);
 
 	old_sync(h);
+	pins_refresh(h);
 	bits = h->alloc_bits;
 	h->alloc_bits = h->mark_bits;
 	h->mark_bits = bits;
 	h->marking = false;
 	old_mark_end(h, now);
 	sweep_large(h, now);
+	pinned_sweep(h, now);
 	phase_end(h, GC_PHASE_SWEEP, used - heap_used(h));
 }

@@ -50,8 +50,8 @@ static void *copy_object(struct gc_heap *h, void *obj, uint64_t hdr)
 	bool data = h->types[hdr_type(hdr)].kind == GC_DATA;
 	void *to;
 
-	if (hdr & HDR_AGE || h->tenure_all || cell > h->to_end - h->to_free) {
-		to = old_alloc(h, cell);
+	if (hdr & (HDR_AGE | HDR_PIN) || h->tenure_all || cell > h->to_end - h->to_free) {
+		to = hdr & HDR_PIN ? pinned_cell(h, cell) : old_alloc(h, cell);
 		if (!to)
 			gc_fatal("the reserved %zu MiB of addresses are full", h->reserved >> 20);
 		h->promoted += cell;

@@ -246,9 +246,7 @@ static void sweep_block(struct gc_heap *h, uint32_t b, uint64_t now)
 	pages_of_lines(h, b, now);
 	blk->unswept = false;
 	if (!blk->live) {
-		block_set_kind(h, b, GC_SPACE_NONE);
-		if (block_addr(h, b) < h->old_hint)
-			h->old_hint = block_addr(h, b);
+		block_give(h, b);
 		return;
 	}
 	list_block(h, b);

@@ -10,8 +10,10 @@
  *     check_pages() of verify.c);
  *   - block.inuse and block.dirty, pages_inuse and pages_dirty count the states, and
  *     pages_loose those DIRTY pages that lie in free and large blocks;
- *   - a chunk with an old block, and the first chunk, holds no large object, so
- *     that a large run freed is found whole again by the next one.
+ *   - a chunk with an old or pinned block, and the first chunk, holds no large object,
+ *     so that a large run freed is found whole again by the next one. Old and pinned
+ *     blocks share a chunk only when no other is left, so that chunks of old blocks
+ *     can become free as a whole.
  */
 #include <errno.h>
 #include <string.h>
@@ -29,7 +31,8 @@ static void *reserve(size_t len)
 }
 
 struct meta_layout {
-	size_t blocks, chunk_old, page_state, page_ms, alloc_bits, mark_bits, lines, cards, total;
+	size_t blocks, chunk_old, chunk_pinned, page_state, page_ms, alloc_bits, mark_bits, lines;
+	size_t cards, spans, span_free, span_bins, total;
 };
 
 static size_t lay(size_t *at, size_t len)
@@ -40,18 +43,27 @@ static size_t lay(size_t *at, size_t len)
 	return off;
 }
 
+static size_t bin_words(size_t reserved)
+{
+	return ((reserved >> BLOCK_SHIFT) + 63) / 64;
+}
+
 static void meta_layout(struct meta_layout *l, size_t reserved)
 {
 	size_t at = 0;
 
 	l->blocks = lay(&at, (reserved >> BLOCK_SHIFT) * sizeof(struct block));
 	l->chunk_old = lay(&at, (reserved >> CHUNK_SHIFT) * sizeof(uint16_t));
+	l->chunk_pinned = lay(&at, (reserved >> CHUNK_SHIFT) * sizeof(uint16_t));
 	l->page_state = lay(&at, reserved >> PAGE_SHIFT);
 	l->page_ms = lay(&at, (reserved >> PAGE_SHIFT) * sizeof(uint32_t));
 	l->alloc_bits = lay(&at, reserved >> 6);
 	l->mark_bits = lay(&at, reserved >> 6);
 	l->lines = lay(&at, reserved >> LINE_SHIFT);
 	l->cards = lay(&at, reserved >> 9);
+	l->spans = lay(&at, (reserved >> SPAN_SHIFT) * sizeof(struct span));
+	l->span_free = lay(&at, (reserved >> BLOCK_SHIFT) * sizeof(uint32_t));
+	l->span_bins = lay(&at, bin_words(reserved) * SPAN_PAGES * sizeof(uint64_t));
 	l->total = at;
 }
 
@@ -70,12 +82,17 @@ static bool meta_map(struct gc_heap *h)
 	h->meta_len = l.total;
 	h->blocks = (struct block *)(p + l.blocks);
 	h->chunk_old = (uint16_t *)(p + l.chunk_old);
+	h->chunk_pinned = (uint16_t *)(p + l.chunk_pinned);
 	h->page_state = p + l.page_state;
 	h->page_ms = (uint32_t *)(p + l.page_ms);
 	h->alloc_bits = (uint64_t *)(p + l.alloc_bits);
 	h->mark_bits = (uint64_t *)(p + l.mark_bits);
 	h->lines = p + l.lines;
 	h->cards = p + l.cards;
+	h->pinned.spans = (struct span *)(p + l.spans);
+	h->pinned.free = (uint32_t *)(p + l.span_free);
+	h->pinned.bins = (uint64_t *)(p + l.span_bins);
+	h->pinned.bin_words = bin_words(h->reserved);
 	return true;
 }
 
@@ -343,6 +360,14 @@ void block_set_kind(struct gc_heap *h, size_t b, unsigned kind)
 		h->chunk_old[chunk]++;
 		h->old_blocks++;
 	}
+	if (was == GC_SPACE_PINNED) {
+		h->chunk_pinned[chunk]--;
+		h->pinned.blocks--;
+	}
+	if (kind == GC_SPACE_PINNED) {
+		h->chunk_pinned[chunk]++;
+		h->pinned.blocks++;
+	}
 	if (kind_is_loose(was) != kind_is_loose(kind)) {
 		if (kind_is_loose(kind))
 			h->pages_loose += h->blocks[b].dirty;
@@ -369,7 +394,7 @@ static bool chunk_is_free(const struct gc_heap *h, size_t chunk)
 	return true;
 }
 
-static uint32_t take_in_chunk(struct gc_heap *h, size_t chunk)
+static uint32_t take_in_chunk(struct gc_heap *h, size_t chunk, unsigned kind)
 {
 	size_t b;
 
@@ -378,39 +403,77 @@ static uint32_t take_in_chunk(struct gc_heap *h, size_t chunk)
 	for (b = chunk * CHUNK_BLOCKS; b < (chunk + 1) * CHUNK_BLOCKS; b++) {
 		if (h->blocks[b].kind != GC_SPACE_NONE)
 			continue;
-		block_set_kind(h, b, GC_SPACE_OLD);
-		h->old_hint = block_addr(h, b);
+		block_set_kind(h, b, kind);
+		if (kind == GC_SPACE_OLD)
+			h->old_hint = block_addr(h, b);
 		return (uint32_t)b;
 	}
 	return BLOCK_NONE;
 }
 
+/* From the lowest free chunk; when there is none, from one with blocks of the other kind. */
+static uint32_t take_elsewhere(struct gc_heap *h, unsigned kind)
+{
+	size_t c, first = (h->dyn - h->base) >> CHUNK_SHIFT, last = h->reserved >> CHUNK_SHIFT;
+	const uint16_t *other = kind == GC_SPACE_OLD ? h->chunk_pinned : h->chunk_old;
+	uint32_t b = BLOCK_NONE;
+
+	for (c = first + (kind != GC_SPACE_OLD); c < last; c++)
+		if (!h->chunk_old[c] && chunk_is_free(h, c))
+			return take_in_chunk(h, c, kind);
+	for (c = first; c < last && b == BLOCK_NONE; c++)
+		if (c == first || other[c])
+			b = take_in_chunk(h, c, kind);
+	return b;
+}
+
 /* The lowest free block of a chunk that has old ones, else of the lowest free chunk. */
 uint32_t block_take_old(struct gc_heap *h)
 {
-	size_t c, last = h->reserved >> CHUNK_SHIFT;
 	uint32_t b;
+	size_t c;
 
 	for (c = (h->old_hint - h->base) >> CHUNK_SHIFT;
 	     c < (h->commit_top - h->base) >> CHUNK_SHIFT || c == (h->dyn - h->base) >> CHUNK_SHIFT;
 	     c++) {
 		if (!chunk_is_old(h, c) || h->chunk_old[c] == CHUNK_BLOCKS)
 			continue;
-		b = take_in_chunk(h, c);
+		b = take_in_chunk(h, c, GC_SPACE_OLD);
 		if (b != BLOCK_NONE)
 			return b;
 	}
-	for (c = (h->dyn - h->base) >> CHUNK_SHIFT; c < last; c++)
-		if (!h->chunk_old[c] && chunk_is_free(h, c))
-			return take_in_chunk(h, c);
-	return BLOCK_NONE;
+	return take_elsewhere(h, GC_SPACE_OLD);
+}
+
+/* The same for pinned ones; the first chunk is left to the old space. */
+uint32_t block_take_pinned(struct gc_heap *h)
+{
+	size_t c, last = (h->commit_top - h->base) >> CHUNK_SHIFT;
+	uint32_t b;
+
+	for (c = (h->dyn - h->base) >> CHUNK_SHIFT; c < last; c++) {
+		if (!h->chunk_pinned[c] || h->chunk_pinned[c] == CHUNK_BLOCKS)
+			continue;
+		b = take_in_chunk(h, c, GC_SPACE_PINNED);
+		if (b != BLOCK_NONE)
+			return b;
+	}
+	return take_elsewhere(h, GC_SPACE_PINNED);
+}
+
+/* A block without objects is free. Its dirty pages are still owed. */
+void block_give(struct gc_heap *h, size_t b)
+{
+	block_set_kind(h, b, GC_SPACE_NONE);
+	if (block_addr(h, b) < h->old_hint)
+		h->old_hint = block_addr(h, b);
 }
 
 /* --- large page runs --------------------------------------------------------------- */
 
 /*
  * First fit at the lowest address. A page is free for a large object when its
- * chunk has no old blocks and its state is not INUSE.
+ * chunk has no old or pinned blocks and its state is not INUSE.
  */
 static uintptr_t large_find(const struct gc_heap *h, size_t pages)
 {
@@ -418,7 +481,8 @@ static uintptr_t large_find(const struct gc_heap *h, size_t pages)
 	const struct block *b;
 
 	for (p = page_of(h, h->dyn); p < end;) {
-		if (p % chunk_pages == 0 && chunk_is_old(h, p / chunk_pages)) {
+		if (p % chunk_pages == 0 && (chunk_is_old(h, p / chunk_pages) ||
+					     h->chunk_pinned[p / chunk_pages])) {
 			run = 0;
 			p += chunk_pages;
 			continue;
@@ -467,6 +531,6 @@ void large_give(struct gc_heap *h, uintptr_t addr, size_t pages, uint64_t now)
 /* Bytes of the spaces, plus free pages that still hold data outside them. */
 size_t heap_committed(const struct gc_heap *h)
 {
-	return 2 * h->semi + (h->old_blocks << BLOCK_SHIFT) + (h->large_pages << PAGE_SHIFT) +
-	       (h->pages_loose << PAGE_SHIFT);
+	return 2 * h->semi + ((h->old_blocks + h->pinned.blocks) << BLOCK_SHIFT) +
+	       ((h->large_pages + h->pages_loose) << PAGE_SHIFT);
 }

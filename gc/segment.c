@@ -375,9 +375,12 @@ static void fill_spaces(const struct gc_heap *h, struct gc_seg_counters *c)
 	c->space[GC_OLD].committed = h->old_blocks << BLOCK_SHIFT;
 	c->space[GC_LARGE].used = h->large_used;
 	c->space[GC_LARGE].committed = h->large_pages << PAGE_SHIFT;
+	c->space[GC_PINNED].used = h->pinned.used;
+	c->space[GC_PINNED].committed = h->pinned.blocks << BLOCK_SHIFT;
 	c->space[GC_YOUNG].resident = GC_SEG_UNKNOWN;
 	c->space[GC_OLD].resident = GC_SEG_UNKNOWN;
 	c->space[GC_LARGE].resident = GC_SEG_UNKNOWN;
+	c->space[GC_PINNED].resident = GC_SEG_UNKNOWN;
 }
 
 static void fill(struct gc_heap *h, struct gc_seg_counters *c)

@@ -11,6 +11,8 @@
  *   old      headers are sane; objects do not overlap; the sum of their cells is
  *            old_used; a line is in use exactly where an object is (swept blocks)
  *   large    one sane header a run; the sum is large_used
+ *   pinned   objects are at cells of spans of their size; spans, free pages and their
+ *            lists agree; pages are in use where objects lie (pinned.c, spans.c)
  *   log      objects in the log are exactly the old ones without UNLOGGED
  *   slots    every slot of a live object or a root refers to an object; every old
  *            object that refers to a young one is in the log, or its card is
@@ -57,7 +59,7 @@ bool is_object(const struct gc_heap *h, const void *p)
 static void check_header(struct check *c, const void *obj, bool young)
 {
 	uint64_t hdr = *hdr_of(obj);
-	uint64_t odd = HDR_FLAGS & ~(HDR_AGE_ONE | HDR_UNLOGGED | HDR_WEAK | HDR_HAS_ID);
+	uint64_t odd = HDR_FLAGS & ~(HDR_AGE_ONE | HDR_UNLOGGED | HDR_PIN | HDR_WEAK | HDR_HAS_ID);
 	uint32_t type = hdr_type(hdr);
 	const struct type_info *t;
 
@@ -65,8 +67,8 @@ static void check_header(struct check *c, const void *obj, bool young)
 		fail(c, "object %p has header %#llx", obj, (unsigned long long)hdr);
 		return;
 	}
-	if (young && hdr & HDR_UNLOGGED)
-		fail(c, "young object %p has the UNLOGGED bit", obj);
+	if (young && hdr & (HDR_UNLOGGED | HDR_PIN))
+		fail(c, "young object %p has the UNLOGGED or the PIN bit", obj);
 	if (!young && hdr & HDR_AGE)
 		fail(c, "old object %p has an age", obj);
 	t = &c->h->types[type];
@@ -108,6 +110,14 @@ static void clear_young_bits(struct gc_heap *h)
 	memset(h->alloc_bits, 0, (h->dyn - h->base) / 64);
 }
 
+static void check_pinned_object(struct check *c, void *obj)
+{
+	const char *why = pinned_check_object(c->h, obj);
+
+	if (why)
+		fail(c, "pinned object %p %s", obj, why);
+}
+
 static void check_cell(void *obj, void *arg)
 {
 	struct check *c = arg;
@@ -115,6 +125,8 @@ static void check_cell(void *obj, void *arg)
 	uintptr_t start = (uintptr_t)obj - 8, end = start + hdr_cell(*hdr_of(obj)), p;
 
 	check_header(c, obj, false);
+	if (h->blocks[block_of(h, start)].kind == GC_SPACE_PINNED)
+		check_pinned_object(c, obj);
 	if (c->bad || h->blocks[block_of(h, start)].kind != GC_SPACE_OLD)
 		return;
 	if (start < c->old_end && block_of(h, c->old_end - 1) == block_of(h, start))
@@ -179,6 +191,14 @@ static void check_sums(struct check *c)
 		fail(c, "old space: %zu bytes counted, %zu found", h->old_used, old);
 	if (large != h->large_used || pages != h->large_pages)
 		fail(c, "large space: %zu bytes counted, %zu found", h->large_used, large);
+}
+
+static void check_pinned(struct check *c)
+{
+	const char *why = pinned_check(c->h);
+
+	if (why)
+		fail(c, "pinned space: %s", why);
 }
 
 static void check_logged(void *obj, void *arg)
@@ -327,6 +347,8 @@ int check_heap(struct gc_heap *h, char *why, size_t size)
 		heap_walk_old(h, check_cell, &c);
 	if (!c.bad)
 		check_sums(&c);
+	if (!c.bad)
+		check_pinned(&c);
 	if (!c.bad)
 		check_log(&c);
 	if (!c.bad)

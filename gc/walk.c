@@ -2,8 +2,8 @@
 /*
  * walk.c - every object of the heap, and every slot of an object.
  *
- * Owns the order of a walk: young, old, large, each by address or in the order of
- * its table. Must change nothing. Called with the world stopped, the allocation
+ * Owns the order of a walk: young, old and pinned, large, each by address or in the
+ * order of its table. Must change nothing. Called with the world stopped, the allocation
  * buffer retired and the alloc bits up to date, so that the spaces hold nothing but
  * objects and fillers. A walk finds dead objects too that no collection has freed.
  */
@@ -43,7 +43,7 @@ void heap_walk_old(struct gc_heap *h, object_fn fn, void *arg)
 	size_t b, i;
 
 	for (b = block_of(h, h->dyn); b < block_of(h, h->commit_top); b++)
-		if (h->blocks[b].kind == GC_SPACE_OLD)
+		if (kind_has_cells(h->blocks[b].kind))
 			walk_block(h, b, fn, arg);
 	for (i = 0; i < h->nlarge; i++)
 		fn((void *)(h->large[i].addr + 8), arg);

@@ -295,7 +295,8 @@ static void read_ring(struct mp_session *s, struct target *t, struct gc_source *
 static void tell_spaces(struct mp_session *s, struct target *t, struct gc_source *g,
 			const struct gc_seg_counters *c, uint64_t ts)
 {
-	static const char *const usual[] = { "none", "young", "old", "large", "region" };
+	static const char *const usual[] = { "none", "young", "old", "large", "region",
+					     "pinned" };
 
 	for (unsigned i = 1; i < c->nspaces && i < GC_SEG_SPACES; i++) {
 		struct mp_event e = {
