@@ -23,9 +23,10 @@ size_t heap_used(const struct gc_heap *h)
 	return young_used(h) + h->old_used + h->large_used + h->pinned.used;
 }
 
+/* With the lock. The next stop may be wanted already. */
 static void set_end(struct mutator *m, uintptr_t end)
 {
-	__atomic_store_n(&m->pub.end, end, __ATOMIC_RELAXED);
+	__atomic_store_n(&m->pub.end, stop_wanted(m->h) ? 0 : end, __ATOMIC_RELAXED);
 }
 
 /* Ends the buffer of m, which is the caller's or parked. With the lock. */

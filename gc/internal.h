@@ -346,8 +346,10 @@ struct gc_heap {
 
 	/* the world (threads.c) */
 	unsigned running;      /* mutators that are not parked */
-	pthread_t stopper;     /* who set WANT_STOP */
-	uint64_t stop_at;      /* when */
+	uint64_t stops;        /* that are over */
+	unsigned waiting, leaving; /* threads in stop_wait(): for this stop; for an older */
+	uint64_t turns_given, turn; /* of world_stop(): in order */
+	uint64_t stop_at;      /* when it was asked for, ns */
 	unsigned stop_waited;  /* mutators that ran then */
 	uint64_t stop_slowest, stop_sum; /* ns until they were parked */
 	uint64_t safepoints, safepoint_ns, safepoint_max; /* of all stops that waited */
@@ -470,6 +472,11 @@ void world_stop(struct gc_heap *h, struct mutator *self);
 void world_start(struct gc_heap *h);
 void heap_enlist(struct gc_heap *h);
 int heap_delist(struct gc_heap *h);
+
+static inline bool stop_wanted(const struct gc_heap *h)
+{
+	return __atomic_load_n(&h->want, __ATOMIC_RELAXED) & WANT_STOP;
+}
 
 /* heap.c */
 void heap_forked(struct gc_heap *h);

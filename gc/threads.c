@@ -33,6 +33,7 @@ static uint32_t heaps_made;
 static bool forking; /* a thread is between prepare and parent */
 
 static _Thread_local struct mutator *mine; /* of this thread, in all heaps */
+static _Thread_local bool my_stop;	   /* this thread has stopped a world */
 static pthread_key_t exit_key;
 static bool exit_key_ok;
 
@@ -67,11 +68,6 @@ void heap_unlock(struct gc_heap *h)
 	pthread_mutex_unlock(&h->lock);
 }
 
-static bool stopping(const struct gc_heap *h)
-{
-	return __atomic_load_n(&h->want, __ATOMIC_RELAXED) & WANT_STOP;
-}
-
 /* --- parking: with world_lock ------------------------------------------------------- */
 
 static void note_arrival(struct gc_heap *h)
@@ -91,7 +87,7 @@ static void park(struct mutator *m)
 	if (m->parked++)
 		return;
 	m->h->running--;
-	if (stopping(m->h))
+	if (stop_wanted(m->h))
 		note_arrival(m->h);
 }
 
@@ -103,37 +99,53 @@ static void park_mine(void)
 		park(m);
 }
 
-/* Parked once: by park_mine() alone, not in a blocking region as well. */
-static bool mine_stopped(void)
-{
-	const struct mutator *m;
-
-	for (m = mine; m; m = m->mine_next)
-		if (m->parked == 1 && stopping(m->h))
-			return true;
-	return false;
-}
-
 static void change_wait(void)
 {
 	pthread_cond_wait(&world_cond, &world_lock);
 }
 
+/*
+ * Waits until the stop of h is over. The next one is not asked for before all who
+ * waited have come out, so that a thread that collects in a loop starves nobody.
+ */
+static void stop_wait(struct gc_heap *h)
+{
+	uint64_t stop = h->stops;
+
+	h->waiting++;
+	while (h->stops == stop)
+		change_wait();
+	if (!--h->leaving)
+		pthread_cond_broadcast(&world_cond);
+}
+
+/* Parked once: by park_mine() alone, not in a blocking region as well. */
+static struct gc_heap *mine_stopped(void)
+{
+	const struct mutator *m;
+
+	for (m = mine; m; m = m->mine_next)
+		if (m->parked == 1 && stop_wanted(m->h))
+			return m->h;
+	return NULL;
+}
+
 /* Waits until no world of this thread is stopped. */
 static void unpark_mine(void)
 {
+	struct gc_heap *h;
 	struct mutator *m;
 
-	while (mine_stopped())
-		change_wait();
+	while ((h = mine_stopped()))
+		stop_wait(h);
 	for (m = mine; m; m = m->mine_next)
 		if (!--m->parked)
 			m->h->running++;
 }
 
-static void not_in_callback(const struct gc_heap *h, const char *what)
+static void not_in_callback(const char *what)
 {
-	if (stopping(h) && pthread_equal(h->stopper, pthread_self()))
+	if (my_stop)
 		gc_fatal("%s inside a callback of the collector", what);
 }
 
@@ -150,22 +162,22 @@ void mutator_check(const struct mutator *m)
 }
 
 /*
- * COLLECTS. Takes the heap's lock as a running mutator; parks first while a stop is
- * wanted. What is allocated under the lock is safe until the next such call.
+ * COLLECTS. Takes the heap's lock as a running mutator; parks first when a stop is
+ * wanted, but only once: the next stop waits for this thread to come again. What is
+ * allocated under the lock is safe until the next such call.
  */
 void mutator_lock(struct mutator *m)
 {
 	mutator_check(m);
-	for (;;) {
-		heap_lock(m->h);
-		if (!stopping(m->h))
-			return;
-		heap_unlock(m->h);
-		pthread_mutex_lock(&world_lock);
-		park_mine();
-		unpark_mine();
-		pthread_mutex_unlock(&world_lock);
-	}
+	heap_lock(m->h);
+	if (!stop_wanted(m->h))
+		return;
+	heap_unlock(m->h);
+	pthread_mutex_lock(&world_lock);
+	park_mine();
+	unpark_mine();
+	pthread_mutex_unlock(&world_lock);
+	heap_lock(m->h);
 }
 
 /* With the heap's lock: the next allocation of every mutator enters the collector. */
@@ -181,7 +193,6 @@ void mutators_poke(struct gc_heap *h)
 static void stop_request(struct gc_heap *h)
 {
 	heap_lock(h);
-	h->stopper = pthread_self();
 	h->stop_at = now_ns();
 	h->stop_waited = 0;
 	h->stop_slowest = h->stop_sum = 0;
@@ -193,6 +204,9 @@ static void stop_request(struct gc_heap *h)
 static void stop_over(struct gc_heap *h)
 {
 	__atomic_fetch_and(&h->want, ~WANT_STOP, __ATOMIC_RELAXED);
+	h->stops++;
+	h->leaving += h->waiting;
+	h->waiting = 0;
 	pthread_cond_broadcast(&world_cond);
 }
 
@@ -230,19 +244,22 @@ static void stop_report(struct gc_heap *h)
 void world_stop(struct gc_heap *h, struct mutator *self)
 {
 	struct mutator *m;
+	uint64_t turn;
 
+	not_in_callback("a collection was asked for");
 	if (self)
 		mutator_check(self);
 	pthread_mutex_lock(&world_lock);
-	not_in_callback(h, "a collection was asked for");
 	park_mine();
-	while (forking || stopping(h))
+	turn = h->turns_given++;
+	while (forking || stop_wanted(h) || h->leaving || h->turn != turn)
 		change_wait();
 	stop_request(h);
 	while (h->running)
 		change_wait();
 	pthread_mutex_unlock(&world_lock);
 	heap_lock(h);
+	my_stop = true;
 	for (m = h->mutators; m; m = m->next)
 		logs_flush(h, m);
 	stop_report(h);
@@ -251,8 +268,10 @@ void world_stop(struct gc_heap *h, struct mutator *self)
 /* COLLECTS: the caller's other heaps may be collected before it goes on. */
 void world_start(struct gc_heap *h)
 {
+	my_stop = false;
 	heap_unlock(h);
 	pthread_mutex_lock(&world_lock);
+	h->turn++;
 	stop_over(h);
 	unpark_mine();
 	pthread_mutex_unlock(&world_lock);
@@ -263,8 +282,8 @@ void gc_blocking_begin(struct gc_mutator *pub)
 	struct mutator *m = (struct mutator *)pub;
 
 	mutator_check(m);
+	not_in_callback("gc_blocking_begin");
 	pthread_mutex_lock(&world_lock);
-	not_in_callback(m->h, "gc_blocking_begin");
 	/* The buffer looks full: an allocation comes to mutator_check(). */
 	__atomic_store_n(&m->pub.end, 0, __ATOMIC_RELAXED);
 	m->blocking = true;
@@ -360,16 +379,17 @@ static int attach(struct gc_heap *h, struct mutator *m)
 
 int gc_mutator_attach(struct gc_heap *h, struct gc_mutator **out)
 {
-	struct mutator *m = calloc(1, sizeof(*m));
+	struct mutator *m;
 	int rc;
 
+	not_in_callback("gc_mutator_attach");
+	m = calloc(1, sizeof(*m));
 	if (!m)
 		return -ENOMEM;
 	pthread_mutex_lock(&world_lock);
-	not_in_callback(h, "gc_mutator_attach");
 	park_mine();
-	while (stopping(h))
-		change_wait();
+	while (stop_wanted(h))
+		stop_wait(h);
 	rc = attach(h, m);
 	unpark_mine();
 	pthread_mutex_unlock(&world_lock);
@@ -394,14 +414,14 @@ void gc_mutator_detach(struct gc_mutator *pub)
 	struct mutator *m = (struct mutator *)pub;
 	struct gc_heap *h = m->h;
 
+	not_in_callback("gc_mutator_detach");
 	mutator_check(m);
 	if (m->pub.frames)
 		gc_fatal("gc_mutator_detach with an open GC_FRAME");
 	pthread_mutex_lock(&world_lock);
-	not_in_callback(h, "gc_mutator_detach");
 	park_mine();
-	while (stopping(h))
-		change_wait();
+	while (stop_wanted(h))
+		stop_wait(h);
 	heap_lock(h);
 	mutator_unlink(h, m);
 	segment_counters(h);
@@ -425,7 +445,7 @@ static bool some_stopping(void)
 	const struct gc_heap *h;
 
 	for (h = heaps; h; h = h->next)
-		if (stopping(h))
+		if (stop_wanted(h))
 			return true;
 	return false;
 }
@@ -445,9 +465,8 @@ static void fork_prepare(void)
 {
 	struct gc_heap *h;
 
+	not_in_callback("fork()");
 	pthread_mutex_lock(&world_lock);
-	for (h = heaps; h; h = h->next)
-		not_in_callback(h, "fork");
 	park_mine();
 	while (forking)
 		change_wait();
@@ -477,23 +496,29 @@ static void fork_over(void)
 	pthread_mutex_unlock(&world_lock);
 }
 
+static void fork_unlock(struct gc_heap *h)
+{
+	pthread_mutex_unlock(&h->ev_lock);
+	weak_unlock(h);
+	heap_unlock(h);
+}
+
 static void fork_parent(void)
 {
 	struct gc_heap *h;
 
-	for (h = heaps; h; h = h->next) {
-		pthread_mutex_unlock(&h->ev_lock);
-		weak_unlock(h);
-		heap_unlock(h);
-	}
+	for (h = heaps; h; h = h->next)
+		fork_unlock(h);
 	fork_over();
 }
 
-/* The threads of these are not in the child. */
+/* The other threads are not in the child: no mutator of theirs, nobody waits. */
 static void drop_others(struct gc_heap *h)
 {
 	struct mutator *m, *next;
 
+	h->waiting = h->leaving = 0;
+	h->turn = h->turns_given;
 	for (m = h->mutators; m; m = next) {
 		next = m->next;
 		if (pthread_equal(m->thread, pthread_self()))
@@ -508,10 +533,12 @@ static void fork_child(void)
 	uint32_t was = thread_forget();
 	struct gc_heap *h;
 
-	pthread_mutex_init(&world_lock, NULL);
+	/* world_lock is this thread's; the condition counts waiters that are gone. */
 	pthread_cond_init(&world_cond, NULL);
-	pthread_mutex_lock(&world_lock);
 	for (h = heaps; h; h = h->next) {
+		/* Anew: h->lock knows its owner by a number that changed, h->cond
+		 * counts the release thread. */
+		fork_unlock(h);
 		locks_init(h);
 		segment_forked(h, was);
 		weak_fork_child(h);
@@ -529,8 +556,9 @@ static void init(void)
 	pthread_atfork(fork_prepare, fork_parent, fork_child);
 }
 
-static void list_lock(void)
+static void list_lock(const char *what)
 {
+	not_in_callback(what);
 	pthread_mutex_lock(&world_lock);
 	park_mine();
 	while (forking)
@@ -546,7 +574,7 @@ static void list_unlock(void)
 void heap_enlist(struct gc_heap *h)
 {
 	pthread_once(&once, init);
-	list_lock();
+	list_lock("gc_heap_create");
 	h->id = ++heaps_made;
 	h->next = heaps;
 	heaps = h;
@@ -559,8 +587,7 @@ int heap_delist(struct gc_heap *h)
 	struct gc_heap **p = &heaps;
 	int rc = -EBUSY;
 
-	list_lock();
-	not_in_callback(h, "gc_heap_destroy");
+	list_lock("gc_heap_destroy");
 	if (!h->mutators) {
 		while (*p != h)
 			p = &(*p)->next;
