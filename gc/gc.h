@@ -94,11 +94,11 @@ GC_API int gc_heap_destroy(struct gc_heap *heap);
 
 #define GC_MUTATORS_MAX 255 /* of one heap at a time */
 
+/* Words of one type: GC_FRAME makes it as an array of them. */
 struct gc_frame {
-	struct gc_frame *prev;
-	struct gc_mutator *m;
-	size_t n;
-	void *const *slots; /* n addresses of reference variables */
+	void *prev;
+	void *n;      /* a number */
+	void *slot[]; /* n addresses of reference variables */
 };
 
 /* The part of a mutator that the inline functions use. */
@@ -254,15 +254,21 @@ static inline size_t gc_object_size(const void *obj)
 
 /* --- roots ------------------------------------------------------------------------- */
 
-/* Used by GC_FRAME. */
-static inline void gc_frame_push_(struct gc_mutator *m, struct gc_frame *f)
+/*
+ * Used by GC_FRAME. What ends a frame is beside it, not in it: only the frame's own
+ * address leaves the function, so this stays in registers.
+ */
+struct gc_frame_end_ {
+	struct gc_mutator *m;
+	void **frame;
+};
+static inline void gc_frame_push_(struct gc_frame_end_ *e)
 {
-	f->prev = m->frames;
-	m->frames = f;
+	e->m->frames = (struct gc_frame *)e->frame;
 }
-static inline void gc_frame_pop_(struct gc_frame *f)
+static inline void gc_frame_pop_(struct gc_frame_end_ *e)
 {
-	f->m->frames = f->prev;
+	e->m->frames = (struct gc_frame *)e->frame[0];
 }
 
 #define GC_CAT2_(a, b) a##b
@@ -289,12 +295,12 @@ static inline void gc_frame_pop_(struct gc_frame *f)
  * return; after a longjmp over frames call gc_frames_restore().
  */
 #define GC_FRAME_(m, id, ...)                                                                  \
-	void *const GC_CAT_(gc_slots_, id)[] = { GC_CAT_(GC_ADDR_, GC_NARG(__VA_ARGS__))(      \
-		__VA_ARGS__) };                                                                \
-	struct gc_frame GC_CAT_(gc_frame_, id) __attribute__((cleanup(gc_frame_pop_))) = {     \
-		NULL, (m), GC_NARG(__VA_ARGS__), GC_CAT_(gc_slots_, id)                        \
-	};                                                                                     \
-	gc_frame_push_((m), &GC_CAT_(gc_frame_, id))
+	void *GC_CAT_(gc_frame_, id)[] = { (m)->frames, (void *)(size_t)GC_NARG(__VA_ARGS__),  \
+					   GC_CAT_(GC_ADDR_, GC_NARG(__VA_ARGS__))(            \
+						   __VA_ARGS__) };                             \
+	struct gc_frame_end_ GC_CAT_(gc_end_, id)                                              \
+		__attribute__((cleanup(gc_frame_pop_))) = { (m), GC_CAT_(gc_frame_, id) };     \
+	gc_frame_push_(&GC_CAT_(gc_end_, id))
 #define GC_FRAME(m, ...) GC_FRAME_(m, __COUNTER__, __VA_ARGS__)
 
 static inline struct gc_frame *gc_frames_save(const struct gc_mutator *m)

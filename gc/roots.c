@@ -31,8 +31,8 @@ static void frames_visit(struct mutator *m, struct gc_visitor *v)
 	size_t i;
 
 	for (f = m->pub.frames; f; f = f->prev)
-		for (i = 0; i < f->n; i++)
-			gc_visit(v, f->slots[i]);
+		for (i = 0; i < (size_t)f->n; i++)
+			gc_visit(v, f->slot[i]);
 }
 
 static gc_slot *handle_slot(struct mutator *m, size_t i)
