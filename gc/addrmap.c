@@ -13,6 +13,7 @@
 
 #include "gc/addrmap.h"
 #include "gc/internal.h"
+#include "gc/weak.h"
 
 #define CAP_MIN	 16
 #define HUGE_MIN MIB(4)
@@ -130,42 +131,71 @@ void addrmap_free(struct addrmap *m)
 	*m = (struct addrmap){ 0 };
 }
 
-size_t addrmap_bytes(const struct addrmap *m)
-{
-	return m->cap * sizeof(*m->v);
-}
-
 /* --- by generation ------------------------------------------------------------------ */
+
+static bool pair_young(const struct gc_heap *h, const struct genmap *g, const void *obj,
+		       uint64_t val)
+{
+	return in_young(h, obj) || (g->refs && in_young(h, (void *)val));
+}
 
 struct addr_pair *genmap_find(const struct gc_heap *h, const struct genmap *g, const void *obj)
 {
-	return addrmap_find(h, in_young(h, obj) ? &g->young : &g->old, obj);
+	struct addr_pair *p = NULL;
+
+	if (in_young(h, obj) || g->refs)
+		p = addrmap_find(h, &g->young, obj);
+	return p || in_young(h, obj) ? p : addrmap_find(h, &g->old, obj);
 }
 
-struct addr_pair *genmap_put(const struct gc_heap *h, struct genmap *g, const void *obj)
+bool genmap_set(const struct gc_heap *h, struct genmap *g, const void *obj, uint64_t val)
 {
-	return addrmap_put(h, in_young(h, obj) ? &g->young : &g->old, obj);
+	bool young = pair_young(h, g, obj, val);
+	struct addrmap *other = young ? &g->old : &g->young;
+	struct addr_pair *p = addrmap_put(h, young ? &g->young : &g->old, obj);
+
+	if (!p)
+		return false;
+	p->val = val;
+	p = g->refs && !in_young(h, obj) ? addrmap_find(h, other, obj) : NULL;
+	if (p)
+		addrmap_remove(other, p);
+	return true;
 }
 
 void genmap_remove(const struct gc_heap *h, struct genmap *g, struct addr_pair *p)
 {
-	addrmap_remove(in_young(h, (void *)p->key) ? &g->young : &g->old, p);
+	bool young = pair_young(h, g, (void *)p->key, p->val);
+
+	addrmap_remove(young ? &g->young : &g->old, p);
 }
 
-static void put_again(const struct gc_heap *h, struct genmap *g, const void *obj, uint64_t val)
+static void set_again(const struct gc_heap *h, struct genmap *g, const void *obj, uint64_t val)
 {
-	struct addr_pair *p = genmap_put(h, g, obj);
-
-	if (!p)
+	if (!genmap_set(h, g, obj, val))
 		gc_fatal("no memory for the collector's own tables");
-	p->val = val;
 }
 
-/* Every young object is dead or elsewhere now: the table is made anew. */
+/* Where the pair belongs now, in *obj and *val, or false: its key is dead. */
+static bool follow(struct gc_visitor *v, const struct genmap *g, void **obj, uint64_t *val)
+{
+	void *ref = (void *)*val;
+
+	v->h->weak->looked++;
+	*obj = visitor_alive(v, *obj);
+	if (*obj && g->refs) {
+		gc_visit(v, &ref);
+		*val = (uint64_t)ref;
+	}
+	return *obj;
+}
+
+/* Most of them are dead or elsewhere now: the table is made anew. */
 static void update_young(struct gc_visitor *v, struct genmap *g, genmap_fn dead, void *arg)
 {
 	struct addrmap was = g->young;
-	void *obj, *to;
+	uint64_t val;
+	void *obj;
 	size_t i;
 
 	g->young = (struct addrmap){ 0 };
@@ -173,37 +203,36 @@ static void update_young(struct gc_visitor *v, struct genmap *g, genmap_fn dead,
 		if (was.v[i].key <= ADDR_GONE)
 			continue;
 		obj = (void *)was.v[i].key;
-		to = visitor_alive(v, obj);
-		if (to)
-			put_again(v->h, g, to, was.v[i].val);
+		val = was.v[i].val;
+		if (follow(v, g, &obj, &val))
+			set_again(v->h, g, obj, val);
 		else if (dead)
-			dead(v->h, obj, was.v[i].val, arg);
+			dead(v->h, (void *)was.v[i].key, val, arg);
 	}
 	addrmap_free(&was);
 }
 
 /* Most objects live and stay: what moved is taken out and put back afterwards. */
-static void update_table(struct gc_visitor *v, struct addrmap *m, struct vec *moved, genmap_fn dead,
-			 void *arg)
+static void update_table(struct gc_visitor *v, struct genmap *g, struct addrmap *m,
+			 struct vec *moved, genmap_fn dead, void *arg)
 {
-	uint64_t val;
-	void *obj, *to;
+	struct addr_pair *p;
+	void *was, *obj;
 	size_t i;
 
 	for (i = 0; i < m->cap; i++) {
-		if (m->v[i].key <= ADDR_GONE)
+		p = &m->v[i];
+		if (p->key <= ADDR_GONE)
 			continue;
-		obj = (void *)m->v[i].key;
-		val = m->v[i].val;
-		to = visitor_alive(v, obj);
-		if (to == obj)
+		was = obj = (void *)p->key;
+		if (follow(v, g, &obj, &p->val) && obj == was)
 			continue;
-		addrmap_remove(m, &m->v[i]);
-		if (to) {
-			vec_push(moved, (uintptr_t)to);
-			vec_push(moved, val);
+		addrmap_remove(m, p);
+		if (obj) {
+			vec_push(moved, (uintptr_t)obj);
+			vec_push(moved, p->val);
 		} else if (dead) {
-			dead(v->h, obj, val, arg);
+			dead(v->h, was, p->val, arg);
 		}
 	}
 	if (!m->n)
@@ -221,10 +250,10 @@ void genmap_update(struct gc_visitor *v, struct genmap *g, genmap_fn dead, void 
 		update_young(v, g, dead, arg);
 		return;
 	}
-	update_table(v, &g->young, &moved, dead, arg);
-	update_table(v, &g->old, &moved, dead, arg);
+	update_table(v, g, &g->young, &moved, dead, arg);
+	update_table(v, g, &g->old, &moved, dead, arg);
 	for (i = 0; i < moved.n; i += 2)
-		put_again(v->h, g, (void *)moved.v[i], moved.v[i + 1]);
+		set_again(v->h, g, (void *)moved.v[i], moved.v[i + 1]);
 	vec_free(&moved);
 }
 
@@ -234,7 +263,44 @@ void genmap_free(struct genmap *g)
 	addrmap_free(&g->old);
 }
 
+size_t genmap_count(const struct genmap *g)
+{
+	return g->young.n + g->old.n;
+}
+
 size_t genmap_bytes(const struct genmap *g)
 {
-	return addrmap_bytes(&g->young) + addrmap_bytes(&g->old);
+	return (g->young.cap + g->old.cap) * sizeof(struct addr_pair);
+}
+
+static const char *table_check(const struct gc_heap *h, const struct genmap *g,
+			       const struct addrmap *m, uint64_t flag)
+{
+	const struct addr_pair *p;
+	size_t n = 0, gone = 0;
+
+	for (p = m->v; p < m->v + m->cap; p++) {
+		gone += p->key == ADDR_GONE;
+		if (p->key <= ADDR_GONE)
+			continue;
+		n++;
+		if (!is_object(h, (void *)p->key))
+			return "has a key that is no object";
+		if (!header_has((void *)p->key, flag))
+			return "has a key whose header does not say so";
+		if (g->refs && p->val && !is_object(h, (void *)p->val))
+			return "has a value that is no object";
+		if (pair_young(h, g, (void *)p->key, p->val) != (m == &g->young))
+			return "has a pair in the table of the other generation";
+		if (addrmap_find(h, m, (void *)p->key) != p)
+			return "has a pair that a search does not find";
+	}
+	return n == m->n && gone == m->gone ? NULL : "has not as many pairs as counted";
+}
+
+const char *genmap_check(const struct gc_heap *h, const struct genmap *g, uint64_t flag)
+{
+	const char *bad = table_check(h, g, &g->young, flag);
+
+	return bad ? bad : table_check(h, g, &g->old, flag);
 }

@@ -10,6 +10,7 @@
 #ifndef MPGC_ADDRMAP_H
 #define MPGC_ADDRMAP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,27 +40,33 @@ struct addr_pair *addrmap_find(const struct gc_heap *h, const struct addrmap *m,
 struct addr_pair *addrmap_put(const struct gc_heap *h, struct addrmap *m, const void *obj);
 void addrmap_remove(struct addrmap *m, struct addr_pair *p);
 void addrmap_free(struct addrmap *m);
-size_t addrmap_bytes(const struct addrmap *m);
 
 /*
- * One table for keys in the young space, one for the others: a minor collection
- * looks at the first only. Between collections every key is in the table of its space.
+ * One table for what a minor collection has to look at, one for the rest: a pair is in
+ * `young` when its key is a young object or, where the words are references, its word
+ * is. Between collections every pair is in the table where it belongs.
  */
 struct genmap {
 	struct addrmap young, old;
+	bool refs; /* the words are references to objects, or NULL */
 };
 
 typedef void (*genmap_fn)(struct gc_heap *h, void *obj, uint64_t val, void *arg);
 
 struct addr_pair *genmap_find(const struct gc_heap *h, const struct genmap *g, const void *obj);
-struct addr_pair *genmap_put(const struct gc_heap *h, struct genmap *g, const void *obj);
+/* obj has the word val from now on. False: no memory. */
+bool genmap_set(const struct gc_heap *h, struct genmap *g, const void *obj, uint64_t val);
 void genmap_remove(const struct gc_heap *h, struct genmap *g, struct addr_pair *p);
 /*
  * With the world stopped and all that lives known to v: pairs of the dead are dropped
- * (dead() is told of each, unless NULL), the others follow their objects.
+ * (dead() is told of each, unless NULL), the others follow their objects. References
+ * are visited; those to objects that moved need it, and no other is news.
  */
 void genmap_update(struct gc_visitor *v, struct genmap *g, genmap_fn dead, void *arg);
 void genmap_free(struct genmap *g);
+size_t genmap_count(const struct genmap *g);
 size_t genmap_bytes(const struct genmap *g);
+/* What is wrong, or NULL. Keys are live objects that have the header flag. */
+const char *genmap_check(const struct gc_heap *h, const struct genmap *g, uint64_t flag);
 
 #endif /* MPGC_ADDRMAP_H */

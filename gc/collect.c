@@ -110,6 +110,8 @@ void *visitor_alive(struct gc_visitor *v, void *obj)
 	struct gc_heap *h = v->h;
 	uint64_t hdr;
 
+	if (v->op == VISIT_CHECK)
+		return check_seen(v, obj) ? obj : NULL;
 	if (v->op == VISIT_MARK)
 		return in_young(h, obj) || bit_get(h->mark_bits, bit_index(h, obj)) ? obj : NULL;
 	if (!in_young(h, obj) || (uintptr_t)obj - h->to < h->to_end - h->to)

@@ -350,6 +350,79 @@ GC_API void gc_visit(struct gc_visitor *v, void *slot);
  */
 GC_API uint64_t gc_id(struct gc_mutator *m, void *obj);
 
+/* --- weak references ----------------------------------------------------------------- */
+
+struct gc_weak;
+struct gc_weakmap;
+
+/*
+ * A reference that does not keep its object alive. It becomes NULL in the collection
+ * that finds the object dead, before finalizers are queued: an object that comes back
+ * through gc_finalizer_next() is not found through it again. Owned by the caller until
+ * gc_weak_free() or the end of the heap. obj may be NULL. NULL: no memory.
+ */
+GC_API struct gc_weak *gc_weak_new(struct gc_mutator *m, void *obj);
+/* The object, or NULL. From here on a reference like any other: root it. */
+GC_API void *gc_weak_get(struct gc_mutator *m, const struct gc_weak *w);
+GC_API void gc_weak_set(struct gc_mutator *m, struct gc_weak *w, void *obj);
+GC_API void gc_weak_free(struct gc_mutator *m, struct gc_weak *w);
+
+/*
+ * A map from objects, by identity, to objects, that keeps no key alive, and a value
+ * only as long as its key lives and the map does: ephemerons. A key that is reached
+ * only through values of keys that are dead is dead, its own value among them.
+ * Entries of dead keys are gone after the collection that finds them so.
+ *
+ * owner NULL: the map lives until gc_weakmap_free() or the end of the heap. Else it
+ * lives as long as the object owner, and the collector frees it then: a language's
+ * own WeakMap object has the pointer in a field that is no reference.
+ *
+ * NULL: no memory. Any thread with a mutator may use any map of the heap; the calls
+ * collect nothing.
+ */
+GC_API struct gc_weakmap *gc_weakmap_new(struct gc_mutator *m, void *owner);
+/* Sooner than with its owner, if it has one. The entries go, keys and values stay. */
+GC_API void gc_weakmap_free(struct gc_mutator *m, struct gc_weakmap *map);
+/* value may be NULL. -EINVAL: key is NULL; -ENOMEM: the entry is as it was. */
+GC_API int gc_weakmap_set(struct gc_mutator *m, struct gc_weakmap *map, void *key, void *value);
+/* The value, or NULL; *found (unless found is NULL) says whether there is an entry. */
+GC_API void *gc_weakmap_get(struct gc_mutator *m, struct gc_weakmap *map, const void *key,
+			    int *found);
+/* -ENOENT: there was no entry. */
+GC_API int gc_weakmap_delete(struct gc_mutator *m, struct gc_weakmap *map, const void *key);
+/* Entries, those included whose keys are dead and no collection has found it yet. */
+GC_API size_t gc_weakmap_count(struct gc_mutator *m, struct gc_weakmap *map);
+
+/* --- finalizers ---------------------------------------------------------------------- */
+
+/*
+ * When a collection finds obj dead it goes to the heap's queue instead, with all that
+ * it refers to, and is handed out once for each registration by gc_finalizer_next().
+ * It is a live object then: it may be stored, or registered again. tag is the
+ * program's own: what to do, for whom. Nothing is queued at the end of the heap.
+ * -EINVAL: obj is NULL; -ENOMEM.
+ */
+GC_API int gc_finalizer_add(struct gc_mutator *m, void *obj, void *tag);
+/* Takes back the last registration of obj with this tag. -ENOENT: there is none. */
+GC_API int gc_finalizer_remove(struct gc_mutator *m, void *obj, void *tag);
+/*
+ * The next object of the queue (root it) and its tag (tag may be NULL); NULL: none is
+ * left. Objects found dead by an earlier collection come first, those found by one in
+ * the order of registration (a major or full collection begins with a minor one, which
+ * finds the young). Collecting while the queue is emptied is fine.
+ */
+GC_API void *gc_finalizer_next(struct gc_mutator *m, void **tag);
+/* Objects in the queue. Cheap: for any thread, at any time, also in callbacks. */
+GC_API size_t gc_finalizer_pending(const struct gc_heap *heap);
+
+/*
+ * Called at the end of a collection that queued something, with the world stopped:
+ * may set a flag or write to an eventfd, and call nothing of this file but
+ * gc_finalizer_pending(). fn NULL: none.
+ */
+typedef void (*gc_notify_fn)(struct gc_heap *heap, size_t pending, void *arg);
+GC_API void gc_set_finalizer_notify(struct gc_heap *heap, gc_notify_fn fn, void *arg);
+
 /* --- write barrier ----------------------------------------------------------------- */
 
 GC_API void gc_log(struct gc_mutator *m, void *obj, void *slot);
@@ -401,6 +474,12 @@ GC_API int gc_external_class(struct gc_heap *heap, const char *name);
 /* Bytes held outside for objects of the heap grew by delta. Counts for the goal.
  * -EINVAL: no such class. */
 GC_API int gc_external_adjust(struct gc_heap *heap, int cls, int64_t delta);
+/*
+ * obj stands for `bytes` bytes outside, of class cls, from now on and instead of what
+ * was said before: they count as with gc_external_adjust() until obj is dead, without
+ * a finalizer. bytes 0: for none. -EINVAL: no such class, obj is NULL; -ENOMEM.
+ */
+GC_API int gc_external_attach(struct gc_mutator *m, void *obj, int cls, size_t bytes);
 /* Names a range the program mapped itself (code, buffers). Id >= 0, -ENOSPC, -EINVAL. */
 GC_API int gc_region_register(struct gc_heap *heap, const char *name, void *addr, size_t len);
 GC_API int gc_region_unregister(struct gc_heap *heap, int id);
@@ -461,6 +540,11 @@ struct gc_stats {
 	uint64_t safepoints;     /* stops that had to wait for other mutators       */
 	uint64_t safepoint_ns;   /* sum over those mutators, request to parked      */
 	uint64_t max_safepoint_ns; /* of the slowest ever                           */
+	size_t weak_refs;        /* gc_weak_new() and not freed                     */
+	size_t ephemerons;       /* entries of all weak maps                        */
+	size_t finalizers;       /* registrations                                   */
+	size_t finalizers_pending; /* in the queue                                  */
+	size_t tables;           /* bytes of the tables of these and of identities  */
 };
 
 GC_API void gc_stats_sized(struct gc_heap *heap, struct gc_stats *st, size_t size);

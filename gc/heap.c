@@ -371,6 +371,14 @@ static void external_say(struct gc_heap *h, int cls)
 	segment_counters(h);
 }
 
+/* With the lock. */
+void external_add(struct gc_heap *h, int cls, int64_t delta)
+{
+	h->external[cls] += delta;
+	h->external_total += delta;
+	external_say(h, cls);
+}
+
 int gc_external_adjust(struct gc_heap *h, int cls, int64_t delta)
 {
 	size_t total;
@@ -380,9 +388,7 @@ int gc_external_adjust(struct gc_heap *h, int cls, int64_t delta)
 		heap_unlock(h);
 		return -EINVAL;
 	}
-	h->external[cls] += delta;
-	h->external_total += delta;
-	external_say(h, cls);
+	external_add(h, cls, delta);
 	total = h->old_used + h->large_used + h->pinned.used +
 		(h->external_total > 0 ? (size_t)h->external_total : 0);
 	if (delta > 0 && total >= h->goal) {
@@ -556,7 +562,7 @@ static void stats_spaces(const struct gc_heap *h, struct gc_stats *st)
 		st->space[s].resident = space_resident(h, s);
 }
 
-static void stats_counts(const struct gc_heap *h, struct gc_stats *st)
+static void stats_counts(struct gc_heap *h, struct gc_stats *st)
 {
 	st->minor_count = h->minor_count;
 	st->major_count = h->major_count;
@@ -572,9 +578,10 @@ static void stats_counts(const struct gc_heap *h, struct gc_stats *st)
 	st->safepoints = h->safepoints;
 	st->safepoint_ns = h->safepoint_ns;
 	st->max_safepoint_ns = h->safepoint_max;
+	weak_stats(h, st);
 }
 
-static void stats_fill(const struct gc_heap *h, struct gc_stats *st)
+static void stats_fill(struct gc_heap *h, struct gc_stats *st)
 {
 	stats_spaces(h, st);
 	stats_counts(h, st);

@@ -466,6 +466,7 @@ void locks_init(struct gc_heap *h);
 void heap_lock(struct gc_heap *h);
 void heap_unlock(struct gc_heap *h);
 void mutator_check(const struct mutator *m);
+void not_in_callback(const char *what);
 void mutator_lock(struct mutator *m);
 void mutators_poke(struct gc_heap *h);
 void world_stop(struct gc_heap *h, struct mutator *self);
@@ -480,6 +481,7 @@ static inline bool stop_wanted(const struct gc_heap *h)
 
 /* heap.c */
 void heap_forked(struct gc_heap *h);
+void external_add(struct gc_heap *h, int cls, int64_t delta);
 
 /* minor.c, major.c, collect.c, roots.c */
 void minor_run(struct gc_heap *h);
@@ -515,25 +517,30 @@ void heap_walk(struct gc_heap *h, object_fn fn, void *arg);
 void heap_walk_old(struct gc_heap *h, object_fn fn, void *arg);
 void object_slots(struct gc_heap *h, void *obj, struct gc_visitor *v);
 
-/* weak.c, ids.c */
+/* weak.c (which says when these are called), weakmap.c, final.c, ids.c */
 struct weak;
 bool weak_create(struct gc_heap *h);
 void weak_destroy(struct gc_heap *h);
 void weak_lock(struct gc_heap *h);
 void weak_unlock(struct gc_heap *h);
 void weak_fork_child(struct gc_heap *h);
-void weak_end(struct gc_heap *h, struct gc_visitor *v);
-void ids_init(struct weak *w);
+void weak_roots(struct gc_heap *h, struct gc_visitor *v);
+void weak_values(struct gc_heap *h, struct gc_visitor *v);
+void weak_reached(struct gc_heap *h, void *obj);
+void weak_finish(struct gc_heap *h, struct gc_visitor *v, void (*drain)(void *arg), void *arg);
+void weak_moved(struct gc_heap *h, struct gc_visitor *v);
+bool weak_ephemerons(struct gc_heap *h, struct gc_visitor *v);
+void weak_ephemerons_end(struct gc_heap *h);
+void weak_stats(struct gc_heap *h, struct gc_stats *st);
 void ids_update(struct gc_heap *h, struct gc_visitor *v);
 /* What is wrong with the tables, or with what they say of a reachable object; or NULL. */
 const char *weak_check(struct gc_heap *h);
 const char *weak_check_object(struct gc_heap *h, void *obj);
-const char *ids_check(struct gc_heap *h);
-const char *ids_check_object(struct gc_heap *h, void *obj);
 uint64_t object_id(struct gc_heap *h, void *obj);
 
 /* verify.c */
 int check_heap(struct gc_heap *h, char *why, size_t size);
+bool check_seen(const struct gc_visitor *v, const void *obj);
 /* Inside check_heap() only: young objects have alloc bits there. */
 bool is_object(const struct gc_heap *h, const void *p);
 

@@ -109,6 +109,8 @@ static inline size_t mark_object(struct gc_heap *h, void *obj)
 		for (line = first >> LINE_SHIFT; line <= last; line++)
 			h->lines[line] = h->line_epoch;
 	}
+	if (hdr & HDR_WEAK)
+		weak_reached(h, obj);
 	mark_fields(h, obj, hdr);
 	return cell < KIB(1) ? cell : KIB(1);
 }
@@ -260,6 +262,11 @@ static void drop_dead_logs(struct gc_heap *h)
 	h->card_log.n = keep;
 }
 
+static void drain_marks(void *arg)
+{
+	drain(arg, SIZE_MAX);
+}
+
 static void sweep_large(struct gc_heap *h, uint64_t now)
 {
 	struct large *l;
@@ -291,7 +298,6 @@ void mark_end(struct gc_heap *h, uint64_t now)
 {
 	struct gc_visitor v = { .h = h, .op = VISIT_MARK };
 	uint64_t *bits;
-
 	unsigned phase = h->slices.n ? GC_PHASE_REMARK : GC_PHASE_MARK;
 	size_t used, work = h->mark_work;
 
@@ -301,8 +307,8 @@ void mark_end(struct gc_heap *h, uint64_t now)
 	phase_end(h, GC_PHASE_ROOTS, GC_SEG_UNKNOWN);
 	phase_begin(h, phase);
 	drain(h, SIZE_MAX);
-	weak_end(h, &v);
 	phase_end(h, phase, h->mark_work - work);
+	weak_finish(h, &v, drain_marks, h);
 	used = heap_used(h);
 	phase_begin(h, GC_PHASE_SWEEP);
 	drop_dead_logs(h);

@@ -65,6 +65,8 @@ static void *copy_object(struct gc_heap *h, void *obj, uint64_t hdr)
 	copy_words(to, obj, cell - 8);
 	*hdr_of(to) = hdr;
 	*hdr_of(obj) = (uintptr_t)to | HDR_FORWARDED;
+	if (hdr & HDR_WEAK)
+		weak_reached(h, obj);
 	if (!data)
 		vec_push(&h->stack, (uintptr_t)to);
 	if (h->marking && !in_young(h, to))
@@ -211,6 +213,11 @@ static void scan_copies(const struct copier *c)
 	}
 }
 
+static void drain_copies(void *arg)
+{
+	scan_copies(arg);
+}
+
 /* Doubles the young space when survivors since the last time would fill it. */
 static void resize(struct gc_heap *h, size_t survived)
 {
@@ -249,8 +256,8 @@ void minor_run(struct gc_heap *h)
 	phase_end(h, GC_PHASE_REMEMBERED, logged);
 	phase_begin(h, GC_PHASE_COPY);
 	scan_copies(&c);
-	weak_end(h, &v);
 	phase_end(h, GC_PHASE_COPY, h->promoted + (h->to_free - h->to));
+	weak_finish(h, &v, drain_copies, &c);
 
 	old_sync(h);
 	young_touch(h, to, h->to_free);

@@ -100,6 +100,7 @@ void roots_visit(struct gc_heap *h, struct gc_visitor *v)
 	roots_visit_frames(h, v);
 	roots_visit_handles(h, v);
 	roots_visit_providers(h, v);
+	weak_roots(h, v);
 }
 
 void gc_scope_open(struct gc_mutator *m, struct gc_scope *scope)

@@ -85,6 +85,8 @@ static const struct root_kind {
 	{ "(Handles)", "handle", roots_visit_handles },
 	{ "(Global handles)", "global handle", visit_globals },
 	{ "(Providers)", "root provider", roots_visit_providers },
+	{ "(Finalizer queue)", "finalizer", weak_roots },
+	{ "(Weak maps)", "value in a weak map", weak_values },
 };
 #define NKINDS (sizeof(kinds) / sizeof(kinds[0]))
 

@@ -143,7 +143,7 @@ static void unpark_mine(void)
 			m->h->running++;
 }
 
-static void not_in_callback(const char *what)
+void not_in_callback(const char *what)
 {
 	if (my_stop)
 		gc_fatal("%s inside a callback of the collector", what);

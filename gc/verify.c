@@ -16,8 +16,9 @@
  *   log      objects in the log are exactly the old ones without UNLOGGED
  *   slots    every slot of a live object or a root refers to an object; every old
  *            object that refers to a young one is in the log, or its card is
- *   weak     identities are of objects, in the table of their generation, and exactly
- *            the reachable objects with HAS_ID have one (weak.c, ids.c)
+ *   weak     the tables of identities, weak references, maps and finalizers have
+ *            objects, with the header bits that say so, where minor collections look
+ *            for them; the reachable objects with HAS_ID have an identity (weak.c)
  *   pages    what the page table says is absent is not resident
  */
 #include <errno.h>
@@ -250,6 +251,12 @@ static void check_weak_object(struct check *c, void *obj)
 		fail(c, "object %p %s", obj, bad);
 }
 
+/* Whether the check of slots has come to obj. */
+bool check_seen(const struct gc_visitor *v, const void *obj)
+{
+	return bit_get(v->check->seen, bit_index(v->h, obj));
+}
+
 void check_visit(struct gc_visitor *v, gc_slot *slot)
 {
 	struct gc_heap *h = v->h;
@@ -269,6 +276,8 @@ void check_visit(struct gc_visitor *v, gc_slot *slot)
 		return;
 	bit_set(v->check->seen, bit_index(h, obj));
 	check_weak_object(v->check, obj);
+	if (header_has(obj, HDR_WEAK))
+		weak_reached(h, obj);
 	vec_push(&h->stack, (uintptr_t)obj);
 }
 
@@ -288,8 +297,12 @@ static void check_slots(struct check *c)
 	clear_seen(c);
 	roots_visit(h, &v);
 	globals_visit(h, &v, false);
-	while (h->stack.n && !c->bad)
-		object_slots(h, (void *)h->stack.v[--h->stack.n], &v);
+	do {
+		while (h->stack.n && !c->bad)
+			object_slots(h, (void *)h->stack.v[--h->stack.n], &v);
+		v.holder = NULL;
+	} while (!c->bad && weak_ephemerons(h, &v));
+	weak_ephemerons_end(h);
 	h->stack.n = 0;
 }
 
