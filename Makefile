@@ -87,11 +87,14 @@ help: ## this list
 # --- what Debian packages are needed; quick when nothing is missing -------------
 DEPS_BUILD := gcc libc6-dev pkg-config libbpf-dev libelf-dev zlib1g-dev libncurses-dev clang bpftool \
 	systemtap-sdt-dev
-DEPS_CHECK := libcmocka-dev python3-pytest tmux golang-go procps util-linux
+DEPS_CHECK := libcmocka-dev python3-pytest tmux golang-go procps util-linux \
+	nodejs npm chromium
 DEPS_BENCH := linux-perf bpftrace libgc-dev libmimalloc-dev ocaml-nox nodejs golang-go
 deps: deps-build deps-check ## install what building and testing needs from Debian's packages
 deps-build: ; $(Q)tools/deps.sh $(DEPS_BUILD)
-deps-check: ; $(Q)tools/deps.sh $(DEPS_BUILD) $(DEPS_CHECK)
+deps-check:
+	$(Q)tools/deps.sh $(DEPS_BUILD) $(DEPS_CHECK)
+	$(Q)tools/npm.sh >/dev/null || echo 'deps: no npm packages: the tests that need them will say so' >&2
 deps-bench: ; $(Q)tools/deps.sh $(DEPS_BUILD) $(DEPS_BENCH)
 
 # --- the kernel side ----------------------------------------------------------

@@ -12,6 +12,8 @@ command -v dpkg-query >/dev/null 2>&1 || {
 provided() {
 	case $1 in
 	nodejs) command -v node ;;
+	npm) command -v npm ;;
+	chromium) command -v chromium ;;
 	golang-go) command -v go ;;
 	*) return 1 ;;
 	esac >/dev/null 2>&1

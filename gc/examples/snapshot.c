@@ -22,6 +22,7 @@
 #define BUCKETS	 64
 #define REQUESTS 250
 #define SLOTS	 6
+#define RECENT	 8
 #define CODE	 (256u << 10)
 #define BUFFERS	 (3u << 20)
 
@@ -44,7 +45,7 @@ struct entry {
 	struct entry *next;
 };
 struct cache {
-	struct gc_refs *buckets;
+	struct gc_refs *buckets, *recent;
 	uint64_t entries;
 };
 struct request {
@@ -67,6 +68,7 @@ struct server {
 	struct cache *cache;
 	struct audit *audit;
 	struct pool *pool;
+	struct gc_refs *recent; /* the cache has the same array */
 };
 
 struct app {
@@ -170,6 +172,10 @@ static void build(struct app *a)
 	for (i = 0; i < ENTRIES; i++)
 		add_entry(a, i);
 	gc_write(a->m, s->pool, &s->pool->leader, s->sessions);
+	gc_write(a->m, s, &s->recent, must(gc_alloc_array(a->m, a->refs, RECENT)));
+	gc_write(a->m, s->cache, &s->cache->recent, s->recent);
+	for (i = 0; i < RECENT; i++)
+		gc_write(a->m, s->recent, &s->recent->ref[i], s->sessions);
 	for (s->pool->busy = 0; s->pool->busy < 3; s->pool->busy++)
 		gc_write(a->m, s->pool, &s->pool->slot[s->pool->busy], s->sessions->next);
 }
@@ -225,11 +231,11 @@ static int types(struct app *a)
 	TYPE(session, 15, FIELD(session, user), FIELD(session, config), FIELD(session, buffer),
 	     FIELD(session, next));
 	TYPE(entry, 7, FIELD(entry, key), FIELD(entry, value), FIELD(entry, next));
-	TYPE(cache, 1, FIELD(cache, buckets));
+	TYPE(cache, 3, FIELD(cache, buckets), FIELD(cache, recent));
 	TYPE(request, 7, FIELD(request, url), FIELD(request, session), FIELD(request, next));
 	TYPE(audit, 1, FIELD(audit, last));
-	TYPE(server, 31, FIELD(server, config), FIELD(server, sessions), FIELD(server, cache),
-	     FIELD(server, audit), FIELD(server, pool));
+	TYPE(server, 63, FIELD(server, config), FIELD(server, sessions), FIELD(server, cache),
+	     FIELD(server, audit), FIELD(server, pool), FIELD(server, recent));
 	a->bytes = gc_type_bytes(a->heap);
 	a->refs = gc_type_refs(a->heap);
 	return bad;
