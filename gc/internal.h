@@ -183,6 +183,7 @@ struct gc_global {
 	void *obj;
 	struct gc_global *next, **prev;
 	bool young; /* is in heap->young_globals */
+	bool pin;   /* belongs to a pin */
 };
 
 struct provider {

@@ -223,6 +223,7 @@ static struct gc_pin *pin_new(struct gc_heap *h, struct gc_global *root)
 		h->pinned.pins = pin;
 	}
 	pin->root = root;
+	root->pin = true;
 	h->pinned.npins++;
 	return pin;
 }

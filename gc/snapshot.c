@@ -73,7 +73,20 @@ enum edge_type { EDGE_ELEMENT = 1, EDGE_PROPERTY = 2, EDGE_SHORTCUT = 5 };
  */
 static void visit_globals(struct gc_heap *h, struct gc_visitor *v)
 {
-	globals_visit(h, v, false);
+	struct gc_global *g;
+
+	for (g = h->globals; g; g = g->next)
+		if (!g->pin)
+			gc_visit(v, &g->obj);
+}
+
+static void visit_pins(struct gc_heap *h, struct gc_visitor *v)
+{
+	struct gc_global *g;
+
+	for (g = h->globals; g; g = g->next)
+		if (g->pin)
+			gc_visit(v, &g->obj);
 }
 
 static const struct root_kind {
@@ -87,6 +100,7 @@ static const struct root_kind {
 	{ "(Providers)", "root provider", roots_visit_providers },
 	{ "(Finalizer queue)", "finalizer", weak_roots },
 	{ "(Weak maps)", "value in a weak map", weak_values },
+	{ "(Pins)", "pin", visit_pins },
 };
 #define NKINDS (sizeof(kinds) / sizeof(kinds[0]))
 

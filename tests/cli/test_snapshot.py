@@ -23,7 +23,7 @@ NODE = mp.ROOT / "tests/node"
 BASE_SYSTEM_DISTANCE = 100_000_000  # DevTools: not reached from what the program owns
 # "(GC roots)", a node for each kind of root, "(External)", "(Regions)", and the root itself
 SYNTHETIC = {"", "(GC roots)", "(Stack frames)", "(Handles)", "(Global handles)", "(Providers)",
-             "(External)", "(Regions)"}
+             "(Finalizer queue)", "(Weak maps)", "(Pins)", "(External)", "(Regions)"}
 
 
 @pytest.fixture(scope="module")

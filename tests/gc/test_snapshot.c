@@ -363,6 +363,7 @@ static void roots(void **state)
 {
 	struct pair *frame = NULL, *none = NULL, *twice = NULL, *provided;
 	struct gc_global *g;
+	struct gc_pin *pin;
 	struct gc_scope sc;
 	struct file s;
 	struct fix f;
@@ -379,8 +380,15 @@ static void roots(void **state)
 		g = gc_global_new(f.m, pair_new(&f, 4));
 		provided = pair_new(&f, 5);
 		assert_int_equal(gc_add_root_provider(f.heap, provide, &provided), 0);
+		pin = gc_pin(f.m, pair_new(&f, 6));
+		assert_non_null(pin);
 		snapshot(&f, &s);
-		assert_int_equal(count(&s, N_OBJECT, "pair"), 5);
+		assert_int_equal(count(&s, N_OBJECT, "pair"), 6);
+		assert_int_equal(degree(&s, node(&s, "(Global handles)")), 1);
+		assert_int_equal(degree(&s, node(&s, "(Pins)")), 1);
+		assert_int_equal(indexed(&s, node(&s, "(Pins)"), 0, 0),
+				 by_id(&s, gc_id(f.m, gc_pin_get(pin))));
+		assert_int_equal(shortcuts(&s, by_id(&s, gc_id(f.m, gc_pin_get(pin))), "pin"), 1);
 		assert_int_equal(degree(&s, node(&s, "(Stack frames)")), 2);
 		assert_int_equal(indexed(&s, node(&s, "(Stack frames)"), 0, 0),
 				 by_id(&s, gc_id(f.m, frame)));
@@ -398,11 +406,12 @@ static void roots(void **state)
 			shortcuts(&s, by_id(&s, gc_id(f.m, gc_global_get(g))), "global handle"), 1);
 		assert_int_equal(shortcuts(&s, by_id(&s, gc_id(f.m, provided)), "root provider"),
 				 1);
-		assert_int_equal(degree(&s, 0), 3 + 4);
+		assert_int_equal(degree(&s, 0), 3 + 5);
 		file_free(&s);
 	}
 	gc_scope_close(f.m, &sc);
 	gc_global_free(f.m, g);
+	gc_unpin(f.m, pin);
 	fix_close(&f);
 }
 
