@@ -46,6 +46,9 @@ enum mp_type {
 	MP_EV_KEYFRAME = 16,/* begin or end of a state dump                   */
 	MP_EV_TOTAL = 17,   /* one accumulated counter, in a state dump       */
 	MP_EV_TICK = 18,    /* time passed and nothing else did               */
+	MP_EV_PHASE = 19,   /* a part of a collection ended                   */
+	MP_EV_SAMPLE = 20,  /* an allocation, one of many                     */
+	MP_EV_MAX = 21,     /* one past the last, not a wire number           */
 };
 
 /*
@@ -158,6 +161,25 @@ enum mp_heap_op {
 	MP_HEAP_COMMIT = 2,  /* made usable; not resident before a touch     */
 	MP_HEAP_RELEASE = 3, /* given back: x = advice                       */
 	MP_HEAP_UNRESERVE = 4,
+};
+
+/*
+ * MP_EV_PHASE: `sub` is a part of a collection, or of the marking before it. The
+ * event comes at its end.
+ */
+enum mp_phase {
+	MP_PHASE_STOP = 1,
+	MP_PHASE_ROOTS = 2,
+	MP_PHASE_REMEMBERED = 3,
+	MP_PHASE_COPY = 4,
+	MP_PHASE_MARK = 5,
+	MP_PHASE_REMARK = 6,
+	MP_PHASE_EPHEMERONS = 7,
+	MP_PHASE_FINALIZERS = 8,
+	MP_PHASE_SWEEP = 9,
+	MP_PHASE_EVACUATE = 10,
+	MP_PHASE_FIXUP = 11,
+	MP_PHASE_RELEASE = 12,
 };
 
 /* MP_EV_LOSS: `sub`, the cause. `x` counts events, v[0] faults in them. */
@@ -315,6 +337,21 @@ struct mp_event {
 			__u64 name;      /* string id of the space, 0 = none    */
 			__u64 rsvd[2];
 		} range;
+		struct {
+			__u64 dur;       /* ns                                  */
+			__u64 work;      /* by phase, or MP_UNKNOWN             */
+			__u64 n;         /* parts told as one                   */
+			__u64 source;    /* enum mp_heap_source                 */
+			__u64 rsvd[3];
+		} phase;
+		struct {
+			__u64 addr;      /* of the object; sub: enum mp_heap_source */
+			__u64 size;      /* bytes                               */
+			__u64 mean;      /* bytes from one sample to the next   */
+			__u64 what;      /* string id of its type, 0 = not told */
+			__u64 stack;     /* stack id, 0 = none                  */
+			__u64 rsvd[2];
+		} sample;
 		struct {
 			__u32 id;        /* x = total length in bytes           */
 			__u32 pos;       /* offset of this piece in bytes       */

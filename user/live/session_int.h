@@ -45,8 +45,9 @@ struct target {
 	unsigned mismatch;       /* polls in a row                   */
 	int64_t accepted;        /* a difference that scans do not mend, pages */
 	uint64_t scan_ns;        /* what the last scan cost          */
-	struct gc_source *gc[8];
+	struct gc_source *gc[16];
 	unsigned n_gc;
+	unsigned gc_strs, gc_ranges; /* what its segments made us keep */
 };
 
 struct mp_session {

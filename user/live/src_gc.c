@@ -2,9 +2,14 @@
 /*
  * src_gc.c - counters segments (gc/gc_segment.h) of a target to heap events.
  *
- * The segment is memory that the target writes: mapped read-only, sealed
- * against shrinking (or a read could fault), and not believed beyond what
- * gc_seg_attach_check() checked.
+ * A segment is memory that the target writes: mapped read-only, sealed against
+ * shrinking (or a read could fault), and not believed beyond what
+ * gc_seg_attach_check() checked. Neither is the target believed to be polite:
+ * what one look reads, and what text and ranges it may make us keep, is bounded.
+ *
+ * A process may have several heaps. All rings of all of them are merged by time.
+ * Collections, commits and releases are told as they are; counters and spaces are
+ * told as sums, since the model has one set of figures for a process and source.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,23 +18,43 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "gc/gc_segment.h"
 #include "user/live/session_int.h"
 #include "user/util/util.h"
 
-#define READ_SLOTS 256
+#define READ_SLOTS 64	      /* of a ring at once                           */
+#define LOOKS_MAX  (1u << 21) /* heads of rings compared in one poll         */
+#define FD_MAX	   256	      /* descriptors of the target looked at         */
+#define LEN_MAX	   (1ULL << 34)
+#define STRS_MAX   4096	 /* texts of one target's segments              */
+#define RANGES_MAX 1024	 /* ... and address ranges                      */
+#define PHASE_MIN  20000 /* ns: shorter phases are not worth an event   */
+
+/* Where we are in one ring, and its next event. */
+struct ring {
+	struct gc_ring_reader at;
+	uint32_t tid;	       /* who writes it, as far as told; 0: several    */
+	struct gc_record *rec; /* READ_SLOTS, when something was read          */
+	unsigned n, i;	       /* slots in it, taken                           */
+	bool has;
+	struct gc_event ev;
+};
 
 struct gc_source {
 	uint64_t ino;
+	dev_t dev;
 	void *map;
 	size_t len;
 	struct gc_seg seg;
-	struct gc_ring_reader *ring; /* one a ring */
+	struct ring *ring;
+	bool same_pids; /* its tids mean here what they mean there      */
+	bool seen;	/* in the last look at the mappings             */
 	uint64_t lost;
-	struct gc_seg_counters last; /* as last told */
-	bool told;
+	struct gc_seg_counters last; /* as last told, without its stamp          */
+	struct mp_event fig;	     /* .heap: the newest figures                    */
 };
 
 static void source_free(struct gc_source *g)
@@ -38,6 +63,8 @@ static void source_free(struct gc_source *g)
 		return;
 	if (g->map)
 		munmap(g->map, g->len);
+	for (uint32_t i = 0; g->ring && i < g->seg.hdr.nrings; i++)
+		free(g->ring[i].rec);
 	free(g->ring);
 	free(g);
 }
@@ -48,22 +75,43 @@ void gc_detach(struct target *t)
 		source_free(t->gc[--t->n_gc]);
 }
 
+/* --- opening --------------------------------------------------------------------------- */
+
+static dev_t map_dev(const struct proc_map *v)
+{
+	return makedev(v->dev_major, v->dev_minor);
+}
+
+/* Opens path if it is the mapped file and nothing that could hold us up. */
+static int open_same(const char *path, const struct proc_map *v)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (fd < 0)
+		return -1;
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_ino == v->ino &&
+	    st.st_dev == map_dev(v))
+		return fd;
+	close(fd);
+	return -1;
+}
+
 /* map_files names the file by its mapping; where that is not permitted the
- * descriptor that the collector keeps open is looked for by inode. */
+ * descriptor that the collector keeps open is looked for. */
 static int segment_open(pid_t pid, const struct proc_map *v)
 {
 	char path[128];
+	struct stat st;
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", (int)pid,
 		 (unsigned long long)v->start, (unsigned long long)v->end);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	for (int i = 3; fd < 0 && i < 256; i++) {
-		struct stat st;
-
+	fd = open_same(path, v);
+	for (int i = 3; fd < 0 && i < FD_MAX; i++) {
 		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, i);
-		if (!stat(path, &st) && st.st_ino == v->ino)
-			fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (!stat(path, &st) && st.st_ino == v->ino && st.st_dev == map_dev(v))
+			fd = open_same(path, v);
 	}
 	return fd;
 }
@@ -75,34 +123,62 @@ static bool sealed(int fd)
 	return seals >= 0 && (seals & F_SEAL_SHRINK);
 }
 
-static struct gc_source *source_open(struct target *t, const struct proc_map *v, bool from_start)
+static bool source_map(struct gc_source *g, int fd)
 {
-	struct gc_source *g = calloc(1, sizeof(*g));
-	int fd = segment_open(t->pid, v);
 	struct stat st;
 
-	if (!g || fd < 0 || fstat(fd, &st) || !sealed(fd))
-		goto fail;
-	g->ino = v->ino;
+	if (!sealed(fd) || fstat(fd, &st) || st.st_size <= 0 || (uint64_t)st.st_size > LEN_MAX)
+		return false;
 	g->len = (size_t)st.st_size;
 	g->map = mmap(NULL, g->len, PROT_READ, MAP_SHARED, fd, 0);
 	if (g->map == MAP_FAILED)
 		g->map = NULL;
-	if (!g->map || gc_seg_attach_check(&g->seg, g->map, g->len))
-		goto fail;
-	g->ring = calloc(g->seg.hdr.nrings ? g->seg.hdr.nrings : 1, sizeof(*g->ring));
-	if (!g->ring)
-		goto fail;
-	for (uint32_t i = 0; i < g->seg.hdr.nrings; i++)
-		gc_ring_reader_init(&g->seg, i, from_start, &g->ring[i]);
-	close(fd);
-	return g;
-fail:
+	return g->map && !gc_seg_attach_check(&g->seg, g->map, g->len);
+}
+
+static uint32_t ring_tid(const struct gc_source *g, uint32_t ring)
+{
+	const struct gc_seg_ring *r = gc_seg_ring_(&g->seg, ring);
+
+	return g->same_pids ? __atomic_load_n(&r->tid, __ATOMIC_RELAXED) : 0;
+}
+
+static uint64_t ring_tail(const struct gc_source *g, uint32_t ring)
+{
+	return __atomic_load_n(&gc_seg_ring_(&g->seg, ring)->tail, __ATOMIC_RELAXED);
+}
+
+/* from_start: also what happened before we came. */
+static void rings_place(struct gc_source *g, bool from_start)
+{
+	for (uint32_t i = 0; i < g->seg.hdr.nrings; i++) {
+		gc_ring_reader_init(&g->seg, i, from_start, &g->ring[i].at);
+		g->ring[i].tid = from_start ? 0 : ring_tid(g, i);
+	}
+}
+
+static struct gc_source *source_open(const struct target *t, const struct proc_map *v)
+{
+	struct gc_source *g = calloc(1, sizeof(*g));
+	int fd = segment_open(t->pid, v);
+	bool ok = g && fd >= 0 && source_map(g, fd);
+
 	if (fd >= 0)
 		close(fd);
+	if (ok) {
+		g->ino = v->ino;
+		g->dev = map_dev(v);
+		g->same_pids = g->seg.hdr.pid == (uint32_t)t->pid;
+		g->ring = calloc(g->seg.hdr.nrings ? g->seg.hdr.nrings : 1, sizeof(*g->ring));
+		memset(&g->fig.heap, 0xff, sizeof(g->fig.heap));
+	}
+	if (ok && g->ring)
+		return g;
 	source_free(g);
 	return NULL;
 }
+
+/* --- telling ---------------------------------------------------------------------------- */
 
 static void push(struct mp_session *s, const struct mp_event *e)
 {
@@ -110,44 +186,118 @@ static void push(struct mp_session *s, const struct mp_event *e)
 	(void)stream_push(&s->stream, e);
 }
 
-static void tell_range(struct mp_session *s, struct target *t, uint64_t ts, uint64_t addr,
-		       uint64_t len)
+/* A string of the target's. Only so many different ones are kept. */
+static uint32_t text_id(struct mp_session *s, struct target *t, const char *text, uint64_t ts)
 {
-	struct mp_event e = {
-		.ts = ts, .type = MP_EV_HEAP_RANGE, .sub = MP_HEAP_RESERVE, .mm = t->mm
-	};
+	size_t before = s->stream.n_strs;
+	uint32_t id;
 
+	if (t->gc_strs >= STRS_MAX)
+		return stream_str(&s->stream, "(more texts than are kept)", ts);
+	id = stream_str(&s->stream, text, ts);
+	t->gc_strs += s->stream.n_strs != before;
+	return id;
+}
+
+static void tell_range(struct mp_session *s, struct target *t, unsigned op, uint64_t ts,
+		       uint64_t addr, uint64_t len)
+{
+	struct mp_event e = { .ts = ts, .type = MP_EV_HEAP_RANGE, .sub = (uint8_t)op, .mm = t->mm };
+
+	if (!len || (op == MP_HEAP_RESERVE && t->gc_ranges++ >= RANGES_MAX))
+		return;
 	e.range.addr = addr;
 	e.range.len = len;
 	e.range.source = MP_SRC_GC;
 	push(s, &e);
 }
 
-void gc_attach(struct mp_session *s, struct target *t, const struct proc_maps *m)
+/* Unknown in one is unknown in all: a part must not look like the whole. */
+static uint64_t plus(uint64_t a, uint64_t b)
 {
-	for (size_t i = 0; i < m->n; i++) {
-		const struct proc_map *v = &m->v[i];
-		bool known = false;
-		struct gc_source *g;
+	return a == MP_UNKNOWN || b == MP_UNKNOWN || a + b < b ? MP_UNKNOWN : a + b;
+}
 
-		if (strncmp(m->names + v->name, "/memfd:" GC_SEG_MEMFD,
-			    sizeof("/memfd:" GC_SEG_MEMFD) - 1))
-			continue;
-		for (unsigned k = 0; k < t->n_gc; k++)
-			known |= t->gc[k]->ino == v->ino;
-		if (known || t->n_gc == sizeof(t->gc) / sizeof(t->gc[0]))
-			continue;
-		g = source_open(t, v, true);
-		if (!g)
-			continue;
-		/* A heap older than the session: its past collections are not ours. */
-		if (g->seg.hdr.start_ns < s->start)
-			for (uint32_t r = 0; r < g->seg.hdr.nrings; r++)
-				gc_ring_reader_init(&g->seg, r, 0, &g->ring[r]);
-		t->gc[t->n_gc++] = g;
-		if (g->seg.hdr.heap_len)
-			tell_range(s, t, mp_monotonic_ns(), g->seg.hdr.heap_base,
-				   g->seg.hdr.heap_len);
+/* The figures of all heaps together; of none, that nothing is used. */
+static void tell_heap(struct mp_session *s, const struct target *t, uint64_t ts)
+{
+	struct mp_event e = { .ts = ts, .type = MP_EV_HEAP, .sub = MP_SRC_GC, .mm = t->mm };
+
+	if (!t->n_gc)
+		e.heap.limit = e.heap.goal = e.heap.live = MP_UNKNOWN;
+	for (unsigned i = 0; i < t->n_gc; i++)
+		for (unsigned k = 0; k < 7; k++)
+			e.v[k] = plus(e.v[k], t->gc[i]->fig.v[k]);
+	push(s, &e);
+}
+
+static void tell_loss(struct mp_session *s, const struct target *t, uint64_t n)
+{
+	struct mp_event e = { .ts = mp_monotonic_ns(),
+			      .type = MP_EV_LOSS,
+			      .sub = MP_LOSS_GC_RING,
+			      .x = n < UINT32_MAX ? (uint32_t)n : UINT32_MAX,
+			      .mm = t->mm };
+
+	if (n)
+		push(s, &e);
+}
+
+/* --- spaces ------------------------------------------------------------------------------ */
+
+struct spaces {
+	struct mp_event e[GC_SEG_SPACES];
+	unsigned n;
+};
+
+static void space_name(const struct gc_source *g, unsigned i, char name[32])
+{
+	static const char *const usual[] = { "none", "young", "old", "large", "region", "pinned" };
+
+	if (gc_seg_name_of(&g->seg, GC_NAME_SPACE, i, name, 32) <= 0)
+		snprintf(name, 32, "%s", i < sizeof(usual) / sizeof(usual[0]) ? usual[i] : "other");
+}
+
+static void space_add(struct spaces *sp, uint32_t name, const struct gc_seg_space_counters *c)
+{
+	struct mp_event *e = sp->e;
+
+	while (e < sp->e + sp->n && e->space.name != name)
+		e++;
+	if (e == sp->e + GC_SEG_SPACES)
+		return;
+	if (e == sp->e + sp->n) {
+		memset(e, 0, sizeof(*e));
+		e->space.name = name;
+		sp->n++;
+	}
+	e->space.used = plus(e->space.used, c->used);
+	e->space.committed = plus(e->space.committed, c->committed);
+	e->space.resident = plus(e->space.resident, c->resident);
+}
+
+/* Spaces of the same name are one: a process with two heaps has twice as much young. */
+static void tell_spaces(struct mp_session *s, struct target *t, uint64_t ts)
+{
+	struct spaces sp = { .n = 0 };
+	char name[32];
+
+	for (unsigned k = 0; k < t->n_gc; k++) {
+		const struct gc_seg_counters *c = &t->gc[k]->last;
+
+		for (unsigned i = 1; i < c->nspaces && i < GC_SEG_SPACES; i++) {
+			if (!c->space[i].used && !c->space[i].committed)
+				continue;
+			space_name(t->gc[k], i, name);
+			space_add(&sp, text_id(s, t, name, ts), &c->space[i]);
+		}
+	}
+	for (unsigned i = 0; i < sp.n; i++) {
+		sp.e[i].ts = ts;
+		sp.e[i].type = MP_EV_SPACE;
+		sp.e[i].sub = MP_SRC_GC;
+		sp.e[i].mm = t->mm;
+		push(s, &sp.e[i]);
 	}
 }
 
@@ -163,16 +313,6 @@ static uint8_t kind_of(uint8_t k)
 	return k == GC_SEG_MINOR ? MP_GC_MINOR : k == GC_SEG_COMPACT ? MP_GC_COMPACT : MP_GC_MAJOR;
 }
 
-static uint32_t reason_str(struct mp_session *s, struct gc_source *g, uint64_t reason, uint64_t ts)
-{
-	char name[32];
-
-	if (reason >= 32 &&
-	    gc_seg_name_of(&g->seg, GC_NAME_REASON, (unsigned)reason, name, sizeof(name)) > 0)
-		return stream_str(&s->stream, name, ts);
-	return stream_str(&s->stream, gc_seg_reason_name((unsigned)reason), ts);
-}
-
 /* The times are the target's word. One from the future would wait in the stream
  * for ever, one from long ago would be folded out of place. */
 static uint64_t sane_ts(const struct mp_session *s, uint64_t ts)
@@ -182,12 +322,32 @@ static uint64_t sane_ts(const struct mp_session *s, uint64_t ts)
 	return ts > now ? now : ts < s->horizon ? s->horizon : ts;
 }
 
-static void on_gc_end(struct mp_session *s, struct target *t, struct gc_source *g,
-		      const struct gc_event *ev)
+/* An event of type and sub that r's next event tells of. */
+static struct mp_event made(const struct mp_session *s, const struct target *t,
+			    const struct ring *r, unsigned type, unsigned sub)
 {
-	struct mp_event e = {
-		.ts = sane_ts(s, ev->ts), .type = MP_EV_GC, .sub = kind_of(ev->flags), .mm = t->mm
-	};
+	return (struct mp_event){ .ts = sane_ts(s, r->ev.ts),
+				  .type = (uint16_t)type,
+				  .sub = (uint8_t)sub,
+				  .mm = t->mm,
+				  .tid = r->tid };
+}
+
+static uint32_t reason_str(struct mp_session *s, struct target *t, struct gc_source *g,
+			   uint64_t reason, uint64_t ts)
+{
+	char name[32];
+
+	if (reason >= 32 &&
+	    gc_seg_name_of(&g->seg, GC_NAME_REASON, (unsigned)reason, name, sizeof(name)) > 0)
+		return text_id(s, t, name, ts);
+	return stream_str(&s->stream, gc_seg_reason_name((unsigned)reason), ts);
+}
+
+static void on_gc_end(struct mp_session *s, struct target *t, struct gc_source *g, struct ring *r)
+{
+	struct mp_event e = made(s, t, r, MP_EV_GC, kind_of(r->ev.flags));
+	const struct gc_event *ev = &r->ev;
 
 	e.gc.before = ev->a;
 	e.gc.after = ev->b;
@@ -197,167 +357,303 @@ static void on_gc_end(struct mp_session *s, struct target *t, struct gc_source *
 	e.gc.start = val(ev, 3);
 	if (e.gc.start > e.ts)
 		e.gc.start = e.ts;
-	e.gc.reason = reason_str(s, g, val(ev, 4), e.ts);
+	e.gc.reason = reason_str(s, t, g, val(ev, 4), e.ts);
 	e.gc.source = MP_SRC_GC;
 	push(s, &e);
+	g->fig.heap.used = ev->b;
+	g->fig.heap.committed = val(ev, 2);
+	g->fig.heap.goal = val(ev, 5);
+	if (val(ev, 6) != GC_SEG_UNKNOWN)
+		g->fig.heap.live = val(ev, 6);
+	/* The fold takes `after` for the process's figure: with one heap it is. */
+	if (t->n_gc > 1)
+		tell_heap(s, t, e.ts);
 }
 
-static void on_pages(struct mp_session *s, struct target *t, const struct gc_event *ev)
+static void on_pages(struct mp_session *s, struct target *t, struct gc_source *g, struct ring *r)
 {
-	struct mp_event e = { .ts = sane_ts(s, ev->ts), .type = MP_EV_HEAP_RANGE, .mm = t->mm };
+	const struct gc_event *ev = &r->ev;
+	bool release = ev->type == GC_EV_PAGE_RELEASE;
+	struct mp_event e =
+		made(s, t, r, MP_EV_HEAP_RANGE, release ? MP_HEAP_RELEASE : MP_HEAP_COMMIT);
 
-	e.sub = ev->type == GC_EV_PAGE_COMMIT ? MP_HEAP_COMMIT : MP_HEAP_RELEASE;
-	e.x = ev->type == GC_EV_PAGE_RELEASE ? ev->flags : 0;
+	e.x = release ? ev->flags : 0;
 	e.range.addr = ev->a;
 	e.range.len = ev->b;
-	e.range.dur = ev->type == GC_EV_PAGE_RELEASE ? val(ev, 0) : 0;
+	e.range.dur = release ? val(ev, 0) : 0;
 	e.range.source = MP_SRC_GC;
+	if (release && g->same_pids && val(ev, 3) <= INT32_MAX)
+		e.tid = (uint32_t)val(ev, 3);
 	push(s, &e);
 }
 
-static void on_note(struct mp_session *s, struct target *t, const struct gc_event *ev)
+static void on_note(struct mp_session *s, struct target *t, struct ring *r)
 {
-	struct mp_event e = {
-		.ts = sane_ts(s, ev->ts), .type = MP_EV_NOTE, .sub = MP_NOTE_PROGRAM, .mm = t->mm
-	};
+	struct mp_event e = made(s, t, r, MP_EV_NOTE, MP_NOTE_PROGRAM);
 	char text[GC_SEG_TEXT_MAX + 8];
-	size_t n = ev->a < ev->len ? ev->a : ev->len;
+	size_t n = r->ev.a < r->ev.len ? r->ev.a : r->ev.len;
 
-	memcpy(text, ev->text, n);
+	memcpy(text, r->ev.text, n);
 	text[n] = 0;
-	e.v[0] = stream_str(&s->stream, text, e.ts);
+	e.v[0] = text_id(s, t, text, e.ts);
 	push(s, &e);
 }
 
-static void on_counters(struct mp_session *s, struct target *t, const struct gc_event *ev)
+static void on_counters(struct mp_session *s, struct target *t, struct gc_source *g, struct ring *r)
 {
-	struct mp_event e = {
-		.ts = sane_ts(s, ev->ts), .type = MP_EV_HEAP, .sub = MP_SRC_GC, .mm = t->mm
-	};
+	g->fig.heap.used = r->ev.a;
+	g->fig.heap.committed = r->ev.b;
+	g->fig.heap.external = val(&r->ev, 0);
+	g->fig.heap.arrays = val(&r->ev, 1);
+	g->fig.heap.goal = val(&r->ev, 4);
+	g->fig.heap.limit = val(&r->ev, 5);
+	tell_heap(s, t, sane_ts(s, r->ev.ts));
+}
 
-	e.heap.used = ev->a;
-	e.heap.committed = ev->b;
-	e.heap.external = val(ev, 0);
-	e.heap.arrays = val(ev, 1);
-	e.heap.goal = val(ev, 4);
-	e.heap.limit = val(ev, 5);
-	e.heap.live = MP_UNKNOWN;
+static void on_phase(struct mp_session *s, struct target *t, struct ring *r)
+{
+	struct mp_event e = made(s, t, r, MP_EV_PHASE, r->ev.flags);
+
+	if (r->ev.a < PHASE_MIN)
+		return;
+	e.phase.dur = r->ev.a;
+	e.phase.work = r->ev.b;
+	e.phase.n = r->ev.nv ? r->ev.v[0] : 1;
+	e.phase.source = MP_SRC_GC;
 	push(s, &e);
 }
 
-static void on_event(struct mp_session *s, struct target *t, struct gc_source *g,
-		     const struct gc_event *ev)
+static void on_sample(struct mp_session *s, struct target *t, struct gc_source *g, struct ring *r)
 {
-	switch (ev->type) {
+	struct mp_event e = made(s, t, r, MP_EV_SAMPLE, MP_SRC_GC);
+	char name[32];
+
+	e.sample.addr = r->ev.a;
+	e.sample.size = r->ev.b;
+	e.sample.mean = val(&r->ev, 1);
+	if (val(&r->ev, 0) <= UINT16_MAX &&
+	    gc_seg_name_of(&g->seg, GC_NAME_TYPE, (unsigned)r->ev.v[0], name, sizeof(name)) > 0)
+		e.sample.what = text_id(s, t, name, e.ts);
+	push(s, &e);
+}
+
+static void on_event(struct mp_session *s, struct target *t, struct gc_source *g, struct ring *r)
+{
+	switch (r->ev.type) {
 	case GC_EV_GC_END:
-		on_gc_end(s, t, g, ev);
+		on_gc_end(s, t, g, r);
 		break;
 	case GC_EV_COUNTERS:
-		on_counters(s, t, ev);
+		on_counters(s, t, g, r);
 		break;
 	case GC_EV_PAGE_COMMIT:
 	case GC_EV_PAGE_RELEASE:
-		on_pages(s, t, ev);
+		on_pages(s, t, g, r);
 		break;
 	case GC_EV_RESERVE:
-		tell_range(s, t, sane_ts(s, ev->ts), ev->a, ev->b);
+		tell_range(s, t, MP_HEAP_RESERVE, sane_ts(s, r->ev.ts), r->ev.a, r->ev.b);
 		break;
 	case GC_EV_NOTE:
-		on_note(s, t, ev);
+		on_note(s, t, r);
+		break;
+	case GC_EV_THREAD:
+		r->tid = g->same_pids && r->ev.flags && r->ev.a <= INT32_MAX ? (uint32_t)r->ev.a
+									     : 0;
+		break;
+	case GC_EV_PHASE:
+		on_phase(s, t, r);
+		break;
+	case GC_EV_ALLOC_SAMPLE:
+		on_sample(s, t, g, r);
 		break;
 	default:
 		break;
 	}
 }
 
-static void read_ring(struct mp_session *s, struct target *t, struct gc_source *g, uint32_t ring)
+/* --- merging --------------------------------------------------------------------------- */
+
+/* r's next event to r->ev. False: nothing more was written. */
+static bool ring_next(struct gc_source *g, uint32_t ring)
 {
-	struct gc_record rec[READ_SLOTS];
-	struct gc_event ev;
+	struct ring *r = &g->ring[ring];
+	unsigned took;
 	int n;
 
-	/* A writer that never stops must not keep us here. */
-	for (int rounds = 0; rounds < 256; rounds++) {
-		n = gc_ring_read(&g->seg, ring, &g->ring[ring], rec, READ_SLOTS, &g->lost);
-		if (n <= 0)
-			break;
-		for (int i = 0; i < n;) {
-			unsigned took = gc_event_take(rec + i, (unsigned)(n - i), &ev);
-
-			if (!took)
-				break;
-			on_event(s, t, g, &ev);
-			i += (int)took;
-		}
+	if (r->i == r->n) {
+		if (!r->rec && ring_tail(g, ring) == r->at.pos)
+			return false; /* most rings are never written */
+		if (!r->rec)
+			r->rec = malloc(READ_SLOTS * sizeof(*r->rec));
+		if (!r->rec)
+			return false;
+		n = gc_ring_read(&g->seg, ring, &r->at, r->rec, READ_SLOTS, &g->lost);
+		r->i = 0;
+		r->n = n > 0 ? (unsigned)n : 0;
 	}
+	took = gc_event_take(r->rec + r->i, r->n - r->i, &r->ev);
+	r->i += took;
+	return took;
 }
 
-static void tell_spaces(struct mp_session *s, struct target *t, struct gc_source *g,
-			const struct gc_seg_counters *c, uint64_t ts)
+/* A ring that has an event waiting. */
+struct head {
+	struct gc_source *g;
+	uint32_t ring;
+};
+
+static size_t heads_of(struct target *t, struct head *h, size_t cap)
 {
-	static const char *const usual[] = { "none", "young", "old", "large", "region",
-					     "pinned" };
+	size_t n = 0;
 
-	for (unsigned i = 1; i < c->nspaces && i < GC_SEG_SPACES; i++) {
-		struct mp_event e = {
-			.ts = ts, .type = MP_EV_SPACE, .sub = MP_SRC_GC, .mm = t->mm
-		};
-		char name[32];
+	for (unsigned k = 0; k < t->n_gc; k++)
+		for (uint32_t i = 0; i < t->gc[k]->seg.hdr.nrings && n < cap; i++) {
+			struct ring *r = &t->gc[k]->ring[i];
 
-		if (gc_seg_name_of(&g->seg, GC_NAME_SPACE, i, name, sizeof(name)) <= 0)
-			snprintf(name, sizeof(name), "%s",
-				 i < sizeof(usual) / sizeof(usual[0]) ? usual[i] : "other");
-		e.space.name = stream_str(&s->stream, name, ts);
-		e.space.used = c->space[i].used;
-		e.space.committed = c->space[i].committed;
-		e.space.resident = c->space[i].resident;
-		if (e.space.used || e.space.committed)
-			push(s, &e);
+			if (!r->has)
+				r->has = ring_next(t->gc[k], i);
+			if (r->has)
+				h[n++] = (struct head){ t->gc[k], i };
+		}
+	return n;
+}
+
+/*
+ * All rings of all heaps, oldest event first. What a writer that never stops adds
+ * while we read is left for the next time.
+ */
+static void read_rings(struct mp_session *s, struct target *t)
+{
+	static struct head h[sizeof(t->gc) / sizeof(t->gc[0]) * GC_SEG_RINGS_MAX];
+	size_t n = heads_of(t, h, sizeof(h) / sizeof(h[0]));
+
+	for (size_t looks = 0; n && looks < LOOKS_MAX; looks += n) {
+		size_t first = 0;
+		struct ring *r;
+
+		for (size_t i = 1; i < n; i++)
+			if (h[i].g->ring[h[i].ring].ev.ts < h[first].g->ring[h[first].ring].ev.ts)
+				first = i;
+		r = &h[first].g->ring[h[first].ring];
+		on_event(s, t, h[first].g, r);
+		r->has = ring_next(h[first].g, h[first].ring);
+		if (!r->has)
+			h[first] = h[--n];
 	}
 }
 
-static void tell_counters(struct mp_session *s, struct target *t, struct gc_source *g)
+/* Reads the counters of g. True: they are new. */
+static bool look_at_counters(struct gc_source *g)
 {
 	struct gc_seg_counters c;
-	struct mp_event e = { .type = MP_EV_HEAP, .sub = MP_SRC_GC, .mm = t->mm };
 
 	if (gc_seg_counters_read(&g->seg, &c))
-		return;
+		return false;
 	c.updated_ns = 0; /* a new stamp alone is no news */
 	c.seq = 0;
-	if (g->told && !memcmp(&c, &g->last, sizeof(c)))
-		return;
+	if (!memcmp(&c, &g->last, sizeof(c)))
+		return false;
 	g->last = c;
-	g->told = true;
-	e.ts = mp_monotonic_ns();
-	e.heap.used = c.used;
-	e.heap.committed = c.committed;
-	e.heap.external = c.external;
-	e.heap.arrays = c.array_buffers;
-	e.heap.limit = c.limit;
-	e.heap.goal = c.goal;
-	e.heap.live = c.live;
-	push(s, &e);
-	tell_spaces(s, t, g, &c, e.ts);
+	g->fig.heap.used = c.used;
+	g->fig.heap.committed = c.committed;
+	g->fig.heap.external = c.external;
+	g->fig.heap.arrays = c.array_buffers;
+	g->fig.heap.limit = c.limit;
+	g->fig.heap.goal = c.goal;
+	g->fig.heap.live = c.live;
+	return true;
+}
+
+static void tell_all(struct mp_session *s, struct target *t)
+{
+	uint64_t ts = mp_monotonic_ns();
+
+	tell_heap(s, t, ts);
+	tell_spaces(s, t, ts);
 }
 
 void gc_poll(struct mp_session *s, struct target *t)
 {
+	uint64_t lost = 0;
+	bool news = false;
+
+	if (!t->n_gc)
+		return;
+	for (unsigned i = 0; i < t->n_gc; i++)
+		lost -= t->gc[i]->lost;
+	read_rings(s, t);
 	for (unsigned i = 0; i < t->n_gc; i++) {
-		struct gc_source *g = t->gc[i];
-		uint64_t lost = g->lost;
-
-		for (uint32_t r = 0; r < g->seg.hdr.nrings; r++)
-			read_ring(s, t, g, r);
-		if (g->lost != lost) {
-			struct mp_event e = { .ts = mp_monotonic_ns(),
-					      .type = MP_EV_LOSS,
-					      .sub = MP_LOSS_GC_RING,
-					      .mm = t->mm };
-
-			e.x = (uint32_t)(g->lost - lost);
-			push(s, &e);
-		}
-		tell_counters(s, t, g);
+		lost += t->gc[i]->lost;
+		news |= look_at_counters(t->gc[i]);
 	}
+	tell_loss(s, t, lost);
+	if (news)
+		tell_all(s, t);
+}
+
+/* --- heaps that come and go -------------------------------------------------------------- */
+
+static struct gc_source *known(const struct target *t, const struct proc_map *v)
+{
+	for (unsigned k = 0; k < t->n_gc; k++)
+		if (t->gc[k]->ino == v->ino && t->gc[k]->dev == map_dev(v))
+			return t->gc[k];
+	return NULL;
+}
+
+static void found(struct mp_session *s, struct target *t, const struct proc_map *v)
+{
+	struct gc_source *g = known(t, v);
+
+	if (!g && t->n_gc < sizeof(t->gc) / sizeof(t->gc[0])) {
+		g = source_open(t, v);
+		if (!g)
+			return;
+		/* A heap older than the session: its past collections are not ours. */
+		rings_place(g, g->seg.hdr.start_ns >= s->start);
+		t->gc[t->n_gc++] = g;
+		tell_range(s, t, MP_HEAP_RESERVE, mp_monotonic_ns(), g->seg.hdr.heap_base,
+			   g->seg.hdr.heap_len);
+	}
+	if (g)
+		g->seen = true;
+}
+
+/* Heaps that were destroyed: their last events, and their figures go. */
+static void drop_unseen(struct mp_session *s, struct target *t)
+{
+	unsigned keep = 0;
+
+	for (unsigned k = 0; k < t->n_gc; k++)
+		keep += t->gc[k]->seen;
+	if (keep == t->n_gc)
+		return;
+	gc_poll(s, t);
+	for (unsigned k = keep = 0; k < t->n_gc; k++) {
+		struct gc_source *g = t->gc[k];
+
+		if (g->seen) {
+			t->gc[keep++] = g;
+			continue;
+		}
+		tell_range(s, t, MP_HEAP_UNRESERVE, mp_monotonic_ns(), g->seg.hdr.heap_base,
+			   g->seg.hdr.heap_len);
+		source_free(g);
+	}
+	t->n_gc = keep;
+	tell_all(s, t);
+}
+
+void gc_attach(struct mp_session *s, struct target *t, const struct proc_maps *m)
+{
+	static const char name[] = "/memfd:" GC_SEG_MEMFD;
+
+	if (!m->n)
+		return; /* of a process that is ending: says nothing */
+	for (unsigned k = 0; k < t->n_gc; k++)
+		t->gc[k]->seen = false;
+	for (size_t i = 0; i < m->n; i++)
+		if (!strncmp(m->names + m->v[i].name, name, sizeof(name) - 1))
+			found(s, t, &m->v[i]);
+	drop_unseen(s, t);
 }

@@ -275,6 +275,9 @@ static const char *const meta_subs[] = { NULL,	     "pid",	   "comm",    "exe",
 					 "kernel",    "version",    "proc-start", "threads",
 					 "tick-ns",   "ncpu",	    "end-ts" };
 static const char *const note_subs[] = { NULL, "program", "user", "memprof" };
+static const char *const phase_subs[] = { NULL,	      "stop",	    "roots", "remembered", "copy",
+					  "mark",     "remark",	    "ephemerons", "finalizers",
+					  "sweep",    "evacuate",   "fixup", "release" };
 static const char *const key_subs[] = { NULL, "begin", "end" };
 
 static const struct type {
@@ -334,6 +337,13 @@ static const struct type {
 	[MP_EV_KEYFRAME] = { "keyframe", NULL, NAME(key_subs), head_x, { { 0 } } },
 	[MP_EV_TOTAL] = { "total", NULL, NO_NAMES, NULL, { { 0 } } },
 	[MP_EV_TICK] = { "tick", NULL, NO_NAMES, head_x, { { 0 } } },
+	[MP_EV_PHASE] = { "phase", NULL, NAME(phase_subs), head_x,
+			  { F("dur", NS, phase.dur), F("work", NUM, phase.work),
+			    F("n", NUM, phase.n), F("source", SRC, phase.source) } },
+	[MP_EV_SAMPLE] = { "sample", mp_source_name, NO_NAMES, head_x,
+			   { F("addr", HEX, sample.addr), F("size", BYTES, sample.size),
+			     F("mean", BYTES, sample.mean), F("what", STR, sample.what),
+			     F("stack", NUM, sample.stack) } },
 };
 /* clang-format on */
 
