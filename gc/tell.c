@@ -98,6 +98,7 @@ static void look_at_spaces(const struct gc_heap *h, size_t space[GC_SEG_SPACES])
 	space[GC_SPACE_YOUNG] = young_used(h);
 	space[GC_SPACE_OLD] = h->old_used;
 	space[GC_SPACE_LARGE] = h->large_used;
+	space[GC_SPACE_PINNED] = h->pinned.used;
 }
 
 void tell_begin(struct gc_heap *h, struct gc_record_line *l)
@@ -115,6 +116,7 @@ void tell_begin(struct gc_heap *h, struct gc_record_line *l)
 static void tell_survived(struct gc_heap *h, const struct gc_record_line *l)
 {
 	size_t now[GC_SEG_SPACES] = { 0 };
+	unsigned s;
 
 	look_at_spaces(h, now);
 	if (l->kind == GC_SEG_MINOR) {
@@ -122,10 +124,9 @@ static void tell_survived(struct gc_heap *h, const struct gc_record_line *l)
 		      l->space[GC_SPACE_YOUNG], NULL, 0);
 		return;
 	}
-	event(h, GC_EV_SURVIVED, GC_SPACE_OLD, l->kind, now[GC_SPACE_OLD], l->space[GC_SPACE_OLD],
-	      NULL, 0);
-	event(h, GC_EV_SURVIVED, GC_SPACE_LARGE, l->kind, now[GC_SPACE_LARGE],
-	      l->space[GC_SPACE_LARGE], NULL, 0);
+	for (s = GC_SPACE_OLD; s <= GC_SPACE_PINNED; s++)
+		if (l->space[s])
+			event(h, GC_EV_SURVIVED, s, l->kind, now[s], l->space[s], NULL, 0);
 }
 
 static double mean_with(double old, double now)
