@@ -56,19 +56,23 @@ static void *other(void *arg)
 	return NULL;
 }
 
-/* Until the release thread has found something: every page is due after 1 ms. */
-static void wait_for_thread(struct gc_mutator *m)
+static bool owes(size_t released)
 {
 	struct gc_stats st;
-	size_t before;
 
 	gc_stats(heap, &st);
-	before = st.released_total;
-	for (int i = 0; i < 5000 && st.released_total == before && st.owed; i++) {
+	return st.owed && st.released_total == released;
+}
+
+/* Until the release thread has found something, 5 s at most: pages are due after 1 ms. */
+static void wait_for_thread(void)
+{
+	struct gc_stats st;
+	int left = 5000;
+
+	gc_stats(heap, &st);
+	while (owes(st.released_total) && left--)
 		usleep(1000);
-		gc_safepoint(m);
-		gc_stats(heap, &st);
-	}
 }
 
 static void round_of(struct gc_mutator *m, int i)
@@ -79,7 +83,7 @@ static void round_of(struct gc_mutator *m, int i)
 	large(m, MIB(9));
 	gc_collect(m, GC_FULL, GC_REASON_FORCED);
 	if (i % 2)
-		wait_for_thread(m);
+		wait_for_thread();
 	large(m, MIB(8)); /* on dirty pages, if they are still there: zeroed by the kernel */
 	gc_collect(m, GC_MAJOR, GC_REASON_FORCED);
 	gc_release_all(heap);
