@@ -29,6 +29,12 @@ static void set_end(struct mutator *m, uintptr_t end)
 	__atomic_store_n(&m->pub.end, stop_wanted(m->h) ? 0 : end, __ATOMIC_RELAXED);
 }
 
+/* Zeal that counts allocations needs every one to come here. */
+static void tlab_show(struct mutator *m)
+{
+	set_end(m, m->h->zeal_every ? 0 : m->tlab_end);
+}
+
 /* Ends the buffer of m, which is the caller's or parked. With the lock. */
 void tlab_retire(struct mutator *m)
 {
@@ -98,7 +104,7 @@ static bool tlab_refill(struct mutator *m, size_t cell)
 	}
 	young_take(h, len);
 	m->tlab_end = h->young_top;
-	set_end(m, m->tlab_end);
+	tlab_show(m);
 	return true;
 }
 
@@ -168,7 +174,7 @@ void gc_safepoint(struct gc_mutator *pub)
 	if (!__atomic_load_n(&m->h->want, __ATOMIC_RELAXED) && end_is(m, m->tlab_end))
 		return;
 	mutator_lock(m);
-	set_end(m, m->tlab_end);
+	tlab_show(m);
 	want = __atomic_fetch_and(&m->h->want, ~WANT_MAJOR, __ATOMIC_RELAXED);
 	heap_unlock(m->h);
 	if (want & WANT_MAJOR)
@@ -180,6 +186,8 @@ static void *alloc_small(struct mutator *m, uint64_t hdr, size_t cell)
 	uint64_t seen;
 	void *obj;
 
+	if (m->h->zeal_every)
+		zeal_step(m);
 	/* Others may use up the room of a collection before this thread comes to it. */
 	for (;;) {
 		gc_safepoint(&m->pub);
@@ -241,6 +249,8 @@ static void *alloc_tenured(struct mutator *m, uint64_t hdr, size_t cell,
 	void *obj;
 
 	gc_safepoint(&m->pub);
+	if (h->zeal_every)
+		zeal_step(m);
 	while (collect_for_large(m, cell)) {
 		mutator_lock(m);
 		obj = limit_fits(h, cell) ? alloc(h, hdr, cell) : NULL;

@@ -80,7 +80,11 @@ static void run_minor(struct gc_heap *h, struct gc_record_line *l)
 {
 	size_t eden = h->young_top - area_addr(h, h->eden);
 
+	if (h->zeal)
+		zeal_minor_begin(h);
 	minor_run(h);
+	if (h->zeal)
+		zeal_minor_end(h);
 	l->pause = now_ns() - l->ts;
 	h->minor_count++;
 	h->minor_ns += l->pause;
@@ -143,6 +147,8 @@ static void collect_one(struct gc_heap *h, unsigned kind, unsigned reason)
 		h->max_pause = l.pause;
 	tell_end(h, &l);
 	remember_line(h, &l);
+	if (h->zeal & GC_ZEAL_RELEASE)
+		zeal_release(h);
 	if (h->verify && check_heap(h, why, sizeof(why)))
 		gc_fatal("after a %s collection: %s", kind == GC_SEG_MINOR ? "minor" : "major",
 			 why);
@@ -220,6 +226,21 @@ void collect_slice(struct mutator *m, size_t extra)
 	world_start(h);
 }
 
+/* Zeal: one step of marking after the other, and again. World stopped. */
+void collect_step(struct gc_heap *h)
+{
+	uint64_t start = now_ns();
+
+	if (!h->marking) {
+		start_marking(h, GC_REASON_TESTING);
+	} else if (!h->slices.done) {
+		h->slices.done = mark_slice(h, 1);
+		slice_count(h, start);
+	} else {
+		collect_locked(h, GC_MAJOR, GC_REASON_TESTING);
+	}
+}
+
 /*
  * After a minor collection: a major that is due, or a marking that has nothing left to
  * do, or the start of one.
@@ -258,9 +279,9 @@ static void collect_end(struct gc_heap *h)
 void collect_locked(struct gc_heap *h, enum gc_collect_kind kind, unsigned reason)
 {
 	collect_begin(h);
-	h->tenure_all = kind == GC_FULL;
+	h->tenure_all = kind == GC_FULL || h->zeal & GC_ZEAL_PROMOTE;
 	collect_one(h, GC_SEG_MINOR, reason);
-	h->tenure_all = false;
+	h->tenure_all = h->zeal & GC_ZEAL_PROMOTE;
 	if (kind == GC_FULL && h->marking)
 		collect_one(h, GC_SEG_MAJOR, reason);
 	if (kind != GC_MINOR)

@@ -56,6 +56,22 @@ enum gc_log {
 	GC_LOG_JSONL = 3, /* JSON, one object a line                                 */
 };
 
+/*
+ * To find bugs, bits: what is rare happens all the time (libmpgc(3), DEBUGGING). The
+ * first three do something at every zeal_every-th allocation.
+ */
+enum gc_zeal {
+	GC_ZEAL_MINOR = 1,     /* a minor collection                                   */
+	GC_ZEAL_MAJOR = 2,     /* a major one                                          */
+	GC_ZEAL_SLICES = 4,    /* a step of marking, of one object; always marking     */
+	GC_ZEAL_EVACUATE = 8,  /* majors move every old object that can move           */
+	GC_ZEAL_PROMOTE = 16,  /* minors leave nothing in the young space              */
+	GC_ZEAL_PROTECT = 32,  /* what a minor emptied cannot be touched until the next */
+	GC_ZEAL_POISON = 64,   /* what is freed is filled with 0xab                    */
+	GC_ZEAL_RELEASE = 128, /* every collection gives all free pages back           */
+	GC_ZEAL_NURSERY = 256, /* a young space of 64 KiB                              */
+};
+
 /* Set with GC_OPTIONS_INIT; a field that is 0 there means "default". */
 struct gc_options {
 	size_t struct_size;     /* sizeof(struct gc_options), the version               */
@@ -77,6 +93,8 @@ struct gc_options {
 				 * all other threads; 1 to 256 (8)                      */
 	int log;                /* enum gc_log; MPGC_LOG in the environment goes before */
 	int log_fd;             /* where to; stays the caller's (standard error)        */
+	unsigned zeal;          /* enum gc_zeal; MPGC_ZEAL in the environment adds to it */
+	unsigned zeal_every;    /* allocations between the steps of such modes (1)      */
 };
 #define GC_OPTIONS_INIT { .struct_size = sizeof(struct gc_options) }
 

@@ -171,6 +171,8 @@ int gc_heap_create(const struct gc_options *opts, struct gc_heap **out)
 	h->start_ns = now_ns();
 	h->rings = calloc(h->nrings, sizeof(*h->rings));
 	rc = log_init(h, &o);
+	if (!rc)
+		rc = zeal_init(h, &o);
 	if (rc)
 		goto fail;
 	/* The reservation comes last: it takes what addresses there are. */
@@ -188,6 +190,7 @@ int gc_heap_create(const struct gc_options *opts, struct gc_heap **out)
 	*out = h;
 	return 0;
 fail:
+	zeal_end(h);
 	weak_destroy(h);
 	log_close(h);
 	types_free(h);
@@ -203,6 +206,7 @@ int gc_heap_destroy(struct gc_heap *h)
 	if (heap_delist(h))
 		return -EBUSY;
 	release_stop(h);
+	zeal_end(h);
 	segment_close(h);
 	log_close(h);
 	while (h->globals) {

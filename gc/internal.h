@@ -179,6 +179,10 @@ struct pinned_space {
 	struct vec held;       /* old objects with HDR_PIN */
 };
 
+struct range {
+	uintptr_t start, end;
+};
+
 struct gc_global {
 	void *obj;
 	struct gc_global *next, **prev;
@@ -397,6 +401,11 @@ struct gc_heap {
 	struct weak *weak;     /* identities, weak references, finalizers: weak.h */
 
 	bool verify;
+	bool debug;	     /* verify, or some zeal: bad use is looked for         */
+	unsigned zeal;	     /* enum gc_zeal                                        */
+	unsigned zeal_every; /* allocations a step, 0: the modes have no steps      */
+	uint64_t zeal_count; /* allocations                                         */
+	struct range zeal_from[2]; /* eden, survivors: what the last minor emptied  */
 	pthread_mutex_t lock, ev_lock;
 	struct gc_heap *next; /* of all heaps, for fork */
 };
@@ -503,6 +512,7 @@ bool collect_for_large(struct mutator *m, size_t cell);
 bool limit_fits(const struct gc_heap *h, size_t wanted);
 void out_of_memory(struct gc_heap *h, size_t wanted);
 bool slice_due(const struct gc_heap *h, size_t extra);
+void collect_step(struct gc_heap *h);
 void collect_slice(struct mutator *m, size_t extra);
 void pace(struct gc_heap *h);
 void roots_visit(struct gc_heap *h, struct gc_visitor *v);
@@ -538,6 +548,16 @@ void ids_update(struct gc_heap *h, struct gc_visitor *v);
 const char *weak_check(struct gc_heap *h);
 const char *weak_check_object(struct gc_heap *h, void *obj);
 uint64_t object_id(struct gc_heap *h, void *obj);
+
+/* zeal.c */
+int zeal_init(struct gc_heap *h, const struct gc_options *o);
+void zeal_end(struct gc_heap *h);
+void zeal_step(struct mutator *m);
+void zeal_poison(uintptr_t addr, uintptr_t end);
+void zeal_poison_dead(uintptr_t addr, size_t len, const uint64_t *was, const uint64_t *live);
+void zeal_minor_begin(struct gc_heap *h);
+void zeal_minor_end(struct gc_heap *h);
+void zeal_release(struct gc_heap *h);
 
 /* verify.c */
 int check_heap(struct gc_heap *h, char *why, size_t size);

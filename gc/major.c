@@ -225,7 +225,12 @@ void mark_begin(struct gc_heap *h)
 /* A slice. True: there is nothing left to mark but what changes until the end. */
 bool mark_slice(struct gc_heap *h, size_t budget)
 {
-	return drain(h, budget);
+	if (!(h->zeal & GC_ZEAL_SLICES))
+		return drain(h, budget);
+	if (!h->gray.n)
+		return drain(h, 1); /* one object to scan again, or a piece of an array */
+	h->mark_work += mark_object(h, (void *)h->gray.v[--h->gray.n]);
+	return false;
 }
 
 static void visit_logs(struct gc_heap *h)
@@ -284,6 +289,8 @@ static void sweep_large(struct gc_heap *h, uint64_t now)
 		cell = hdr_cell(*(uint64_t *)l->addr);
 		event(h, GC_EV_LARGE_FREE, GC_SPACE_LARGE, 0, l->addr, l->pages << PAGE_SHIFT, NULL,
 		      0);
+		if (h->zeal & GC_ZEAL_POISON)
+			zeal_poison(l->addr, l->addr + (l->pages << PAGE_SHIFT));
 		large_give(h, l->addr, l->pages, now);
 		h->large_used -= cell;
 		*l = h->large[--h->nlarge];

@@ -237,12 +237,15 @@ static void sweep_block(struct gc_heap *h, uint32_t b, uint64_t now)
 {
 	uint8_t *line = lines_of(h, b), keep = h->epoch;
 	struct block *blk = &h->blocks[b];
-	size_t i;
+	size_t i, word = ((size_t)b << BLOCK_SHIFT) >> 9;
 
 	for (i = 0; i < BLOCK_LINES; i++)
 		line[i] = line[i] == keep ? keep : 0;
+	if (h->zeal & GC_ZEAL_POISON)
+		zeal_poison_dead(block_addr(h, b), BLOCK_SIZE, &h->mark_bits[word],
+				 &h->alloc_bits[word]);
 	/* These were the alloc bits before the marking: clear for the next one. */
-	memset(&h->mark_bits[((size_t)b << BLOCK_SHIFT) >> 9], 0, BLOCK_SIZE / 64);
+	memset(&h->mark_bits[word], 0, BLOCK_SIZE / 64);
 	pages_of_lines(h, b, now);
 	blk->unswept = false;
 	if (!blk->live) {

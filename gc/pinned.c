@@ -162,8 +162,12 @@ static unsigned sweep_span(struct gc_heap *h, uint32_t page, uint32_t **tails, u
 {
 	struct span *s = &h->pinned.spans[page];
 	const struct size_class *sc = size_class(s->cls);
-	size_t live = sweep_cells(h, page, sc, now);
+	size_t word = (span_addr(h, page) - h->base) >> 9, live;
 
+	if (h->zeal & GC_ZEAL_POISON)
+		zeal_poison_dead(span_addr(h, page), sc->pages * SPAN_PAGE, &h->mark_bits[word],
+				 &h->alloc_bits[word]);
+	live = sweep_cells(h, page, sc, now);
 	h->pinned.used += live * sc->size;
 	h->pinned.objects += live;
 	s->scan = 0;
