@@ -12,7 +12,6 @@
 
 #include "gc/weak.h"
 
-#define EXTERNAL_MAX ((1ULL << EXTERNAL_SHIFT) - 1)
 
 void final_init(struct weak *w)
 {

@@ -38,6 +38,15 @@ uint64_t object_id(struct gc_heap *h, void *obj)
 	return id_of(h, obj);
 }
 
+/* With the world stopped. A number that no object has or gets. */
+uint64_t id_take(struct gc_heap *h)
+{
+	uint64_t id = h->weak->next_id;
+
+	h->weak->next_id += ID_STEP;
+	return id;
+}
+
 /* With the world stopped, after a collection's closure, and after old objects moved. */
 void ids_update(struct gc_heap *h, struct gc_visitor *v)
 {

@@ -536,7 +536,6 @@ void weak_lock(struct gc_heap *h);
 void weak_unlock(struct gc_heap *h);
 void weak_fork_child(struct gc_heap *h);
 void weak_roots(struct gc_heap *h, struct gc_visitor *v);
-void weak_values(struct gc_heap *h, struct gc_visitor *v);
 void weak_reached(struct gc_heap *h, void *obj);
 void weak_finish(struct gc_heap *h, struct gc_visitor *v, void (*drain)(void *arg), void *arg);
 void weak_moved(struct gc_heap *h, struct gc_visitor *v);
@@ -548,6 +547,7 @@ void ids_update(struct gc_heap *h, struct gc_visitor *v);
 const char *weak_check(struct gc_heap *h);
 const char *weak_check_object(struct gc_heap *h, void *obj);
 uint64_t object_id(struct gc_heap *h, void *obj);
+uint64_t id_take(struct gc_heap *h);
 
 /* zeal.c */
 int zeal_init(struct gc_heap *h, const struct gc_options *o);

@@ -112,15 +112,14 @@ static void out_escaped(struct out *o, uint32_t unit)
 }
 
 /*
- * n bytes as a JSON string of plain ASCII. A byte that is no UTF-8 becomes the
- * replacement character, so that the file is valid whatever a name holds.
+ * n bytes for the inside of a JSON string, in plain ASCII. A byte that is no UTF-8
+ * becomes the replacement character: the file is valid whatever a name holds.
  */
-void out_json(struct out *o, const char *s, size_t n)
+void out_json_part(struct out *o, const char *s, size_t n)
 {
 	size_t i, len;
 	uint32_t c;
 
-	out_bytes(o, "\"", 1);
 	for (i = 0; i < n; i += len) {
 		len = utf8_char(s + i, n - i, &c);
 		if (!len) {
@@ -138,5 +137,11 @@ void out_json(struct out *o, const char *s, size_t n)
 			out_escaped(o, 0xdc00 + ((c - 0x10000) & 0x3ff));
 		}
 	}
+}
+
+void out_json(struct out *o, const char *s, size_t n)
+{
+	out_bytes(o, "\"", 1);
+	out_json_part(o, s, n);
 	out_bytes(o, "\"", 1);
 }

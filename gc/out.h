@@ -22,6 +22,7 @@ struct out {
 void out_bytes(struct out *o, const char *s, size_t n);
 void out_text(struct out *o, const char *s);
 void out_number(struct out *o, uint64_t x);
+void out_json_part(struct out *o, const char *s, size_t n);
 void out_json(struct out *o, const char *s, size_t n);
 int out_flush(struct out *o);
 size_t utf8_char(const char *s, size_t n, uint32_t *c);

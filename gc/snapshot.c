@@ -13,11 +13,8 @@
  * a bit for each 8 bytes of the heap says where objects start, and a count for each
  * word of bits how many start before it. Nothing of an object is kept; the heap is
  * read three times instead (count, nodes, edges). Memory: 12 bytes for each 512 of
- * the heap, 2 bits for each object, the names of types and fields.
- *
- * Nodes before the objects: the root, "(GC roots)" with a node for each kind of root,
- * "(External)" with one for each class of external memory, "(Regions)" with one for
- * each registered region. Their ids are even, those of objects odd.
+ * the heap, 2 bits for each object, the names of types and fields, and what
+ * snapshot_weak.c says.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,19 +23,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "gc/internal.h"
-#include "gc/names.h"
-#include "gc/out.h"
-
-/* As meta.node_types and meta.edge_types count them. */
-enum node_type {
-	NODE_ARRAY = 1,
-	NODE_STRING = 2,
-	NODE_OBJECT = 3,
-	NODE_NATIVE = 8,
-	NODE_SYNTHETIC = 9
-};
-enum edge_type { EDGE_ELEMENT = 1, EDGE_PROPERTY = 2, EDGE_SHORTCUT = 5 };
+#include "gc/snapshot.h"
 
 #define NODE_FIELDS 7
 #define META                                                                                \
@@ -55,108 +40,11 @@ enum edge_type { EDGE_ELEMENT = 1, EDGE_PROPERTY = 2, EDGE_SHORTCUT = 5 };
 
 #define TEXT_MAX   256	/* bytes of a text that are its name; all in its first page */
 #define NAME_CUT   1024 /* bytes of any other name, as V8 cuts them */
-#define NWORDS	   64	/* words of an object that are called "field N" when they have no name */
 #define TYPE_BYTES 1	/* of gc_type_bytes() */
-
-/* Ids of what is not an object: even, and the same in every snapshot of a heap. */
-#define ID_ROOT	    1
-#define ID_GC_ROOTS 2
-#define ID_KINDS    4
-#define ID_EXTERNAL 40
-#define ID_REGIONS  42
-#define ID_CLASSES  64
-#define ID_REGION   128 /* and 2 for each region there ever was */
-
-/*
- * The kinds of roots. A new kind is a function that visits the slots, and a line
- * here. The order is that of ids and ordinals: append.
- */
-static void visit_globals(struct gc_heap *h, struct gc_visitor *v)
-{
-	struct gc_global *g;
-
-	for (g = h->globals; g; g = g->next)
-		if (!g->pin)
-			gc_visit(v, &g->obj);
-}
-
-static void visit_pins(struct gc_heap *h, struct gc_visitor *v)
-{
-	struct gc_global *g;
-
-	for (g = h->globals; g; g = g->next)
-		if (g->pin)
-			gc_visit(v, &g->obj);
-}
-
-static const struct root_kind {
-	const char *name; /* of its node */
-	const char *edge; /* of the root's shortcuts to its objects */
-	void (*visit)(struct gc_heap *h, struct gc_visitor *v);
-} kinds[] = {
-	{ "(Stack frames)", "stack frame", roots_visit_frames },
-	{ "(Handles)", "handle", roots_visit_handles },
-	{ "(Global handles)", "global handle", visit_globals },
-	{ "(Providers)", "root provider", roots_visit_providers },
-	{ "(Finalizer queue)", "finalizer", weak_roots },
-	{ "(Weak maps)", "value in a weak map", weak_values },
-	{ "(Pins)", "pin", visit_pins },
-};
-#define NKINDS (sizeof(kinds) / sizeof(kinds[0]))
-
-/* Ordinals of the nodes that every snapshot has. */
-enum {
-	ORD_ROOT,
-	ORD_GC_ROOTS,
-	ORD_KINDS,
-	ORD_EXTERNAL = ORD_KINDS + NKINDS,
-	ORD_REGIONS,
-	ORD_CLASSES
-};
-#define NHEADS (ORD_CLASSES + GC_SEG_CLASSES + NREGIONS)
-
-struct head { /* a node before the objects */
-	unsigned type;
-	uint32_t name;
-	uint64_t id, size;
-};
-
-struct snap {
-	struct gc_heap *h;
-	struct out out;
-	bool no_memory;
-
-	/* which objects there are, and their numbers from 0 on */
-	uint64_t *bits; /* as heap->alloc_bits, of all spaces */
-	uint32_t *rank; /* objects before the first of each word of bits */
-	size_t words;
-	uint64_t nobjects;
-	uint64_t *is_text; /* by number: its text is its name */
-	uint64_t *rooted;  /* by number: has its shortcut */
-	size_t flag_words; /* of each of the two */
-
-	struct names names;
-	uint32_t *type_name;  /* by type: its name's index */
-	uint32_t *field_base; /* by type: where its fields are in field_name */
-	uint32_t *field_name;
-	uint32_t word_name[NWORDS];
-	char word_text[NWORDS][12];
-	uint32_t kind_edge[NKINDS];
-
-	struct head head[NHEADS];
-	uint32_t nheads;
-
-	/* the pass that is running */
-	bool writing;	/* edges are written, not only counted */
-	uint64_t edges; /* so far */
-	uint64_t texts; /* so far */
-	uint64_t nth;	/* slots so far of one object, or of one kind of root */
-	unsigned kind;	/* of the roots that are being visited */
-};
 
 /* --- names -------------------------------------------------------------------------- */
 
-static uint32_t name(struct snap *s, const char *text)
+uint32_t snap_name(struct snap *s, const char *text)
 {
 	uint32_t i = names_index(&s->names, text);
 
@@ -170,7 +58,7 @@ static void name_words(struct snap *s)
 
 	for (i = 0; i < NWORDS; i++) {
 		snprintf(s->word_text[i], sizeof(s->word_text[i]), "field %u", i);
-		s->word_name[i] = name(s, s->word_text[i]);
+		s->word_name[i] = snap_name(s, s->word_text[i]);
 	}
 }
 
@@ -189,40 +77,11 @@ static void name_types(struct snap *s)
 		return;
 	}
 	for (i = 1, n = 0; i < h->ntypes; i++) {
-		s->type_name[i] = name(s, h->types[i].name);
+		s->type_name[i] = snap_name(s, h->types[i].name);
 		s->field_base[i] = n;
 		for (f = 0; f < h->types[i].nfields; f++)
-			s->field_name[n++] = name(s, h->types[i].fields[f].name);
+			s->field_name[n++] = snap_name(s, h->types[i].fields[f].name);
 	}
-}
-
-static void add_head(struct snap *s, unsigned type, const char *text, uint64_t id, uint64_t size)
-{
-	s->head[s->nheads++] = (struct head){ type, name(s, text), id, size };
-}
-
-/* The nodes before the objects, in the order of their ordinals. */
-static void name_heads(struct snap *s)
-{
-	struct gc_heap *h = s->h;
-	const struct region *r;
-	unsigned i;
-
-	add_head(s, NODE_SYNTHETIC, "", ID_ROOT, 0);
-	add_head(s, NODE_SYNTHETIC, "(GC roots)", ID_GC_ROOTS, 0);
-	for (i = 0; i < NKINDS; i++) {
-		add_head(s, NODE_SYNTHETIC, kinds[i].name, ID_KINDS + 2 * i, 0);
-		s->kind_edge[i] = name(s, kinds[i].edge);
-	}
-	add_head(s, NODE_SYNTHETIC, "(External)", ID_EXTERNAL, 0);
-	add_head(s, NODE_SYNTHETIC, "(Regions)", ID_REGIONS, 0);
-	for (i = 0; i < (unsigned)h->nclasses_ext; i++)
-		if (h->external[i] > 0)
-			add_head(s, NODE_NATIVE, h->class_names[i], ID_CLASSES + 2 * i,
-				 (uint64_t)h->external[i]);
-	for (r = h->regions; r < h->regions + NREGIONS; r++)
-		if (r->len)
-			add_head(s, NODE_NATIVE, r->label, ID_REGION + 2u * r->name, r->len);
 }
 
 /* --- numbers of objects --------------------------------------------------------------- */
@@ -272,14 +131,15 @@ static bool number_objects(struct snap *s)
 	return s->is_text && s->rooted;
 }
 
-static uint32_t number_of(const struct snap *s, const void *obj)
+uint32_t snap_ordinal(const struct snap *s, const void *obj)
 {
 	size_t i = bit_index(s->h, obj);
 	uint64_t before = ((uint64_t)1 << (i & 63)) - 1;
 
 	if ((uintptr_t)obj & 7 || i >= s->words * 64 || !bit_get(s->bits, i))
 		gc_fatal("snapshot: %p is in a reference slot and is no object", obj);
-	return s->rank[i >> 6] + (uint32_t)__builtin_popcountll(s->bits[i >> 6] & before);
+	return s->nheads + s->rank[i >> 6] +
+	       (uint32_t)__builtin_popcountll(s->bits[i >> 6] & before);
 }
 
 static void each_object(struct snap *s, void (*fn)(struct snap *s, void *obj, uint32_t number))
@@ -327,7 +187,7 @@ static bool holds_text(const struct gc_bytes *b)
 /* --- edges ---------------------------------------------------------------------------- */
 
 /* Counts an edge of the node whose turn it is, and writes it in the pass that writes. */
-static void edge(struct snap *s, enum edge_type type, uint64_t name_or_index, uint32_t to)
+void snap_edge(struct snap *s, enum edge_type type, uint64_t name_or_index, uint32_t to)
 {
 	if (s->writing) {
 		out_text(&s->out, s->edges ? ",\n" : "\n");
@@ -348,13 +208,13 @@ static void field_edge(struct snap *s, const struct type_info *t, size_t off, ui
 	for (f = 0; f < t->nfields; f++) {
 		if (t->fields[f].offset != off)
 			continue;
-		edge(s, EDGE_PROPERTY, s->field_name[s->field_base[t->id] + f], to);
+		snap_edge(s, EDGE_PROPERTY, s->field_name[s->field_base[t->id] + f], to);
 		return;
 	}
 	if (off / 8 < NWORDS)
-		edge(s, EDGE_PROPERTY, s->word_name[off / 8], to);
+		snap_edge(s, EDGE_PROPERTY, s->word_name[off / 8], to);
 	else
-		edge(s, EDGE_ELEMENT, off / 8, to);
+		snap_edge(s, EDGE_ELEMENT, off / 8, to);
 }
 
 /* A trace function may visit slots outside its object: those are counted through. */
@@ -372,12 +232,12 @@ static void object_edge(struct gc_visitor *v, gc_slot *slot)
 		s->edges++;
 		return;
 	}
-	to = s->nheads + number_of(s, *slot);
+	to = snap_ordinal(s, *slot);
 	t = &s->h->types[hdr_type(*hdr_of(v->holder))];
 	if (off >= gc_object_size(v->holder))
-		edge(s, EDGE_ELEMENT, s->nth - 1, to);
+		snap_edge(s, EDGE_ELEMENT, s->nth - 1, to);
 	else if (t->pub.elem && off >= 8)
-		edge(s, EDGE_ELEMENT, (off - 8) / t->pub.elem, to);
+		snap_edge(s, EDGE_ELEMENT, (off - 8) / t->pub.elem, to);
 	else
 		field_edge(s, t, off, to);
 }
@@ -388,83 +248,7 @@ static void object_edges(struct snap *s, void *obj)
 
 	s->nth = 0;
 	object_slots(s->h, obj, &v);
-}
-
-static void kind_edge(struct gc_visitor *v, gc_slot *slot)
-{
-	struct snap *s = v->arg;
-
-	s->nth++;
-	if (*slot)
-		edge(s, EDGE_ELEMENT, s->nth - 1, s->nheads + number_of(s, *slot));
-}
-
-/* A shortcut of the root, for an object that has none yet. */
-static void root_edge(struct gc_visitor *v, gc_slot *slot)
-{
-	struct snap *s = v->arg;
-	uint32_t number;
-
-	if (!*slot)
-		return;
-	number = number_of(s, *slot);
-	if (bit_get(s->rooted, number))
-		return;
-	bit_set(s->rooted, number);
-	edge(s, EDGE_SHORTCUT, s->kind_edge[s->kind], s->nheads + number);
-}
-
-static void visit_kind(struct snap *s, unsigned kind, void (*fn)(struct gc_visitor *, gc_slot *))
-{
-	struct gc_visitor v = { .h = s->h, .op = VISIT_CALL, .fn = fn, .arg = s };
-
-	s->nth = 0;
-	s->kind = kind;
-	kinds[kind].visit(s->h, &v);
-}
-
-/*
- * DevTools takes what the root reaches through shortcuts for the program's own, and
- * all else for the system's: what is rooted directly must be there, and memory outside
- * the heap too.
- */
-static void root_edges(struct snap *s)
-{
-	uint32_t i;
-
-	edge(s, EDGE_ELEMENT, 1, ORD_GC_ROOTS);
-	edge(s, EDGE_ELEMENT, 2, ORD_EXTERNAL);
-	edge(s, EDGE_ELEMENT, 3, ORD_REGIONS);
-	for (i = ORD_CLASSES; i < s->nheads; i++)
-		edge(s, EDGE_SHORTCUT, s->head[i].name, i);
-	memset(s->rooted, 0, s->flag_words * 8);
-	for (i = 0; i < NKINDS; i++)
-		visit_kind(s, i, root_edge);
-}
-
-/* Memory outside the heap, of one parent: classes, or regions. */
-static void native_edges(struct snap *s, bool regions)
-{
-	uint32_t i;
-
-	for (i = ORD_CLASSES; i < s->nheads; i++)
-		if ((s->head[i].id >= ID_REGION) == regions)
-			edge(s, EDGE_PROPERTY, s->head[i].name, i);
-}
-
-static void head_edges(struct snap *s, uint32_t ordinal)
-{
-	uint32_t i;
-
-	if (ordinal == ORD_ROOT)
-		root_edges(s);
-	else if (ordinal == ORD_GC_ROOTS)
-		for (i = 0; i < NKINDS; i++)
-			edge(s, EDGE_ELEMENT, i + 1, ORD_KINDS + i);
-	else if (ordinal < ORD_EXTERNAL)
-		visit_kind(s, ordinal - ORD_KINDS, kind_edge);
-	else if (ordinal < ORD_CLASSES)
-		native_edges(s, ordinal == ORD_REGIONS);
+	outside_object_edges(s, obj);
 }
 
 /* --- the passes ------------------------------------------------------------------------ */
@@ -476,22 +260,31 @@ static void count_object(struct snap *s, void *obj, uint32_t number)
 		bit_set(s->is_text, number);
 }
 
+static void rewind_pass(struct snap *s)
+{
+	s->edges = 0;
+	outside_rewind(s);
+}
+
 /* The number of edges, which the file says before it has the first. */
 static uint64_t count_edges(struct snap *s)
 {
 	uint32_t i;
 
-	s->edges = 0;
+	rewind_pass(s);
 	for (i = 0; i < s->nheads; i++)
 		head_edges(s, i);
 	each_object(s, count_object);
+	outside_edges(s);
 	return s->edges;
 }
 
-static void put_node(struct snap *s, const struct head *n, uint64_t edges)
+/* Every node but the first, which is the root's, has a comma before it. */
+void snap_node(struct snap *s, const struct node *n, uint64_t edges)
 {
 	struct out *o = &s->out;
 
+	out_text(o, n == s->head ? "\n" : ",\n");
 	out_number(o, n->type);
 	out_bytes(o, ",", 1);
 	out_number(o, n->name);
@@ -507,7 +300,7 @@ static void put_node(struct snap *s, const struct head *n, uint64_t edges)
 static void put_object(struct snap *s, void *obj, uint32_t number)
 {
 	uint64_t hdr = *hdr_of(obj), before = s->edges;
-	struct head n = { .type = NODE_OBJECT, .size = hdr_cell(hdr) };
+	struct node n = { .type = NODE_OBJECT, .size = hdr_cell(hdr) };
 	const struct type_info *t = &s->h->types[hdr_type(hdr)];
 
 	n.id = object_id(s->h, obj);
@@ -520,8 +313,7 @@ static void put_object(struct snap *s, void *obj, uint32_t number)
 	if (bit_get(s->is_text, number))
 		n.name = s->names.n + (uint32_t)s->texts++;
 	object_edges(s, obj);
-	out_text(&s->out, ",\n");
-	put_node(s, &n, s->edges - before);
+	snap_node(s, &n, s->edges - before);
 }
 
 static void put_nodes(struct snap *s)
@@ -529,14 +321,14 @@ static void put_nodes(struct snap *s)
 	uint64_t before;
 	uint32_t i;
 
-	s->edges = 0;
+	rewind_pass(s);
 	for (i = 0; i < s->nheads; i++) {
 		before = s->edges;
 		head_edges(s, i);
-		out_text(&s->out, i ? ",\n" : "\n");
-		put_node(s, &s->head[i], s->edges - before);
+		snap_node(s, &s->head[i], s->edges - before);
 	}
 	each_object(s, put_object);
+	outside_nodes(s);
 }
 
 static void put_object_edges(struct snap *s, void *obj, uint32_t number)
@@ -550,10 +342,11 @@ static void put_edges(struct snap *s)
 	uint32_t i;
 
 	s->writing = true;
-	s->edges = 0;
+	rewind_pass(s);
 	for (i = 0; i < s->nheads; i++)
 		head_edges(s, i);
 	each_object(s, put_object_edges);
+	outside_edges(s);
 	s->writing = false;
 }
 
@@ -576,6 +369,7 @@ static void put_strings(struct snap *s)
 		out_json(&s->out, s->names.v[i], strnlen(s->names.v[i], NAME_CUT));
 	}
 	each_object(s, put_text);
+	outside_strings(s);
 }
 
 /* What stopped the passes, if something did: `edges` were promised. */
@@ -594,7 +388,7 @@ static int put_file(struct snap *s)
 	int rc;
 
 	out_text(o, META ",\"node_count\":");
-	out_number(o, s->nheads + s->nobjects);
+	out_number(o, outside_map(s, outside_maps(s))); /* the ordinal behind the last */
 	out_text(o, ",\"edge_count\":");
 	out_number(o, edges);
 	out_text(o, ",\"trace_function_count\":0},\n\"nodes\":[");
@@ -616,11 +410,13 @@ static int put_file(struct snap *s)
 
 static int snapshot(struct snap *s)
 {
-	name(s, "<dummy>"); /* in V8's files, indices in use start at 1 */
-	name_heads(s);
+	snap_name(s, "<dummy>"); /* in V8's files, indices in use start at 1 */
 	name_words(s);
 	name_types(s);
-	if (!number_objects(s) || s->no_memory)
+	if (!number_objects(s) || !outside_gather(s))
+		return -ENOMEM;
+	heads_name(s);
+	if (s->no_memory)
 		return -ENOMEM;
 	return put_file(s);
 }
@@ -631,6 +427,7 @@ static void snap_free(struct snap *s)
 	unmap(s->rank, s->words * sizeof(*s->rank));
 	unmap(s->is_text, s->flag_words * 8);
 	unmap(s->rooted, s->flag_words * 8);
+	outside_free(s);
 	names_free(&s->names);
 	free(s->type_name);
 	free(s->field_base);

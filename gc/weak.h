@@ -26,6 +26,7 @@ struct gc_weakmap {
 	void *owner;	       /* the map dies with it; NULL: it lives until freed */
 	size_t index;	       /* in weak->maps */
 	size_t index_active;   /* in weak->active, plus 1; 0: not there */
+	uint64_t id;	       /* of id_take(), for heap snapshots; 0: none yet */
 };
 
 /* A registration; those of one object are a list, the last one first. */
@@ -69,6 +70,7 @@ struct weak {
 };
 
 #define EXTERNAL_SHIFT 56
+#define EXTERNAL_MAX   ((1ULL << EXTERNAL_SHIFT) - 1)
 
 /* For mutators. Reports a call from inside a collection. */
 struct weak *weak_enter(struct gc_mutator *m, const char *what);

@@ -327,28 +327,6 @@ void maps_end(struct gc_heap *h, struct gc_visitor *v)
 	}
 }
 
-static void visit_values(struct gc_visitor *v, const struct addrmap *m)
-{
-	struct addr_pair *p;
-
-	for (p = m->v; p < m->v + m->cap; p++)
-		if (p->key > ADDR_GONE)
-			gc_visit(v, &p->val);
-}
-
-/* Every value, right after a full collection: those that are left live. */
-void weak_values(struct gc_heap *h, struct gc_visitor *v)
-{
-	const struct gc_weakmap *map;
-	size_t i;
-
-	for (i = 0; i < h->weak->maps.n; i++) {
-		map = (const struct gc_weakmap *)h->weak->maps.v[i];
-		visit_values(v, &map->entries.young);
-		visit_values(v, &map->entries.old);
-	}
-}
-
 /* --- for weak.c --------------------------------------------------------------------- */
 
 void maps_free(struct weak *w)

@@ -23,6 +23,8 @@
 #define REQUESTS 250
 #define SLOTS	 6
 #define RECENT	 8
+#define NOTES	 20
+#define IMAGE	 4096u
 #define CODE	 (256u << 10)
 #define BUFFERS	 (3u << 20)
 
@@ -47,6 +49,9 @@ struct entry {
 struct cache {
 	struct gc_refs *buckets, *recent;
 	uint64_t entries;
+};
+struct note { /* of a session: a weak map has them */
+	uint64_t mood;
 };
 struct request {
 	struct gc_bytes *url;
@@ -75,8 +80,10 @@ struct app {
 	struct gc_heap *heap;
 	struct gc_mutator *m;
 	struct gc_global *server;
-	const struct gc_type *config, *user, *session, *entry, *cache, *request, *audit, *pool,
-		*server_type, *bytes, *refs;
+	struct gc_weakmap *notes;
+	int images; /* class of memory outside */
+	const struct gc_type *note, *config, *user, *session, *entry, *cache, *request, *audit,
+		*pool, *server_type, *bytes, *refs;
 };
 
 static void *must(void *p)
@@ -153,6 +160,24 @@ static void handle_request(struct app *a, unsigned n)
 		text(a, "a word of the answer", i); /* dead at once */
 }
 
+/* The last sessions have notes, and pictures outside the heap. */
+static void add_notes(struct app *a)
+{
+	struct session *s = server(a)->sessions;
+	struct note *n;
+	GC_FRAME(a->m, s);
+	int i;
+
+	a->notes = must(gc_weakmap_new(a->m, server(a)));
+	must(gc_weak_new(a->m, s));
+	for (i = 0; i < NOTES; i++, s = s->next) {
+		n = must(gc_alloc(a->m, a->note));
+		if (gc_weakmap_set(a->m, a->notes, s, n) ||
+		    gc_external_attach(a->m, s, a->images, IMAGE))
+			exit(1);
+	}
+}
+
 static void build(struct app *a)
 {
 	struct server *s = NULL;
@@ -178,6 +203,7 @@ static void build(struct app *a)
 		gc_write(a->m, s->recent, &s->recent->ref[i], s->sessions);
 	for (s->pool->busy = 0; s->pool->busy < 3; s->pool->busy++)
 		gc_write(a->m, s->pool, &s->pool->slot[s->pool->busy], s->sessions->next);
+	add_notes(a);
 }
 
 /* --- types ----------------------------------------------------------------------------- */
@@ -207,6 +233,7 @@ static void trace_pool(void *obj, size_t size, struct gc_visitor *v)
 		bad |= gc_type_register(a->heap, &d, &type);                                      \
 		a->what##_TYPE = type;                                                            \
 	} while (0)
+#define note_TYPE    note
 #define config_TYPE  config
 #define user_TYPE    user
 #define session_TYPE session
@@ -226,6 +253,7 @@ static int types(struct app *a)
 	const struct gc_type *type;
 	int bad = gc_type_register(a->heap, &d, &a->pool);
 
+	TYPE(note, 0, FIELD(note, mood));
 	TYPE(config, 1, FIELD(config, name));
 	TYPE(user, 1, FIELD(user, name));
 	TYPE(session, 15, FIELD(session, user), FIELD(session, config), FIELD(session, buffer),
@@ -317,7 +345,9 @@ static int setup(struct app *a, int verify)
 	if (!a->server || code == MAP_FAILED)
 		return -1;
 	gc_external_adjust(a->heap, GC_CLASS_ARRAY_BUFFERS, BUFFERS);
+	a->images = gc_external_class(a->heap, "images");
 	printf("sessions %d\nentries %d\nbuffers %u\ncode %u\n", SESSIONS, ENTRIES, BUFFERS, CODE);
+	printf("notes %d\nimages %u\n", NOTES, NOTES * IMAGE);
 	return gc_region_register(a->heap, "code cache", code, CODE) < 0 ? -1 : 0;
 }
 

@@ -10,6 +10,7 @@ import http.server
 import json
 import os
 import queue
+import re
 import shutil
 import signal
 import subprocess
@@ -20,10 +21,12 @@ import mp
 import pytest
 
 NODE = mp.ROOT / "tests/node"
+PAIR = re.compile(r"internal \d+ / part of key \(session @\d+\) -> value \(note @\d+\) "
+                  r"pair in WeakMap \(table @\d+\)")
 BASE_SYSTEM_DISTANCE = 100_000_000  # DevTools: not reached from what the program owns
 # "(GC roots)", a node for each kind of root, "(External)", "(Regions)", and the root itself
 SYNTHETIC = {"", "(GC roots)", "(Stack frames)", "(Handles)", "(Global handles)", "(Providers)",
-             "(Finalizer queue)", "(Weak maps)", "(Pins)", "(External)", "(Regions)"}
+             "(Finalizer queue)", "(Pins)", "(Weak references)", "(Weak maps)", "(External)", "(Regions)"}
 
 
 @pytest.fixture(scope="module")
@@ -101,17 +104,30 @@ def test_memlab_graph(memlab, app):
         assert memlab[which]["nodes"] == sum(v["count"] for v in c.values())
         assert memlab[which]["edges"] == sum(sum(v["fields"].values()) for v in c.values())
         for name, n in [("session", said["sessions"]), ("user", said["sessions"]),
-                        ("entry", said["entries"]), ("server", 1), ("pool", 1), ("cache", 1)]:
+                        ("entry", said["entries"]), ("server", 1), ("pool", 1), ("cache", 1),
+                        ("note", said["notes"])]:
             assert c[f"object {name}"]["count"] == n
         assert c.get("object request", {"count": 0})["count"] == said[f"{which}.requests"]
         assert c["array refs"]["count"] == 2
         # a text for each user, two for each entry, one for each request; a buffer each session
         assert c["string "]["count"] == 1 + 2 * said["sessions"] + 2 * said["entries"] + \
             said[f"{which}.requests"]
+        assert c["native WeakMap"]["count"] == 1
+        assert c["native images"]["count"] == said["notes"]
+        # the collector frees the map with its owner
+        assert c["object server"]["fields"].pop("internal weak map") == 1
         assert c["object server"]["fields"] == {f"property {f}": 1 for f in
                                                 ("config", "sessions", "cache", "audit", "pool",
                                                  "recent")}
-        assert c["object session"]["fields"] == {
+        fields = c["object session"]["fields"]
+        pairs = [f for f in fields if PAIR.fullmatch(f)]
+        assert len(pairs) == sum(fields[f] for f in pairs) == said["notes"]
+        assert {f: n for f, n in c["native WeakMap"]["fields"].items() if f != "weak key"} == \
+            {f: 1 for f in pairs}
+        assert c["native WeakMap"]["fields"]["weak key"] == said["notes"]
+        assert fields["internal images"] == said["notes"]
+        assert c["synthetic (Weak references)"]["fields"] == {"weak weak reference": 1}
+        assert {f: n for f, n in fields.items() if f.startswith("property")} == {
             "property user": said["sessions"], "property config": said["sessions"],
             "property buffer": said["sessions"], "property next": said["sessions"] - 1}
         # a trace function, two names, the slots behind without
@@ -123,12 +139,15 @@ def test_memlab_sizes(memlab, app):
     _, said = app
     for which in ("before", "after"):
         c = memlab[which]["classes"]
-        outside = ("native arrayBuffers", "native code cache")
-        assert sum(v["self"] for k, v in c.items() if k not in outside) == said[f"{which}.heap_used"]
+        assert sum(v["self"] for k, v in c.items() if not k.startswith("native ")) == \
+            said[f"{which}.heap_used"]
+        assert c["native images"]["self"] == said["images"]
         assert c["native arrayBuffers"]["self"] == said["buffers"]
         assert c["native code cache"]["self"] == said["code"]
         # everything hangs on the server; the cache and the log retain what the program counted
-        assert c["object server"]["retained"] == said[f"{which}.heap_used"]
+        assert c["object server"]["retained"] == said[f"{which}.heap_used"] + said["images"] + \
+            c["native WeakMap"]["self"]
+        assert c["native images"]["dominators"] == {"session": said["notes"]}
         assert c["object cache"]["retained"] == said[f"{which}.cache"]
         assert c["object audit"]["retained"] == said[f"{which}.audit"]
         assert c["object cache"]["dominators"] == {"server": 1}
@@ -237,6 +256,7 @@ def test_devtools_classes(devtools, app):
         want = {"server": 1, "config": 1, "cache": 1, "audit": 1, "pool": 1, "(array)": 1,
                 "session": said["sessions"], "user": said["sessions"], "entry": said["entries"],
                 "arrayBuffers": 1, "code cache": 1,
+                "note": said["notes"], "images": said["notes"], "WeakMap": 1,
                 "(string)": 1 + 2 * said["sessions"] + 2 * said["entries"] + said[f"{which}.requests"]}
         if said[f"{which}.requests"]:
             want["request"] = said[f"{which}.requests"]
@@ -249,13 +269,14 @@ def test_devtools_sizes(devtools, app):
     for which in ("before", "after"):
         s = devtools[which]
         c = s["classes"]
-        outside = said["buffers"] + said["code"]
+        own = said["images"] + c["WeakMap"]["self"]
+        outside = said["buffers"] + said["code"] + own
         assert s["total"] == said[f"{which}.heap_used"] + outside
         assert s["statistics"]["native"]["total"] == outside
         assert s["statistics"]["v8heap"]["total"] == said[f"{which}.heap_used"]
         assert s["statistics"]["v8heap"]["system"] == 0
         assert sum(v["self"] for v in c.values()) == s["total"]
-        assert c["server"]["retained"] == [said[f"{which}.heap_used"]]
+        assert c["server"]["retained"] == [said[f"{which}.heap_used"] + own]
         assert c["cache"]["retained"] == [said[f"{which}.cache"]]
         assert c["audit"]["retained"] == [said[f"{which}.audit"]]
 
@@ -263,7 +284,8 @@ def test_devtools_sizes(devtools, app):
 def test_devtools_edges(devtools):
     c = devtools["after"]["classes"]
     assert [(e["type"], e["name"]) for e in c["server"]["edges"][0]] == \
-        [("property", n) for n in ("config", "sessions", "cache", "audit", "pool", "recent")]
+        [("property", n) for n in ("config", "sessions", "cache", "audit", "pool", "recent")] + \
+        [("internal", "weak map")]
     assert [(e["type"], e["name"], e["to"]) for e in c["cache"]["edges"][0]] == \
         [("property", "buckets", "refs"), ("property", "recent", "refs")]
     assert [(e["name"], e["to"]) for e in c["pool"]["edges"][0]] == \
@@ -275,6 +297,16 @@ def test_devtools_edges(devtools):
     assert {(r["name"], r["from"]) for r in c["(array)"]["retainers"][0]} == \
         {("recent", "server"), ("recent", "cache")}
     assert {r["from"] for r in c["server"]["retainers"][0]} == {"(Global handles)"}
+
+
+def test_devtools_weak_map(devtools):
+    """A value is kept by its key: the map alone retains none of its values."""
+    c = devtools["after"]["classes"]
+    assert c["WeakMap"]["retained"] == [c["WeakMap"]["self"]]
+    names = [e["name"] for e in c["WeakMap"]["edges"][0] if e["type"] == "internal"]
+    assert len(names) == len(set(names)) == c["note"]["count"]
+    # it parsed the names: the way to a value is the way to its key, and one more
+    assert sorted(c["note"]["distances"]) == [d + 1 for d in sorted(c["session"]["distances"])[:20]]
 
 
 def test_devtools_distances(devtools, app):

@@ -15,7 +15,7 @@
 #define F 7 /* fields of a node */
 
 enum { N_ARRAY = 1, N_STRING = 2, N_OBJECT = 3, N_NATIVE = 8, N_SYNTHETIC = 9 };
-enum { E_ELEMENT = 1, E_PROPERTY = 2, E_SHORTCUT = 5 };
+enum { E_ELEMENT = 1, E_PROPERTY = 2, E_INTERNAL = 3, E_SHORTCUT = 5, E_WEAK = 6 };
 
 struct file {
 	char *text;
@@ -173,7 +173,7 @@ static void check(struct file *s)
 			assert_true(to % F == 0 && to / F < s->nnodes && s->edges[e * 3] <= 6);
 			if (s->edges[e * 3] != E_ELEMENT)
 				assert_true(s->edges[e * 3 + 1] < s->nstrings);
-			if (was[to / F])
+			if (was[to / F] || s->edges[e * 3] == E_WEAK)
 				continue;
 			was[to / F] = 1;
 			seen++;
@@ -735,6 +735,183 @@ static void outside_memory(void **state)
 	fix_close(&f);
 }
 
+/* The edge of this name that starts at a node; its target. */
+static size_t edge_to(struct file *s, size_t node, unsigned type, const char *name)
+{
+	size_t e, found = SIZE_MAX;
+
+	for (e = s->first[node]; e < s->first[node + 1]; e++) {
+		if (s->edges[e * 3] != type || strcmp(s->strings[s->edges[e * 3 + 1]], name))
+			continue;
+		assert_true(found == SIZE_MAX);
+		found = s->edges[e * 3 + 2] / F;
+	}
+	assert_true(found != SIZE_MAX);
+	return found;
+}
+
+/* Both edges of an entry have one name, whatever its number in the map. */
+static void check_entry(struct file *s, struct fix *f, size_t map, void *key, void *value)
+{
+	size_t from = by_id(s, gc_id(f->m, key)), to = by_id(s, gc_id(f->m, value)), e;
+	char want[200], *name = NULL;
+	unsigned found = 0;
+
+	snprintf(want, sizeof(want),
+		 " / part of key (pair @%llu) -> value (pair @%llu) pair in WeakMap (table @%llu)",
+		 (unsigned long long)gc_id(f->m, key), (unsigned long long)gc_id(f->m, value),
+		 (unsigned long long)s->nodes[map * F + 2]);
+	for (e = s->first[map]; e < s->first[map + 1]; e++) {
+		name = s->strings[s->edges[e * 3 + 1]];
+		if (s->edges[e * 3] != E_INTERNAL || strcmp(name + strcspn(name, " "), want))
+			continue;
+		found++;
+		assert_true(strspn(name, "0123456789") > 0);
+		assert_int_equal(s->edges[e * 3 + 2] / F, to);
+		assert_int_equal(edge_to(s, from, E_INTERNAL, name), to);
+	}
+	assert_int_equal(found, 1);
+}
+
+static size_t weak_edges(struct file *s, size_t node)
+{
+	size_t e, n = 0;
+
+	for (e = s->first[node]; e < s->first[node + 1]; e++)
+		n += s->edges[e * 3] == E_WEAK;
+	return n;
+}
+
+static void weak_maps(void **state)
+{
+	struct gc_refs *r = NULL;
+	struct gc_weakmap *own, *owned;
+	size_t at, list;
+	struct file s, again;
+	struct fix f;
+	int i;
+
+	(void)state;
+	fix_open(&f, NULL);
+	{
+		GC_FRAME(f.m, r);
+		r = gc_alloc_array(f.m, f.refs, 50);
+		for (i = 0; i < 50; i++)
+			gc_write(f.m, r, &r->ref[i], pair_new(&f, (uint64_t)i));
+		own = gc_weakmap_new(f.m, NULL);
+		owned = gc_weakmap_new(f.m, r->ref[49]);
+		for (i = 0; i < 40; i++)
+			gc_weakmap_set(f.m, own, r->ref[i], pair_new(&f, 100));
+		gc_weakmap_set(f.m, owned, r->ref[7], r->ref[8]);
+		gc_weakmap_set(f.m, owned, r->ref[9], NULL);
+		gc_weakmap_set(f.m, owned, pair_new(&f, 5), pair_new(&f, 6)); /* dead */
+		snapshot(&f, &s);
+		assert_int_equal(count(&s, N_OBJECT, "pair"), 90);
+		assert_int_equal(count(&s, N_NATIVE, "WeakMap"), 2);
+		list = node(&s, "(Weak maps)");
+		assert_int_equal(degree(&s, list), 1);
+		at = indexed(&s, list, 0, 0);
+		assert_int_equal(shortcuts(&s, at, "weak map"), 1);
+		assert_int_equal(degree(&s, at), 80);
+		assert_int_equal(weak_edges(&s, at), 40);
+		assert_true(s.nodes[at * F + 3] >= 40 * 16);
+		for (i = 0; i < 40; i++)
+			check_entry(&s, &f, at, r->ref[i],
+				    gc_weakmap_get(f.m, own, r->ref[i], NULL));
+		at = edge_to(&s, by_id(&s, gc_id(f.m, r->ref[49])), E_INTERNAL, "weak map");
+		assert_int_equal(degree(&s, at), 3);
+		assert_int_equal(weak_edges(&s, at), 2);
+		check_entry(&s, &f, at, r->ref[7], r->ref[8]);
+		/* maps keep their ids too */
+		gc_weakmap_free(f.m, own);
+		snapshot(&f, &again);
+		assert_int_equal(count(&again, N_NATIVE, "WeakMap"), 1);
+		assert_int_equal(again.nodes[node(&again, "WeakMap") * F + 2], s.nodes[at * F + 2]);
+		assert_int_equal(s.nodes[at * F + 2] % 2, 0);
+		file_free(&again);
+		file_free(&s);
+	}
+	fix_close(&f);
+}
+
+static void weak_references(void **state)
+{
+	struct pair *a = NULL;
+	struct gc_weak *alive, *dead;
+	struct file s;
+	struct fix f;
+
+	(void)state;
+	fix_open(&f, NULL);
+	{
+		GC_FRAME(f.m, a);
+		a = pair_new(&f, 1);
+		alive = gc_weak_new(f.m, a);
+		dead = gc_weak_new(f.m, pair_new(&f, 2));
+		gc_finalizer_add(f.m, pair_new(&f, 3), NULL);
+		snapshot(&f, &s);
+		assert_int_equal(count(&s, N_OBJECT, "pair"), 2);
+		assert_int_equal(degree(&s, node(&s, "(Weak references)")), 1);
+		assert_int_equal(
+			edge_to(&s, node(&s, "(Weak references)"), E_WEAK, "weak reference"),
+			by_id(&s, gc_id(f.m, a)));
+		assert_int_equal(shortcuts(&s, by_id(&s, gc_id(f.m, a)), "weak reference"), 0);
+		/* dead but for its finalizer */
+		assert_int_equal(degree(&s, node(&s, "(Finalizer queue)")), 1);
+		assert_int_equal(((struct pair *)gc_finalizer_next(f.m, NULL))->value, 3);
+		assert_null(gc_weak_get(f.m, dead));
+		gc_weak_free(f.m, alive);
+		gc_weak_free(f.m, dead);
+		file_free(&s);
+	}
+	fix_close(&f);
+}
+
+/* Memory attached to an object is a node there, and no longer in its class's. */
+static void attached_memory(void **state)
+{
+	struct pair *a = NULL, *b = NULL;
+	struct file one, two;
+	size_t at, other, i;
+	struct fix f;
+	int cls;
+
+	(void)state;
+	fix_open(&f, NULL);
+	cls = gc_external_class(f.heap, "images");
+	gc_external_adjust(f.heap, GC_CLASS_ARRAY_BUFFERS, 100);
+	{
+		GC_FRAME(f.m, a, b);
+		a = pair_new(&f, 1);
+		b = pair_new(&f, 2);
+		gc_external_attach(f.m, b, cls, 3000);
+		gc_external_attach(f.m, a, GC_CLASS_ARRAY_BUFFERS, 70);
+		snapshot(&f, &one);
+		at = edge_to(&one, by_id(&one, gc_id(f.m, b)), E_INTERNAL, "images");
+		assert_int_equal(at, node(&one, "images"));
+		assert_int_equal(one.nodes[at * F], N_NATIVE);
+		assert_int_equal(one.nodes[at * F + 3], 3000);
+		other = edge_to(&one, by_id(&one, gc_id(f.m, a)), E_INTERNAL, "arrayBuffers");
+		assert_int_equal(one.nodes[other * F + 3], 70);
+		assert_int_equal(count(&one, N_NATIVE, "arrayBuffers"), 2);
+		assert_int_equal(degree(&one, node(&one, "(External)")), 1);
+		assert_int_equal(one.nodes[named(&one, node(&one, "(External)"), 0, E_PROPERTY,
+						 "arrayBuffers") *
+						   F +
+					   3],
+				 100);
+		a = NULL;
+		snapshot(&f, &two);
+		assert_int_equal(two.nodes[node(&two, "images") * F + 2], one.nodes[at * F + 2]);
+		assert_int_equal(count(&two, N_NATIVE, "arrayBuffers"), 1);
+		for (i = 1; i < one.nnodes; i++)
+			assert_int_equal(by_id(&one, one.nodes[i * F + 2]), i);
+		file_free(&one);
+		file_free(&two);
+	}
+	fix_close(&f);
+}
+
 /* --- errors -------------------------------------------------------------------------------- */
 
 static void fill(struct fix *f, struct gc_refs **r, size_t n)
@@ -977,6 +1154,9 @@ int main(void)
 		cmocka_unit_test(same_name_same_string),
 		cmocka_unit_test(texts),
 		cmocka_unit_test(outside_memory),
+		cmocka_unit_test(weak_maps),
+		cmocka_unit_test(weak_references),
+		cmocka_unit_test(attached_memory),
 		cmocka_unit_test(errors),
 		cmocka_unit_test(saving),
 		cmocka_unit_test(short_writes),
