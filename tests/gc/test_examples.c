@@ -71,6 +71,14 @@ static void quads(void **state)
 	output_is("quads", "-c 7", "21845 quads, then 21845, and 81920 in small trees\n");
 }
 
+static void weak_cache(void **state)
+{
+	(void)state;
+	output_is("weak-cache", "-c 20000",
+		  "20000 requests, sum 66c824c2: files were opened again, pages were made again\n"
+		  "left: 0 files, 0 bytes of pages, 0 entries, 0 bytes in the heap\n");
+}
+
 /* -q and -g change how the heap is run, not what the program computes. */
 static void options(void **state)
 {
@@ -85,7 +93,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(binary_trees), cmocka_unit_test(gcbench),
 		cmocka_unit_test(splay),	cmocka_unit_test(queue),
-		cmocka_unit_test(quads),	cmocka_unit_test(options),
+		cmocka_unit_test(quads),	cmocka_unit_test(weak_cache),
+		cmocka_unit_test(options),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
