@@ -79,6 +79,14 @@ static void weak_cache(void **state)
 		  "left: 0 files, 0 bytes of pages, 0 entries, 0 bytes in the heap\n");
 }
 
+/* Whatever the threads' order, the sum is the same. */
+static void threads(void **state)
+{
+	(void)state;
+	output_is("threads", "-c 4",
+		  "4 threads counted 400000 keys, 20011 different, check 4002094205\n");
+}
+
 /* -q and -g change how the heap is run, not what the program computes. */
 static void options(void **state)
 {
@@ -94,7 +102,7 @@ int main(void)
 		cmocka_unit_test(binary_trees), cmocka_unit_test(gcbench),
 		cmocka_unit_test(splay),	cmocka_unit_test(queue),
 		cmocka_unit_test(quads),	cmocka_unit_test(weak_cache),
-		cmocka_unit_test(options),
+		cmocka_unit_test(options),	cmocka_unit_test(threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
