@@ -243,6 +243,7 @@ struct mutator {
 	size_t nhandles;
 	struct vec log, card_log; /* as the heap's, where they go when the world stops */
 	pthread_t thread;
+	uint32_t tid;
 	struct mutator *next, **prev; /* of the heap */
 	struct mutator *mine_next;    /* of the thread */
 	unsigned parked; /* > 0: does not run; one for waiting, one for a blocking region */

@@ -21,12 +21,15 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "gc/internal.h"
 
+#define LATE_NS 250000000u /* a stop that takes longer says for whom it waits */
+
 static pthread_mutex_t world_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t world_cond = PTHREAD_COND_INITIALIZER; /* any change at all */
+static pthread_cond_t world_cond; /* any change at all; CLOCK_MONOTONIC */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static struct gc_heap *heaps;
 static uint32_t heaps_made;
@@ -39,10 +42,19 @@ static bool exit_key_ok;
 
 /* --- locks ------------------------------------------------------------------------- */
 
+static void cond_init(pthread_cond_t *cond)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(cond, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
 void locks_init(struct gc_heap *h)
 {
 	pthread_mutexattr_t mattr;
-	pthread_condattr_t attr;
 
 	/* A callback that comes back into its own heap is told so, not hung. */
 	pthread_mutexattr_init(&mattr);
@@ -50,10 +62,7 @@ void locks_init(struct gc_heap *h)
 	pthread_mutex_init(&h->lock, &mattr);
 	pthread_mutexattr_destroy(&mattr);
 	pthread_mutex_init(&h->ev_lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&h->cond, &attr);
-	pthread_condattr_destroy(&attr);
+	cond_init(&h->cond);
 }
 
 /* For what any thread may do. Waits while the world is stopped, parks nobody. */
@@ -236,6 +245,41 @@ static void stop_report(struct gc_heap *h)
 	tell_stop(h);
 }
 
+/* A thread that waits for another one outside of a blocking region may have hung the
+ * program: whoever looks at the ring finds its number. */
+static void say_late(struct gc_heap *h)
+{
+	const struct mutator *m;
+	char text[120];
+
+	for (m = h->mutators; m; m = m->next) {
+		if (m->parked)
+			continue;
+		snprintf(text, sizeof(text),
+			 "a stop waits for thread %u: neither at a safepoint nor in a blocking "
+			 "region",
+			 m->tid);
+		event_text(h, GC_EV_NOTE, 0, text);
+	}
+}
+
+static void arrivals_wait(struct gc_heap *h)
+{
+	uint64_t late = h->stop_at + LATE_NS;
+	struct timespec ts = { .tv_sec = (time_t)(late / 1000000000u),
+			       .tv_nsec = (long)(late % 1000000000u) };
+	bool said = false;
+
+	while (h->running) {
+		if (said) {
+			change_wait();
+		} else if (pthread_cond_timedwait(&world_cond, &world_lock, &ts) == ETIMEDOUT) {
+			say_late(h);
+			said = true;
+		}
+	}
+}
+
 /*
  * COLLECTS: another thread may have its collection first. Stops the world and takes
  * the heap's lock; the logs of all mutators are then in the heap's. self: the
@@ -255,8 +299,7 @@ void world_stop(struct gc_heap *h, struct mutator *self)
 	while (forking || stop_wanted(h) || h->leaving || h->turn != turn)
 		change_wait();
 	stop_request(h);
-	while (h->running)
-		change_wait();
+	arrivals_wait(h);
 	pthread_mutex_unlock(&world_lock);
 	heap_lock(h);
 	my_stop = true;
@@ -365,6 +408,7 @@ static int attach(struct gc_heap *h, struct mutator *m)
 		return -ENOSPC;
 	m->h = h;
 	m->thread = pthread_self();
+	m->tid = thread_id();
 	m->parked = 1;
 	m->mine_next = mine;
 	mine = m;
@@ -450,16 +494,6 @@ static bool some_stopping(void)
 	return false;
 }
 
-static bool some_running(void)
-{
-	const struct gc_heap *h;
-
-	for (h = heaps; h; h = h->next)
-		if (h->running)
-			return true;
-	return false;
-}
-
 /* Collections end first, then every mutator is asked to park. */
 static void fork_prepare(void)
 {
@@ -475,8 +509,9 @@ static void fork_prepare(void)
 		change_wait();
 	for (h = heaps; h; h = h->next)
 		stop_request(h);
-	while (some_running())
-		change_wait();
+	/* Nobody comes out before all are in, and no mutator is attached. */
+	for (h = heaps; h; h = h->next)
+		arrivals_wait(h);
 	for (h = heaps; h; h = h->next) {
 		heap_lock(h);
 		stop_report(h);
@@ -521,8 +556,10 @@ static void drop_others(struct gc_heap *h)
 	h->turn = h->turns_given;
 	for (m = h->mutators; m; m = next) {
 		next = m->next;
-		if (pthread_equal(m->thread, pthread_self()))
+		if (pthread_equal(m->thread, pthread_self())) {
+			m->tid = thread_id();
 			continue;
+		}
 		mutator_unlink(h, m);
 		mutator_free(m);
 	}
@@ -534,7 +571,7 @@ static void fork_child(void)
 	struct gc_heap *h;
 
 	/* world_lock is this thread's; the condition counts waiters that are gone. */
-	pthread_cond_init(&world_cond, NULL);
+	cond_init(&world_cond);
 	for (h = heaps; h; h = h->next) {
 		/* Anew: h->lock knows its owner by a number that changed, h->cond
 		 * counts the release thread. */
@@ -552,6 +589,7 @@ static void fork_child(void)
 
 static void init(void)
 {
+	cond_init(&world_cond);
 	exit_key_ok = !pthread_key_create(&exit_key, thread_exit);
 	pthread_atfork(fork_prepare, fork_parent, fork_child);
 }

@@ -157,6 +157,129 @@ static void trees_in_a_large_shared_array(void **state)
 	share_array(10000);
 }
 
+/*
+ * Every thread stores in every object: new objects and objects of the others, young
+ * and old, some with a large object behind them, so that all kinds of collection
+ * run meanwhile. What is in an object is a function of its own value.
+ */
+#define GRAPH_NODES 600
+#define GRAPH_OPS   6000
+
+struct writer {
+	struct worker w;
+	uint64_t random;
+	struct pair *from, *to; /* roots of step() */
+};
+
+static uint64_t next_random(uint64_t *x)
+{
+	*x ^= *x << 13;
+	*x ^= *x >> 7;
+	*x ^= *x << 17;
+	return *x >> 11;
+}
+
+static bool value_ok(const struct pair *p)
+{
+	return !p || p->value % 1000003 == 7;
+}
+
+/* Fields that others write meanwhile. */
+static void *load(void *slot)
+{
+	return __atomic_load_n((gc_slot *)slot, __ATOMIC_ACQUIRE);
+}
+
+static struct pair *node_at(struct writer *wr)
+{
+	struct gc_refs *all = gc_global_get(wr->w.shared);
+
+	return load(&all->ref[next_random(&wr->random) % GRAPH_NODES]);
+}
+
+static void replace(struct writer *wr)
+{
+	struct gc_mutator *m = wr->w.f.m;
+	uint64_t r = next_random(&wr->random);
+	struct gc_refs *all;
+
+	wr->to = gc_alloc(m, wr->w.f.pair);
+	wr->to->value = (r & 0xffffffff) * 1000003 + 7;
+	if (r % 16 == 0) {
+		wr->from = gc_alloc_array(m, wr->w.f.bytes, 100000);
+		gc_write(m, wr->to, &wr->to->b, wr->from);
+	}
+	wr->from = NULL;
+	all = gc_global_get(wr->w.shared);
+	gc_write(m, all, &all->ref[next_random(&wr->random) % GRAPH_NODES], wr->to);
+}
+
+static bool step(struct writer *wr)
+{
+	struct pair *p;
+	int depth;
+
+	if (next_random(&wr->random) % 2) {
+		replace(wr);
+		return true;
+	}
+	wr->from = node_at(wr);
+	wr->to = node_at(wr);
+	if (wr->from)
+		gc_write(wr->w.f.m, wr->from, &wr->from->a, wr->to);
+	for (p = wr->from, depth = 0; p && depth < 20; p = load(&p->a), depth++)
+		if (!value_ok(p))
+			return false;
+	return true;
+}
+
+static void *write_graph(void *arg)
+{
+	struct writer *wr = arg;
+	int i;
+
+	if (gc_mutator_attach(wr->w.f.heap, &wr->w.f.m))
+		return NULL;
+	wr->w.ok = true;
+	{
+		GC_FRAME(wr->w.f.m, wr->from, wr->to);
+		for (i = 0; i < GRAPH_OPS && wr->w.ok; i++)
+			wr->w.ok = step(wr);
+	}
+	gc_mutator_detach(wr->w.f.m);
+	return NULL;
+}
+
+static void graph_written_by_all(void **state)
+{
+	const char *given = getenv("SEED");
+	uint64_t seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
+	struct writer wr[NTHREADS];
+	struct gc_global *shared;
+	pthread_t t[NTHREADS];
+	struct fix f;
+	unsigned i;
+
+	(void)state;
+	print_message("seed %llu (the order of threads is not in it)\n", (unsigned long long)seed);
+	fix_open(&f, NULL);
+	shared = gc_global_new(f.m, gc_alloc_array(f.m, f.refs, GRAPH_NODES));
+	gc_blocking_begin(f.m);
+	for (i = 0; i < NTHREADS; i++) {
+		wr[i] = (struct writer){ .w = { .f = f, .shared = shared },
+					 .random = (seed + i) * 0x9e3779b97f4a7c15u | 1 };
+		spawn(&t[i], write_graph, &wr[i]);
+	}
+	for (i = 0; i < NTHREADS; i++)
+		join(t[i]);
+	gc_blocking_end(f.m);
+	for (i = 0; i < NTHREADS; i++)
+		assert_true(wr[i].w.ok);
+	assert_true(stats(&f).major_count > 3);
+	gc_global_free(f.m, shared);
+	fix_close(&f);
+}
+
 /* --- stops of the world -------------------------------------------------------------- */
 
 struct blocked {
@@ -356,6 +479,77 @@ static void time_to_safepoint(void **state)
 	assert_true(slowest > 0 && st.safepoint_ns >= slowest);
 	spinner_end(&s[0], t[0], &f);
 	spinner_end(&s[1], t[1], &f);
+	fix_close(&f);
+}
+
+struct stubborn {
+	struct fix f;
+	atomic_int started;
+	bool told;
+};
+
+static bool note_found(struct fix *f, const char *want)
+{
+	struct gc_ring_reader r;
+	struct gc_record rec[64];
+	struct gc_event ev;
+	struct gc_seg seg = { 0 };
+	bool found = false;
+	uint64_t lost = 0;
+	void *map;
+	size_t len;
+	int fd, n, i;
+
+	fd = stats(f).events_fd;
+	len = (size_t)lseek(fd, 0, SEEK_END);
+	map = mmap(NULL, len, PROT_READ, MAP_SHARED, fd, 0);
+	assert_int_equal(gc_seg_attach_check(&seg, map, len), 0);
+	gc_ring_reader_init(&seg, 0, 1, &r);
+	while ((n = gc_ring_read(&seg, 0, &r, rec, 64, &lost)) > 0)
+		for (i = 0; i < n;) {
+			i += (int)gc_event_take(rec + i, (unsigned)(n - i), &ev);
+			found |= ev.type == GC_EV_NOTE && strstr(ev.text, want);
+		}
+	munmap(map, len);
+	return found;
+}
+
+/* Comes to no safepoint until the other's ring says that it is waited for. */
+static void *be_late(void *arg)
+{
+	struct stubborn *s = arg;
+	double deadline;
+	char want[64];
+
+	if (gc_mutator_attach(s->f.heap, &s->f.m))
+		return NULL;
+	snprintf(want, sizeof(want), "waits for thread %d:", (int)gettid());
+	atomic_store(&s->started, 1);
+	deadline = now_s() + 10;
+	while (!s->told && now_s() < deadline) {
+		usleep(1000);
+		s->told = note_found(&s->f, want);
+	}
+	gc_mutator_detach(s->f.m);
+	return NULL;
+}
+
+static void late_threads_are_named(void **state)
+{
+	struct stubborn s = { 0 };
+	struct fix f;
+	pthread_t t;
+
+	(void)state;
+	fix_open(&f, NULL);
+	s.f = f;
+	spawn(&t, be_late, &s);
+	while (!atomic_load(&s.started))
+		sched_yield();
+	gc_collect(f.m, GC_MINOR, GC_REASON_TESTING);
+	join(t);
+	assert_true(s.told);
+	assert_true(stats(&f).max_safepoint_ns > 200000000u);
 	fix_close(&f);
 }
 
@@ -1158,8 +1352,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(trees_in_a_shared_array),
 		cmocka_unit_test(trees_in_a_large_shared_array),
+		cmocka_unit_test(graph_written_by_all),
 		cmocka_unit_test(blocked_in_a_system_call),
 		cmocka_unit_test(time_to_safepoint),
+		cmocka_unit_test(late_threads_are_named),
 		cmocka_unit_test(attach_and_detach_during_collections),
 		cmocka_unit_test(threads_of_several_heaps),
 		cmocka_unit_test(as_many_as_there_may_be),
