@@ -227,6 +227,8 @@ static void check_log(struct check *c)
 	for (i = 0; i < h->log.n && !c->bad; i++) {
 		if (!is_object(h, (void *)h->log.v[i]))
 			fail(c, "the log has %p, which is no object", (void *)h->log.v[i]);
+		else if (bit_get(c->seen, bit_index(h, (void *)h->log.v[i])))
+			fail(c, "the log has %p twice", (void *)h->log.v[i]);
 		else
 			bit_set(c->seen, bit_index(h, (void *)h->log.v[i]));
 	}

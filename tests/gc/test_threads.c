@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "common.h"
+#include "gc/internal.h"
 
 /* ThreadSanitizer cannot follow threads that the child of a process with threads starts. */
 #ifdef __SANITIZE_THREAD__
@@ -280,12 +281,49 @@ static void graph_written_by_all(void **state)
 	fix_close(&f);
 }
 
+/* Two threads saw the bit set: the second one comes too late. */
+static void logged_once(void **state)
+{
+	struct pair *p = NULL;
+	char why[256] = "";
+	struct fix f;
+
+	(void)state;
+	fix_open(&f, NULL);
+	{
+		GC_FRAME(f.m, p);
+		p = pair_new(&f, 1);
+		gc_collect(f.m, GC_FULL, GC_REASON_TESTING);
+		gc_log(f.m, p, &p->a);
+		gc_log(f.m, p, &p->a);
+		assert_int_equal((gc_verify(f.m, why, sizeof(why)), why[0]), 0);
+	}
+	fix_close(&f);
+}
+
+/* Two threads found the young space full: the second one has nothing to do. */
+static void collected_once(void **state)
+{
+	uint64_t seen;
+	struct fix f;
+
+	(void)state;
+	fix_open(&f, NULL);
+	seen = stats(&f).minor_count;
+	assert_true(collect_for_young((struct mutator *)f.m, seen));
+	assert_int_equal(stats(&f).minor_count, seen + 1);
+	assert_true(collect_for_young((struct mutator *)f.m, seen));
+	assert_int_equal(stats(&f).minor_count, seen + 1);
+	fix_close(&f);
+}
+
 /* --- stops of the world -------------------------------------------------------------- */
 
 struct blocked {
 	struct fix f;
-	int fd;		/* a byte comes when the thread may go on */
-	atomic_int out; /* the thread is behind gc_blocking_end() */
+	int fd;		 /* a byte comes when the thread may go on */
+	atomic_int back; /* the thread is at gc_blocking_end() */
+	atomic_int out;	 /* ... and behind it */
 	pthread_barrier_t inside;
 	bool ok;
 };
@@ -306,6 +344,7 @@ static void *block_in_read(void *arg)
 		gc_blocking_begin(b->f.m);
 		pthread_barrier_wait(&b->inside);
 		b->ok = read(b->fd, &c, 1) == 1;
+		atomic_store(&b->back, 1);
 		gc_blocking_end(b->f.m);
 		atomic_store(&b->out, 1);
 		b->ok &= p->value == 1 && ((struct pair *)*handle)->value == 2;
@@ -330,7 +369,9 @@ static void wake_inside(struct gc_visitor *v, void *arg)
 	if (w->fd >= 0)
 		assert_int_equal(write(w->fd, "x", 1), 1);
 	w->fd = -1;
-	for (i = 0; i < 1000; i++)
+	while (!atomic_load(&w->b->back))
+		sched_yield();
+	for (i = 0; i < 10000; i++)
 		sched_yield();
 	w->early |= atomic_load(&w->b->out);
 }
@@ -615,7 +656,7 @@ static void attach_and_detach_during_collections(void **state)
 /* Each thread collects one heap and is a mutator of all: none waits for another in a ring. */
 #define NHEAPS 3
 
-struct ring {
+struct of_heaps {
 	struct gc_heap *heap[NHEAPS];
 	unsigned id;
 	bool ok;
@@ -624,7 +665,7 @@ struct ring {
 static void *collect_own(void *arg)
 {
 	struct gc_mutator *m[NHEAPS];
-	struct ring *r = arg;
+	struct of_heaps *r = arg;
 	int i, n;
 
 	r->ok = true;
@@ -640,7 +681,7 @@ static void *collect_own(void *arg)
 
 static void threads_of_several_heaps(void **state)
 {
-	struct ring r[NHEAPS];
+	struct of_heaps r[NHEAPS];
 	pthread_t t[NHEAPS];
 	struct fix f[NHEAPS];
 	unsigned i, k;
@@ -1353,6 +1394,8 @@ int main(void)
 		cmocka_unit_test(trees_in_a_shared_array),
 		cmocka_unit_test(trees_in_a_large_shared_array),
 		cmocka_unit_test(graph_written_by_all),
+		cmocka_unit_test(logged_once),
+		cmocka_unit_test(collected_once),
 		cmocka_unit_test(blocked_in_a_system_call),
 		cmocka_unit_test(time_to_safepoint),
 		cmocka_unit_test(late_threads_are_named),
