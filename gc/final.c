@@ -122,10 +122,10 @@ size_t gc_finalizer_pending(const struct gc_heap *h)
 
 void gc_set_finalizer_notify(struct gc_heap *h, gc_notify_fn fn, void *arg)
 {
-	pthread_mutex_lock(&h->lock);
+	heap_lock(h);
 	h->weak->notify = fn;
 	h->weak->notify_arg = arg;
-	pthread_mutex_unlock(&h->lock);
+	heap_unlock(h);
 }
 
 int gc_external_attach(struct gc_mutator *m, void *obj, int cls, size_t bytes)
