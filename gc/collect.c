@@ -29,20 +29,29 @@ static size_t external(const struct gc_heap *h)
 }
 
 /*
- * The goal, and where marking starts so that it can end there: when three quarters
- * of the growth are used up.
+ * The goal of the heap, the part of it that is not the young space, and where marking
+ * starts so that it can end there: when three quarters of the growth are used up.
+ * The young space counts for the goal, as a program's owner counts memory; but half
+ * of the growth is always for the old space, else small heaps would do nothing but
+ * collect.
  */
 void pace(struct gc_heap *h)
 {
-	size_t live = h->live + external(h);
+	size_t live = h->live + external(h), half;
 	double goal = (double)live * (100 + h->gogc) / 100;
 
 	if (h->gogc < 0 || goal >= (double)(SIZE_MAX / 2)) {
-		h->goal = h->mark_at = SIZE_MAX;
+		h->goal = h->old_goal = h->mark_at = SIZE_MAX;
 		return;
 	}
 	h->goal = goal < (double)GOAL_MIN ? GOAL_MIN : (size_t)goal;
-	h->mark_at = h->goal - (h->goal - (live < h->goal ? live : h->goal)) / 4;
+	half = live + (h->goal > live ? (h->goal - live) / 2 : 0);
+	h->old_goal = h->goal > young_committed(h) ? h->goal - young_committed(h) : 0;
+	if (h->old_goal < half)
+		h->old_goal = half;
+	if (h->old_goal < GOAL_MIN)
+		h->old_goal = GOAL_MIN;
+	h->mark_at = h->old_goal - (h->old_goal > live ? (h->old_goal - live) / 4 : 0);
 }
 
 /* Why a major is due if `extra` bytes are added, or 0. */
@@ -50,7 +59,7 @@ static unsigned major_due(const struct gc_heap *h, size_t extra, unsigned reason
 {
 	size_t held = (h->pages_inuse + h->pages_dirty) << PAGE_SHIFT;
 
-	if (tenured(h) + external(h) + extra >= h->goal)
+	if (tenured(h) + external(h) + extra >= h->old_goal)
 		return reason;
 	/* Under pressure as well, but for no more than half of the time. */
 	if (h->soft_limit != GC_NO_LIMIT && held + external(h) + extra >= h->soft_limit &&
@@ -177,7 +186,7 @@ static void slice_count(struct gc_heap *h, uint64_t start)
 static size_t slice_budget(const struct gc_heap *h, size_t alloc)
 {
 	size_t left = h->live > h->mark_work ? h->live - h->mark_work : MIB(1);
-	size_t room = h->goal > tenured(h) ? h->goal - tenured(h) : 1;
+	size_t room = h->old_goal > tenured(h) ? h->old_goal - tenured(h) : 1;
 	double budget = (double)left / (double)room * (double)alloc * h->promote_rate / 256;
 
 	if (budget > (double)SLICE_MOST)

@@ -283,6 +283,8 @@ static void fill_public(struct type_info *t, const struct gc_type_desc *d)
 	if (cell < 16)
 		cell = 16;
 	t->pub.header = (uint64_t)t->id << HDR_TYPE_SHIFT;
+	if (d->kind == GC_DATA)
+		t->pub.header |= HDR_DATA;
 	t->pub.elem = d->elem;
 	t->pub.cell = d->elem ? CELL_ARRAY : cell;
 	if (!d->elem)
@@ -395,7 +397,7 @@ int gc_external_adjust(struct gc_heap *h, int cls, int64_t delta)
 	external_add(h, cls, delta);
 	total = h->old_used + h->large_used + h->pinned.used +
 		(h->external_total > 0 ? (size_t)h->external_total : 0);
-	if (delta > 0 && total >= h->goal) {
+	if (delta > 0 && total >= h->old_goal) {
 		__atomic_fetch_or(&h->want, WANT_MAJOR, __ATOMIC_RELAXED);
 		mutators_poke(h);
 	}
@@ -555,7 +557,7 @@ static void stats_spaces(const struct gc_heap *h, struct gc_stats *st)
 	unsigned s;
 
 	st->space[GC_YOUNG].used = young_used(h);
-	st->space[GC_YOUNG].committed = 2 * h->semi;
+	st->space[GC_YOUNG].committed = young_committed(h);
 	st->space[GC_OLD].used = h->old_used;
 	st->space[GC_OLD].committed = h->old_blocks << BLOCK_SHIFT;
 	st->space[GC_LARGE].used = h->large_used;

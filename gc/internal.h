@@ -50,6 +50,7 @@
 #define LINE_SIZE   ((size_t)1 << LINE_SHIFT)
 #define BLOCK_LINES (BLOCK_SIZE / LINE_SIZE)
 #define PAGE_LINES  (PAGE_SIZE / LINE_SIZE)
+#define SURV_SHIFT  2 /* a survivor half is a quarter of the eden */
 #define GOAL_MIN    MIB(4)
 #define YOUNG_LIMIT MIB(64)
 
@@ -57,8 +58,8 @@
  * The word before an object: bit 0 forwarded (the word is then the new address
  * plus 1), 1-2 age, 3 UNLOGGED, 4 PIN (young: goes to the pinned space next; old: is
  * there, or stays where it is), 5 WEAK (weak.c has had to do with the object), 6 HAS_ID
- * (the object is in the table of ids.c), 7 reserved, 8-27 type id, 28-31 reserved,
- * 32-63 size of the cell, header included, in 8-byte words.
+ * (the object is in the table of ids.c), 7 reserved, 8-27 type id, 28 DATA (of a
+ * type without references), 29-31 reserved, 32-63 size of the cell, header included, in 8-byte words.
  */
 #define HDR_FORWARDED 1ULL
 #define HDR_AGE	      (3ULL << 1)
@@ -68,6 +69,7 @@
 #define HDR_WEAK      (1ULL << 5)
 #define HDR_HAS_ID    (1ULL << 6)
 #define HDR_FLAGS     0xffULL
+#define HDR_DATA      (1ULL << 28)
 #define HDR_TYPE_SHIFT 8
 #define HDR_TYPE_MAX   (1u << 20)
 
@@ -90,6 +92,11 @@ static inline void header_set(const void *obj, uint64_t flags)
 static inline size_t hdr_cell(uint64_t h)
 {
 	return (size_t)(h >> 32) * 8;
+}
+/* Objects without references have a bit for it: they need no look at their type. */
+static inline bool hdr_is_data(uint64_t h)
+{
+	return h & HDR_DATA;
 }
 static inline uint32_t hdr_type(uint64_t h)
 {
@@ -206,12 +213,14 @@ struct region {
 
 enum { VISIT_EVACUATE, VISIT_MARK, VISIT_CHECK, VISIT_CALL };
 struct check;
+struct copier;
 struct gc_visitor {
 	struct gc_heap *h;
 	int op;
 	bool young;   /* EVACUATE: a slot refers to a young object now */
 	void *holder; /* object_slots(): the object; NULL: roots */
 	struct check *check;
+	struct copier *copier; /* EVACUATE */
 	void (*fn)(struct gc_visitor *v, gc_slot *slot); /* CALL: must move nothing */
 	void *arg;					 /* CALL: fn's own */
 };
@@ -334,6 +343,7 @@ struct gc_heap {
 	/* pacing and limits */
 	int gogc;
 	size_t live, goal, heap_live;
+	size_t old_goal; /* tenured and external bytes at which a major is due */
 	size_t mark_at;	     /* tenured and external bytes at which marking starts */
 	double promote_rate; /* bytes promoted for 256 bytes of the eden */
 	struct slices slices;
@@ -586,9 +596,16 @@ void resident_look(struct gc_heap *h, uint64_t now);
 
 /* util.c */
 uint64_t now_ns(void);
-void vec_push(struct vec *v, uintptr_t x);
+void vec_reserve(struct vec *v);
 void vec_free(struct vec *v);
 _Noreturn void gc_fatal(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+static inline void vec_push(struct vec *v, uintptr_t x)
+{
+	if (__builtin_expect(v->n == v->cap, 0))
+		vec_reserve(v);
+	v->v[v->n++] = x;
+}
 
 static inline bool in_young(const struct gc_heap *h, const void *p)
 {
@@ -633,11 +650,15 @@ static inline uintptr_t block_addr(const struct gc_heap *h, size_t b)
 static inline uintptr_t area_addr(const struct gc_heap *h, unsigned area)
 {
 	return h->base + (area < SURV_A ? area * h->young_max
-					: 2 * h->young_max + (area - SURV_A) * (h->young_max / 2));
+					: 2 * h->young_max + (area - SURV_A) * (h->young_max >> SURV_SHIFT));
 }
 static inline size_t area_size(const struct gc_heap *h, unsigned area)
 {
-	return area < SURV_A ? h->semi : h->semi / 2;
+	return area < SURV_A ? h->semi : h->semi >> SURV_SHIFT;
+}
+static inline size_t young_committed(const struct gc_heap *h)
+{
+	return h->semi + 2 * (h->semi >> SURV_SHIFT);
 }
 static inline size_t young_used(const struct gc_heap *h)
 {

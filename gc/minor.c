@@ -7,10 +7,10 @@
  * the world stopped, the allocation buffers retired.
  *
  * An object is promoted at its second survival, and earlier when the survivor half
- * is full: it holds half of what the eden does, so building much long-lived data
- * does not copy it twice, and the eden is empty after every collection. The eden
- * keeps its addresses: 1 eden and 2 small halves touch fewer pages, and keep more
- * of them in the cache, than two halves of the eden's size would (docs/libmpgc.3).
+ * is full: it holds a quarter of what the eden does, so building much long-lived
+ * data does not copy it twice, and the eden is empty after every collection. The
+ * eden keeps its addresses: it and two small halves touch fewer pages, and keep more
+ * of them in the cache, than two halves of its size would (docs/libmpgc.3).
  *
  * Invariant, when it ends: every old object that refers to a young one is in the
  * log with its UNLOGGED bit clear (or its card is logged, large reference arrays);
@@ -18,89 +18,149 @@
  */
 #include "gc/internal.h"
 
-/* What the loops need at hand: stores through slots cannot change it. */
+/*
+ * What the loops need at hand: a copy of the heap's fields, which stores through slots
+ * could change as far as the compiler knows. copier_close() puts back what changed.
+ */
 struct copier {
 	struct gc_heap *h;
-	uintptr_t base, len; /* the young space */
-	uintptr_t to, to_len;
+	uintptr_t base, len;	  /* the young space */
+	uintptr_t to, to_len;	  /* the survivor half that is filled */
+	uintptr_t free, free_end; /* what is left of it */
+	uintptr_t hole, hole_end; /* what is left of the old space's open hole */
+	uintptr_t scan, scan_old; /* up to where copies were scanned, in each */
+	const struct type_info *types;
+	bool tenure_all, marking;
 };
 
-static struct copier copier(struct gc_heap *h)
+static void copier_open(struct copier *c, struct gc_heap *h)
 {
-	return (struct copier){ h, h->base, h->dyn - h->base, h->to, h->to_end - h->to };
+	*c = (struct copier){ .h = h, .base = h->base, .len = h->dyn - h->base };
+	c->to = c->free = h->to;
+	c->free_end = h->to_end;
+	c->to_len = h->to_end - h->to;
+	c->hole = h->small.cur;
+	c->hole_end = h->small.end;
+	c->scan = c->free;
+	c->scan_old = c->hole;
+	c->types = h->types;
+	c->tenure_all = h->tenure_all;
+	c->marking = h->marking;
 }
 
-/* n: bytes to copy, a multiple of 8, at least 8. */
+static void copier_close(struct copier *c)
+{
+	c->h->small.cur = c->hole;
+	c->h->to_free = c->free;
+}
+
+/* Copies outside the open hole are scanned by range. */
+static void push_range(struct copier *c, uintptr_t start, uintptr_t end)
+{
+	if (start == end)
+		return;
+	vec_push(&c->h->stack, start);
+	vec_push(&c->h->stack, end);
+}
+
+static uintptr_t promote_slow(struct copier *c, size_t cell, uint64_t hdr)
+{
+	struct hole *small = &c->h->small;
+	uintptr_t p;
+	void *to;
+
+	small->cur = c->hole;
+	to = hdr & HDR_PIN ? pinned_cell(c->h, cell) : old_alloc(c->h, cell);
+	if (!to)
+		gc_fatal("the reserved %zu MiB of addresses are full", c->h->reserved >> 20);
+	p = (uintptr_t)hdr_of(to);
+	if (small->start == p) { /* it begins a new hole */
+		push_range(c, c->scan_old, c->hole);
+		c->scan_old = p;
+	} else {
+		push_range(c, p, p + cell);
+	}
+	c->hole = small->cur;
+	c->hole_end = small->end;
+	return p;
+}
+
+static inline uintptr_t promote(struct copier *c, size_t cell, uint64_t hdr)
+{
+	uintptr_t p = c->hole;
+
+	if (__builtin_expect(c->hole_end - p < cell || hdr & HDR_PIN, 0))
+		return promote_slow(c, cell, hdr);
+	c->hole = p + cell;
+	bit_set(c->h->alloc_bits, bit_index(c->h, (void *)(p + 8)));
+	return p;
+}
+
+/* n: bytes of a cell behind its header, a multiple of 8, at least 8. */
 static inline void copy_words(uint64_t *to, const uint64_t *from, size_t n)
 {
-	size_t i;
+	size_t i = 0;
 
-	if (n > 256) {
+	if (__builtin_expect(n > 256, 0)) {
 		memcpy(to, from, n);
 		return;
 	}
-	for (i = 0; i < n / 8; i++)
+	do
 		to[i] = from[i];
+	while (++i < n / 8);
 }
 
 /* Copies obj into the survivor half, or into the old space. Returns its new address. */
-static void *copy_object(struct gc_heap *h, void *obj, uint64_t hdr)
+static inline __attribute__((always_inline)) uintptr_t copy_object(struct copier *c, uintptr_t obj,
+								   uint64_t hdr)
 {
 	size_t cell = hdr_cell(hdr);
-	bool data = h->types[hdr_type(hdr)].kind == GC_DATA;
-	void *to;
+	uintptr_t p = c->free;
 
-	if (hdr & (HDR_AGE | HDR_PIN) || h->tenure_all || cell > h->to_end - h->to_free) {
-		to = hdr & HDR_PIN ? pinned_cell(h, cell) : old_alloc(h, cell);
-		if (!to)
-			gc_fatal("the reserved %zu MiB of addresses are full", h->reserved >> 20);
-		h->promoted += cell;
+	if (hdr & (HDR_AGE | HDR_PIN) || cell > c->free_end - p || c->tenure_all) {
+		p = promote(c, cell, hdr);
+		c->h->promoted += cell;
 		hdr &= ~HDR_AGE;
-		hdr |= data ? HDR_UNLOGGED : 0;
+		hdr |= hdr_is_data(hdr) ? HDR_UNLOGGED : 0;
 	} else {
-		to = (void *)(h->to_free + 8);
-		h->to_free += cell;
+		c->free = p + cell;
 		hdr |= HDR_AGE_ONE;
 	}
-	copy_words(to, obj, cell - 8);
-	*hdr_of(to) = hdr;
-	*hdr_of(obj) = (uintptr_t)to | HDR_FORWARDED;
-	if (hdr & HDR_WEAK)
-		weak_reached(h, obj);
-	if (!data)
-		vec_push(&h->stack, (uintptr_t)to);
-	if (h->marking && !in_young(h, to))
-		mark_new(h, to);
-	return to;
+	*(uint64_t *)p = hdr;
+	copy_words((uint64_t *)p + 1, (uint64_t *)obj, cell - 8);
+	*(uint64_t *)(obj - 8) = (p + 8) | HDR_FORWARDED;
+	if (__builtin_expect(hdr & HDR_WEAK, 0))
+		weak_reached(c->h, (void *)obj);
+	if (__builtin_expect(c->marking, 0) && p - c->base >= c->len)
+		mark_new(c->h, (void *)(p + 8));
+	return p + 8;
 }
 
 /* Moves the object that *slot refers to, if it is young. True: it is young now. */
-static inline bool evacuate(const struct copier *c, gc_slot *slot)
+static inline __attribute__((always_inline)) bool evacuate(struct copier *c, gc_slot *slot)
 {
-	void *obj = *slot, *to;
+	uintptr_t obj = (uintptr_t)*slot, to;
 	uint64_t hdr;
 
-	if ((uintptr_t)obj - c->base >= c->len)
+	if (obj - c->base >= c->len)
 		return false;
-	if ((uintptr_t)obj - c->to < c->to_len)
+	if (obj - c->to < c->to_len)
 		return true; /* a slot seen before */
-	hdr = *hdr_of(obj);
+	hdr = *(uint64_t *)(obj - 8);
 	if (hdr & HDR_FORWARDED)
-		to = (void *)(uintptr_t)(hdr & ~HDR_FORWARDED);
+		to = hdr & ~HDR_FORWARDED;
 	else
-		to = copy_object(c->h, obj, hdr);
-	*slot = to;
-	return (uintptr_t)to - c->base < c->len;
+		to = copy_object(c, obj, hdr);
+	*slot = (void *)to;
+	return to - c->base < c->len;
 }
 
 void minor_visit(struct gc_visitor *v, gc_slot *slot)
 {
-	struct copier c = copier(v->h);
-
-	v->young |= evacuate(&c, slot);
+	v->young |= evacuate(v->copier, slot);
 }
 
-static bool scan_slots(const struct copier *c, gc_slot *slot, size_t n)
+static bool scan_slots(struct copier *c, gc_slot *slot, size_t n)
 {
 	bool young = false;
 	size_t i;
@@ -110,11 +170,18 @@ static bool scan_slots(const struct copier *c, gc_slot *slot, size_t n)
 	return young;
 }
 
-/* Evacuates what obj refers to. True: it refers to a young object now. */
-static inline bool scan_object(const struct copier *c, void *obj, uint64_t hdr)
+static bool scan_custom(struct copier *c, void *obj, const struct type_info *t)
 {
-	const struct type_info *t = &c->h->types[hdr_type(hdr)];
-	struct gc_visitor v = { .h = c->h, .op = VISIT_EVACUATE };
+	struct gc_visitor v = { .h = c->h, .op = VISIT_EVACUATE, .copier = c };
+
+	t->trace(obj, gc_object_size(obj), &v);
+	return v.young;
+}
+
+/* Evacuates what obj refers to. True: it refers to a young object now. */
+static inline bool scan_object(struct copier *c, void *obj, uint64_t hdr)
+{
+	const struct type_info *t = &c->types[hdr_type(hdr)];
 	gc_slot *slot = obj;
 	bool young = false;
 	uint64_t bits;
@@ -129,13 +196,12 @@ static inline bool scan_object(const struct copier *c, void *obj, uint64_t hdr)
 	case GC_REF_ARRAY:
 		return scan_slots(c, slot + 1, ((struct gc_refs *)obj)->len);
 	case GC_CUSTOM:
-		t->trace(obj, gc_object_size(obj), &v);
-		return v.young;
+		return scan_custom(c, obj, t);
 	}
 	return false;
 }
 
-static void scan_log(const struct copier *c)
+static void scan_log(struct copier *c)
 {
 	struct gc_heap *h = c->h;
 	size_t i, keep = 0;
@@ -166,7 +232,7 @@ size_t card_slots(const struct gc_heap *h, struct gc_refs *a, size_t card, gc_sl
 	return (hi - lo) / sizeof(void *);
 }
 
-static void scan_cards(const struct copier *c)
+static void scan_cards(struct copier *c)
 {
 	struct gc_heap *h = c->h;
 	size_t i, n, keep = 0, card;
@@ -189,28 +255,54 @@ static void scan_cards(const struct copier *c)
 	h->card_log.n = keep;
 }
 
-/*
- * Scans what was copied until nothing is left, the last copied first: a tree's
- * nodes then lie near their children. Promoted objects are armed, or logged.
- */
-static void scan_copies(const struct copier *c)
+/* Scans a promoted object, which is then armed, or logged. */
+static inline void scan_promoted(struct copier *c, uintptr_t p, uint64_t hdr)
 {
-	struct gc_heap *h = c->h;
-	uint64_t hdr;
-	void *obj;
-	bool young;
+	if (hdr_is_data(hdr))
+		return;
+	if (scan_object(c, (void *)(p + 8), hdr))
+		vec_push(&c->h->log, p + 8);
+	else
+		*(uint64_t *)p = hdr | HDR_UNLOGGED;
+}
 
-	while (h->stack.n) {
-		obj = (void *)h->stack.v[--h->stack.n];
-		hdr = *hdr_of(obj);
-		young = scan_object(c, obj, hdr);
-		if ((uintptr_t)obj - c->base < c->len)
-			continue;
-		if (young)
-			vec_push(&h->log, (uintptr_t)obj);
-		else
-			*hdr_of(obj) = hdr | HDR_UNLOGGED;
+static void scan_range(struct copier *c, uintptr_t p, uintptr_t end)
+{
+	uint64_t hdr;
+
+	for (; p < end; p += hdr_cell(hdr)) {
+		hdr = *(uint64_t *)p;
+		scan_promoted(c, p, hdr);
 	}
+}
+
+/*
+ * Scans what was copied until nothing is left, in the order of the copies (Cheney,
+ * CACM 1970): the objects that one object refers to do not depend on those of the
+ * next, so that the processor can wait for several at once.
+ */
+static void scan_copies(struct copier *c)
+{
+	struct vec *ranges = &c->h->stack;
+	uintptr_t p;
+	uint64_t hdr;
+
+	do {
+		while ((p = c->scan) < c->free) {
+			hdr = *(uint64_t *)p;
+			c->scan = p + hdr_cell(hdr);
+			scan_object(c, (void *)(p + 8), hdr);
+		}
+		while ((p = c->scan_old) < c->hole) {
+			hdr = *(uint64_t *)p;
+			c->scan_old = p + hdr_cell(hdr);
+			scan_promoted(c, p, hdr);
+		}
+		if (ranges->n) {
+			ranges->n -= 2;
+			scan_range(c, ranges->v[ranges->n], ranges->v[ranges->n + 1]);
+		}
+	} while (ranges->n || c->scan < c->free || c->scan_old < c->hole);
 }
 
 static void drain_copies(void *arg)
@@ -221,7 +313,7 @@ static void drain_copies(void *arg)
 /* Doubles the young space when survivors since the last time would fill it. */
 static void resize(struct gc_heap *h, size_t survived)
 {
-	size_t was = h->semi;
+	size_t was = h->semi, committed = young_committed(h);
 
 	h->survivors += survived;
 	if (h->survivors <= h->semi || h->semi >= h->young_max)
@@ -229,20 +321,20 @@ static void resize(struct gc_heap *h, size_t survived)
 	h->survivors = 0;
 	h->semi = was * 2 > h->young_max ? h->young_max : was * 2;
 	young_commit(h);
-	event(h, GC_EV_SPACE_RESIZE, GC_SPACE_YOUNG, 0, 2 * was, 2 * h->semi, NULL, 0);
+	event(h, GC_EV_SPACE_RESIZE, GC_SPACE_YOUNG, 0, committed, young_committed(h), NULL, 0);
 }
 
 void minor_run(struct gc_heap *h)
 {
-	struct gc_visitor v = { .h = h, .op = VISIT_EVACUATE };
-	unsigned to = h->surv == SURV_A ? SURV_B : SURV_A;
 	struct copier c;
+	struct gc_visitor v = { .h = h, .op = VISIT_EVACUATE, .copier = &c };
+	unsigned to = h->surv == SURV_A ? SURV_B : SURV_A;
 	size_t logged;
 
 	h->to = h->to_free = area_addr(h, to);
 	h->to_end = h->to + area_size(h, to);
 	h->promoted = 0;
-	c = copier(h);
+	copier_open(&c, h);
 
 	phase_begin(h, GC_PHASE_ROOTS);
 	roots_visit(h, &v);
@@ -256,8 +348,9 @@ void minor_run(struct gc_heap *h)
 	phase_end(h, GC_PHASE_REMEMBERED, logged);
 	phase_begin(h, GC_PHASE_COPY);
 	scan_copies(&c);
-	phase_end(h, GC_PHASE_COPY, h->promoted + (h->to_free - h->to));
+	phase_end(h, GC_PHASE_COPY, h->promoted + (c.free - h->to));
 	weak_finish(h, &v, drain_copies, &c);
+	copier_close(&c);
 
 	old_sync(h);
 	young_touch(h, to, h->to_free);

@@ -145,7 +145,7 @@ static bool commit(struct gc_heap *h, uintptr_t addr, size_t len, unsigned space
 
 static void area_commit(struct gc_heap *h, unsigned area)
 {
-	size_t have = h->young_mapped[area], most = area < SURV_A ? h->young_max : h->young_max / 2;
+	size_t have = h->young_mapped[area], most = area < SURV_A ? h->young_max : h->young_max >> SURV_SHIFT;
 	size_t len = (area_size(h, area) + CHUNK_SIZE - 1) & ~(CHUNK_SIZE - 1);
 
 	if (len > most)
@@ -531,6 +531,6 @@ void large_give(struct gc_heap *h, uintptr_t addr, size_t pages, uint64_t now)
 /* Bytes of the spaces, plus free pages that still hold data outside them. */
 size_t heap_committed(const struct gc_heap *h)
 {
-	return 2 * h->semi + ((h->old_blocks + h->pinned.blocks) << BLOCK_SHIFT) +
+	return young_committed(h) + ((h->old_blocks + h->pinned.blocks) << BLOCK_SHIFT) +
 	       ((h->large_pages + h->pages_loose) << PAGE_SHIFT);
 }

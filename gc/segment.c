@@ -370,7 +370,7 @@ static void fill_spaces(const struct gc_heap *h, struct gc_seg_counters *c)
 	size_t young = young_used(h);
 
 	c->space[GC_YOUNG].used = young;
-	c->space[GC_YOUNG].committed = 2 * h->semi;
+	c->space[GC_YOUNG].committed = young_committed(h);
 	c->space[GC_OLD].used = h->old_used;
 	c->space[GC_OLD].committed = h->old_blocks << BLOCK_SHIFT;
 	c->space[GC_LARGE].used = h->large_used;

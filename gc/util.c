@@ -31,8 +31,11 @@ void gc_fatal(const char *fmt, ...)
 	abort();
 }
 
-/* A collection cannot be given up half way: no memory for its stacks is fatal. */
-static void vec_grow(struct vec *v)
+/*
+ * Room for more: twice as much. A collection cannot be given up half way: no memory
+ * for its stacks is fatal.
+ */
+void vec_reserve(struct vec *v)
 {
 	size_t cap = v->cap ? v->cap * 2 : 8192;
 	void *p;
@@ -47,13 +50,6 @@ static void vec_grow(struct vec *v)
 			 cap * sizeof(*v->v));
 	v->v = p;
 	v->cap = cap;
-}
-
-void vec_push(struct vec *v, uintptr_t x)
-{
-	if (__builtin_expect(v->n == v->cap, 0))
-		vec_grow(v);
-	v->v[v->n++] = x;
 }
 
 void vec_free(struct vec *v)
