@@ -14,6 +14,7 @@
 
 #define SLICE_EVERY  KIB(64) /* bytes allocated between slices of marking */
 #define SLICE_MOST   MIB(4)  /* bytes marked in one */
+#define SLICE_QUICK  MIB(64) /* of live bytes: marked without regard to the goal */
 #define SWEEP_BLOCKS 16	     /* swept at the end of a minor collection */
 
 static size_t tenured(const struct gc_heap *h)
@@ -30,7 +31,8 @@ static size_t external(const struct gc_heap *h)
 
 /*
  * The goal of the heap, the part of it that is not the young space, and where marking
- * starts so that it can end there: when three quarters of the growth are used up.
+ * starts so that it can end there: when three quarters of the growth are used up, if it
+ * takes long.
  * The young space counts for the goal, as a program's owner counts memory; but half
  * of the growth is always for the old space, else small heaps would do nothing but
  * collect.
@@ -51,7 +53,9 @@ void pace(struct gc_heap *h)
 		h->old_goal = half;
 	if (h->old_goal < GOAL_MIN)
 		h->old_goal = GOAL_MIN;
-	h->mark_at = h->old_goal - (h->old_goal > live ? (h->old_goal - live) / 4 : 0);
+	h->mark_at = h->old_goal;
+	if (live > SLICE_QUICK)
+		h->mark_at -= (h->old_goal - live) / 4;
 }
 
 /* Why a major is due if `extra` bytes are added, or 0. */
@@ -181,7 +185,9 @@ static void slice_count(struct gc_heap *h, uint64_t start)
 
 /*
  * Bytes to mark for `alloc` bytes allocated, so that what is left is done when the old
- * space has grown to the goal. At least half as many, so that it ends.
+ * space has grown to the goal. At least half as many, so that it ends. What dies
+ * while marking goes on is not freed by it: a heap that is marked in a few
+ * milliseconds is marked within a few slices.
  */
 static size_t slice_budget(const struct gc_heap *h, size_t alloc)
 {
@@ -189,6 +195,8 @@ static size_t slice_budget(const struct gc_heap *h, size_t alloc)
 	size_t room = h->old_goal > tenured(h) ? h->old_goal - tenured(h) : 1;
 	double budget = (double)left / (double)room * (double)alloc * h->promote_rate / 256;
 
+	if (h->live <= SLICE_QUICK)
+		return KIB(512);
 	if (budget > (double)SLICE_MOST)
 		return SLICE_MOST;
 	return budget > (double)(alloc / 2) ? (size_t)budget : alloc / 2;
@@ -211,59 +219,6 @@ bool slice_due(const struct gc_heap *h, size_t extra)
 	if (h->marking)
 		return h->slices.owed >= SLICE_EVERY;
 	return tenured(h) + external(h) + extra >= h->mark_at;
-}
-
-/* COLLECTS. Does what slice_due() said is due, if no other thread has meanwhile. */
-void collect_slice(struct mutator *m, size_t extra)
-{
-	struct gc_heap *h = m->h;
-	uint64_t start;
-
-	world_stop(h, m);
-	if (!slice_due(h, extra)) {
-		world_start(h);
-		return;
-	}
-	if (h->marking) {
-		start = now_ns();
-		h->slices.done = mark_slice(h, slice_budget(h, h->slices.owed));
-		h->slices.owed = 0;
-		slice_count(h, start);
-	} else {
-		start_marking(h, GC_REASON_LARGE);
-	}
-	world_start(h);
-}
-
-/* Zeal: one step of marking after the other, and again. World stopped. */
-void collect_step(struct gc_heap *h)
-{
-	uint64_t start = now_ns();
-
-	if (!h->marking) {
-		start_marking(h, GC_REASON_TESTING);
-	} else if (!h->slices.done) {
-		h->slices.done = mark_slice(h, 1);
-		slice_count(h, start);
-	} else {
-		collect_locked(h, GC_MAJOR, GC_REASON_TESTING);
-	}
-}
-
-/*
- * After a minor collection: a major that is due, or a marking that has nothing left to
- * do, or the start of one.
- */
-static void advance(struct gc_heap *h)
-{
-	unsigned due = major_due(h, 0, GC_REASON_GOAL);
-
-	if (due)
-		collect_one(h, GC_SEG_MAJOR, due);
-	else if (h->marking && h->slices.done && mark_slice(h, SLICE_MOST))
-		collect_one(h, GC_SEG_MAJOR, h->slices.reason);
-	else if (!h->marking && tenured(h) + external(h) >= h->mark_at)
-		start_marking(h, GC_REASON_GOAL);
 }
 
 static void collect_begin(struct gc_heap *h)
@@ -298,6 +253,61 @@ void collect_locked(struct gc_heap *h, enum gc_collect_kind kind, unsigned reaso
 	if (kind == GC_FULL)
 		old_sweep_all(h);
 	collect_end(h);
+}
+
+/*
+ * After a minor collection: a major that is due, or the start of a marking, when the
+ * next minor collection is expected to pass the point for it by promoting as much as
+ * the last ones did.
+ */
+static void advance(struct gc_heap *h)
+{
+	size_t expect = (size_t)(h->promote_rate / 256 * (double)h->semi);
+	unsigned due = major_due(h, 0, GC_REASON_GOAL);
+
+	if (due)
+		collect_one(h, GC_SEG_MAJOR, due);
+	else if (!h->marking && tenured(h) + external(h) + expect >= h->mark_at)
+		start_marking(h, GC_REASON_GOAL);
+}
+
+/* COLLECTS. Does what slice_due() said is due, if no other thread has meanwhile. */
+void collect_slice(struct mutator *m, size_t extra)
+{
+	struct gc_heap *h = m->h;
+	uint64_t start;
+
+	world_stop(h, m);
+	if (!slice_due(h, extra)) {
+		world_start(h);
+		return;
+	}
+	if (h->marking) {
+		start = now_ns();
+		h->slices.done = mark_slice(h, slice_budget(h, h->slices.owed));
+		h->slices.owed = 0;
+		slice_count(h, start);
+		if (h->slices.done)
+			collect_locked(h, GC_MAJOR, h->slices.reason);
+	} else {
+		start_marking(h, GC_REASON_LARGE);
+	}
+	world_start(h);
+}
+
+/* Zeal: one step of marking after the other, and again. World stopped. */
+void collect_step(struct gc_heap *h)
+{
+	uint64_t start = now_ns();
+
+	if (!h->marking) {
+		start_marking(h, GC_REASON_TESTING);
+	} else if (!h->slices.done) {
+		h->slices.done = mark_slice(h, 1);
+		slice_count(h, start);
+	} else {
+		collect_locked(h, GC_MAJOR, GC_REASON_TESTING);
+	}
 }
 
 int gc_collect(struct gc_mutator *pub, enum gc_collect_kind kind, unsigned reason)
