@@ -320,7 +320,7 @@ static void by_environment(void **state)
 	unsetenv("MPGC_ZEAL");
 	allocate_100(&f);
 	assert_int_equal(stats(&f).minor_count, 20);
-	assert_int_equal(stats(&f).space[GC_YOUNG].committed, KIB(128));
+	assert_int_equal(stats(&f).space[GC_YOUNG].committed, KIB(96));
 	fix_close(&f);
 }
 
