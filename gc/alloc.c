@@ -44,6 +44,7 @@ void tlab_retire(struct mutator *m)
 	if (!m->tlab_end)
 		return;
 	rest = m->tlab_end - m->pub.cur;
+	sample_return(m, rest);
 	if (m->tlab_end == h->young_top)
 		h->young_top = m->pub.cur;
 	else if (rest)
@@ -100,8 +101,9 @@ static bool tlab_refill(struct mutator *m, size_t cell)
 		return false;
 	if (!extend) {
 		tlab_retire(m);
-		m->pub.cur = h->young_top;
+		m->tlab_end = m->pub.cur = h->young_top;
 	}
+	len = sample_buffer(m, len, m->pub.cur + cell - m->tlab_end);
 	young_take(h, len);
 	m->tlab_end = h->young_top;
 	tlab_show(m);
@@ -151,7 +153,9 @@ static void *young_cell(struct mutator *m, uint64_t hdr, size_t cell, uint64_t *
 		p = young_take(h, cell);
 		*(uint64_t *)p = hdr;
 		obj = (void *)(p + 8);
+		sample_direct(m, cell);
 	}
+	sample_tell(m, obj, hdr);
 	count_refill(h);
 	h->slices.owed += TLAB_SIZE;
 	m->slice_due = h->marking && slice_due(h, 0);
@@ -254,6 +258,10 @@ static void *alloc_tenured(struct mutator *m, uint64_t hdr, size_t cell,
 	while (collect_for_large(m, cell)) {
 		mutator_lock(m);
 		obj = limit_fits(h, cell) ? alloc(h, hdr, cell) : NULL;
+		if (obj) {
+			sample_direct(m, cell);
+			sample_tell(m, obj, hdr);
+		}
 		count_refill(h);
 		heap_unlock(h);
 		if (obj)

@@ -95,6 +95,8 @@ struct gc_options {
 	int log_fd;             /* where to; stays the caller's (standard error)        */
 	unsigned zeal;          /* enum gc_zeal; MPGC_ZEAL in the environment adds to it */
 	unsigned zeal_every;    /* allocations between the steps of such modes (1)      */
+	size_t sample_bytes;    /* mean bytes from one ALLOC_SAMPLE event to the next, at
+				 * least 4096; 0: none. 512 KiB costs next to nothing   */
 };
 #define GC_OPTIONS_INIT { .struct_size = sizeof(struct gc_options) }
 

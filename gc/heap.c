@@ -66,7 +66,7 @@ static int options_check(struct gc_options *o, const struct gc_options *given)
 		return -EINVAL;
 	if (!power_of_two(o->ring_slots) || o->ring_slots < 64 || o->ring_slots > GC_SEG_SLOTS_MAX)
 		return -EINVAL;
-	if (o->rings > GC_SEG_RINGS_MAX)
+	if (o->rings > GC_SEG_RINGS_MAX || (o->sample_bytes && o->sample_bytes < 4096))
 		return -EINVAL;
 	return 0;
 }
@@ -83,6 +83,7 @@ static void options_apply(struct gc_heap *h, const struct gc_options *o)
 	h->thread_wanted = !o->no_release_thread;
 	h->ring_slots = o->ring_slots;
 	h->nrings = o->rings;
+	h->sample_bytes = o->sample_bytes;
 	h->verify = o->verify;
 	h->nclasses_ext = 1;
 	strcpy(h->class_names[GC_CLASS_ARRAY_BUFFERS], "arrayBuffers");

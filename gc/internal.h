@@ -257,6 +257,9 @@ struct mutator {
 	struct mutator *mine_next;    /* of the thread */
 	unsigned parked; /* > 0: does not run; one for waiting, one for a blocking region */
 	bool blocking;
+	bool sampled;	    /* the object being allocated is to be told (sample.c) */
+	size_t sample_left, direct_left; /* see there */
+	uint64_t random;
 };
 
 struct gc_heap {
@@ -392,6 +395,8 @@ struct gc_heap {
 	uint64_t counters_at;
 	struct tell tell;
 	unsigned cpus;
+	size_t sample_bytes; /* mean distance of samples, 0: none */
+	uint32_t samplers;
 
 	/* segment */
 	struct gc_seg_header *seg;
@@ -569,6 +574,13 @@ void zeal_poison_dead(uintptr_t addr, size_t len, const uint64_t *was, const uin
 void zeal_minor_begin(struct gc_heap *h);
 void zeal_minor_end(struct gc_heap *h);
 void zeal_release(struct gc_heap *h);
+
+/* sample.c */
+void sample_init(struct mutator *m);
+size_t sample_buffer(struct mutator *m, size_t len, size_t need);
+void sample_return(struct mutator *m, size_t rest);
+void sample_direct(struct mutator *m, size_t cell);
+void sample_tell(struct mutator *m, void *obj, uint64_t hdr);
 
 /* verify.c */
 int check_heap(struct gc_heap *h, char *why, size_t size);

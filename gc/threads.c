@@ -415,6 +415,7 @@ static int attach(struct gc_heap *h, struct mutator *m)
 	heap_lock(h);
 	mutator_link(h, m);
 	segment_thread_begin(h);
+	sample_init(m);
 	heap_unlock(h);
 	if (exit_key_ok && !pthread_getspecific(exit_key))
 		pthread_setspecific(exit_key, (void *)1);
