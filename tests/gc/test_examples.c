@@ -87,6 +87,12 @@ static void threads(void **state)
 		  "4 threads counted 400000 keys, 20011 different, check 4002094205\n");
 }
 
+static void reader(void **state)
+{
+	(void)state;
+	output_is("reader", "-c 300", "300 blocks, 170745 words, sum 3351cad6\n");
+}
+
 /* -q and -g change how the heap is run, not what the program computes. */
 static void options(void **state)
 {
@@ -103,6 +109,7 @@ int main(void)
 		cmocka_unit_test(splay),	cmocka_unit_test(queue),
 		cmocka_unit_test(quads),	cmocka_unit_test(weak_cache),
 		cmocka_unit_test(options),	cmocka_unit_test(threads),
+		cmocka_unit_test(reader),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,6 +53,7 @@ struct gc_source {
 	bool same_pids; /* its tids mean here what they mean there      */
 	bool seen;	/* in the last look at the mappings             */
 	uint64_t lost;
+	uint32_t spaces; /* bit of a space: it had bytes once                   */
 	struct gc_seg_counters last; /* as last told, without its stamp          */
 	struct mp_event fig;	     /* .heap: the newest figures                    */
 };
@@ -284,10 +285,13 @@ static void tell_spaces(struct mp_session *s, struct target *t, uint64_t ts)
 
 	for (unsigned k = 0; k < t->n_gc; k++) {
 		const struct gc_seg_counters *c = &t->gc[k]->last;
+		uint32_t *had = &t->gc[k]->spaces;
 
 		for (unsigned i = 1; i < c->nspaces && i < GC_SEG_SPACES; i++) {
-			if (!c->space[i].used && !c->space[i].committed)
-				continue;
+			if (c->space[i].used || c->space[i].committed)
+				*had |= 1u << i;
+			if (!(*had >> i & 1))
+				continue; /* one that has become empty is told so */
 			space_name(t->gc[k], i, name);
 			space_add(&sp, text_id(s, t, name, ts), &c->space[i]);
 		}
