@@ -121,52 +121,73 @@ static void young_objects_are_remembered(void **state)
 }
 
 struct reader {
-	int fd;
-	unsigned char *to;
-	size_t len, got;
+	struct fix f; /* the heap and types of the test, the mutator of the thread */
+	int fd, ready;
+	size_t len;
+	bool ok;
 };
 
+/* A thread in a blocking call, with the address of its array in the kernel's hands. */
 static void *read_all(void *arg)
 {
 	struct reader *r = arg;
-	ssize_t n;
+	struct gc_bytes *b = NULL;
+	unsigned char *to;
+	size_t got = 0;
+	ssize_t n = 1;
 
-	while (r->got < r->len && (n = read(r->fd, r->to + r->got, r->len - r->got)) > 0)
-		r->got += (size_t)n;
+	if (gc_mutator_attach(r->f.heap, &r->f.m))
+		return NULL;
+	{
+		GC_FRAME(r->f.m, b);
+		b = gc_alloc_pinned_array(r->f.m, r->f.bytes, r->len);
+		to = b->data;
+		gc_blocking_begin(r->f.m);
+		n = write(r->ready, "r", 1);
+		while (got < r->len && n > 0) {
+			n = read(r->fd, to + got, r->len - got);
+			got += n > 0 ? (size_t)n : 0;
+		}
+		gc_blocking_end(r->f.m);
+		r->ok = got == r->len && b->data == to;
+		for (got = 0; got < r->len; got++)
+			r->ok &= to[got] == 1 + got / 1024;
+	}
+	gc_mutator_detach(r->f.m);
 	return NULL;
 }
 
-/* read(2) of another thread fills the array while this one collects. */
+/* read(2) of another thread fills an array while this one collects. */
 static void kernel_writes_into_it(void **state)
 {
-	struct gc_bytes *b = NULL;
 	unsigned char out[1024];
+	int data[2], ready[2], k;
 	struct reader r;
 	pthread_t thread;
 	struct fix f;
-	int fds[2];
-	size_t i, k;
 
 	(void)state;
 	fix_open(&f, NULL);
-	assert_int_equal(pipe(fds), 0);
-	{
-		GC_FRAME(f.m, b);
-		b = pinned_bytes(&f, 20 * sizeof(out));
-		r = (struct reader){ fds[0], b->data, b->len, 0 };
-		assert_int_equal(pthread_create(&thread, NULL, read_all, &r), 0);
-		for (k = 0; k < 20; k++) {
-			collect_all_ways(&f);
-			memset(out, (int)k + 1, sizeof(out));
-			assert_int_equal(write(fds[1], out, sizeof(out)), sizeof(out));
-		}
-		assert_int_equal(pthread_join(thread, NULL), 0);
-		assert_ptr_equal(b->data, r.to);
-		for (i = 0; i < b->len; i++)
-			assert_int_equal(b->data[i], 1 + i / sizeof(out));
+	assert_int_equal(pipe(data), 0);
+	assert_int_equal(pipe(ready), 0);
+	r = (struct reader){ .f = f, .fd = data[0], .ready = ready[1], .len = 20 * sizeof(out) };
+	assert_int_equal(pthread_create(&thread, NULL, read_all, &r), 0);
+	gc_blocking_begin(f.m);
+	assert_int_equal(read(ready[0], out, 1), 1);
+	gc_blocking_end(f.m);
+	for (k = 0; k < 20; k++) {
+		collect_all_ways(&f);
+		memset(out, k + 1, sizeof(out));
+		assert_int_equal(write(data[1], out, sizeof(out)), sizeof(out));
 	}
-	close(fds[0]);
-	close(fds[1]);
+	gc_blocking_begin(f.m);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	gc_blocking_end(f.m);
+	assert_true(r.ok);
+	for (k = 0; k < 2; k++) {
+		close(data[k]);
+		close(ready[k]);
+	}
 	fix_close(&f);
 }
 
@@ -267,6 +288,100 @@ static void pin_of_a_large_object(void **state)
 	assert_non_null(b);
 	assert_int_equal(stats(&f).objects_large, 1);
 	assert_int_equal(stats(&f).space[GC_PINNED].used, CELL_MAX);
+	fix_close(&f);
+}
+
+#define NTHREADS 4
+
+struct pinner {
+	struct fix f;
+	struct gc_global *shared;
+	unsigned id;
+	bool ok;
+};
+
+/* Pins what is its own and what all share, while others collect. */
+static bool pin_and_look(struct pinner *w)
+{
+	struct gc_pin *mine[8] = { NULL }, *of_all = NULL;
+	struct gc_refs *all = gc_global_get(w->shared);
+	struct pair *at[8] = { NULL }, *p = NULL, *child = NULL;
+	unsigned i, k;
+	GC_FRAME(w->f.m, all, p, child);
+
+	for (i = 0; i < 400; i++) {
+		k = i % 8;
+		if (mine[k] && (gc_pin_get(mine[k]) != at[k] || at[k]->a->value != i - 8))
+			return false;
+		gc_unpin(w->f.m, mine[k]);
+		child = gc_alloc(w->f.m, w->f.pair);
+		child->value = i;
+		p = gc_alloc(w->f.m, w->f.pair);
+		p->a = child;
+		if (i % 3 == 0)
+			gc_write(w->f.m, all, &all->ref[w->id], p);
+		mine[k] = gc_pin(w->f.m, p);
+		at[k] = gc_pin_get(mine[k]);
+		if (at[k] != p)
+			return false;
+		gc_unpin(w->f.m, of_all);
+		of_all = gc_pin(w->f.m, all->ref[NTHREADS]);
+		if (((struct pair *)gc_pin_get(of_all))->value != 77)
+			return false;
+		gc_alloc_pinned_array(w->f.m, w->f.refs, i);
+	}
+	for (k = 0; k < 8; k++)
+		gc_unpin(w->f.m, mine[k]);
+	gc_unpin(w->f.m, of_all);
+	return true;
+}
+
+static void *pinner(void *arg)
+{
+	struct pinner *w = arg;
+
+	if (gc_mutator_attach(w->f.heap, &w->f.m))
+		return NULL;
+	w->ok = pin_and_look(w);
+	gc_mutator_detach(w->f.m);
+	return NULL;
+}
+
+static void several_threads_pin(void **state)
+{
+	struct pinner w[NTHREADS];
+	pthread_t t[NTHREADS];
+	struct gc_refs *all = NULL;
+	struct pair *p = NULL;
+	struct gc_global *g;
+	struct fix f;
+	unsigned i;
+
+	(void)state;
+	fix_open(&f, NULL);
+	{
+		GC_FRAME(f.m, all, p);
+		p = pair_new(&f, 77);
+		all = gc_alloc_array(f.m, f.refs, NTHREADS + 1);
+		all->ref[NTHREADS] = p;
+		full(&f); /* the shared one is old: it is held where it is */
+		g = gc_global_new(f.m, all);
+	}
+	for (i = 0; i < NTHREADS; i++) {
+		w[i] = (struct pinner){ .f = f, .shared = g, .id = i };
+		assert_int_equal(pthread_create(&t[i], NULL, pinner, &w[i]), 0);
+	}
+	gc_blocking_begin(f.m);
+	for (i = 0; i < NTHREADS; i++)
+		assert_int_equal(pthread_join(t[i], NULL), 0);
+	gc_blocking_end(f.m);
+	for (i = 0; i < NTHREADS; i++)
+		assert_true(w[i].ok);
+	assert_int_equal(stats(&f).pins, 0);
+	gc_global_free(f.m, g);
+	full(&f);
+	assert_int_equal(stats(&f).heap_used, 0);
+	assert_int_equal(stats(&f).space[GC_PINNED].committed, 0);
 	fix_close(&f);
 }
 
@@ -710,6 +825,7 @@ int main(void)
 		cmocka_unit_test(pin_of_a_young_object),
 		cmocka_unit_test(pin_of_an_old_object),
 		cmocka_unit_test(pin_of_a_large_object),
+		cmocka_unit_test(several_threads_pin),
 		cmocka_unit_test(types_must_fit),
 		cmocka_unit_test(bad_use_is_reported),
 		cmocka_unit_test(untouched_until_used),
