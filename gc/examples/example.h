@@ -79,9 +79,25 @@ static inline void *must(void *p)
 
 /* --- the report ---------------------------------------------------------------------- */
 
+enum example_kind { /* the first three as in enum gc_seg_kind */
+		    EX_MINOR = GC_SEG_MINOR,
+		    EX_MAJOR = GC_SEG_MAJOR,
+		    EX_COMPACT = GC_SEG_COMPACT,
+		    EX_SLICE, /* of marking, between collections                                  */
+		    EX_STOP, /* of the program: of collections one right after the other, the sum */
+		    EX_KINDS,
+};
+
 struct example_pauses {
 	size_t n;
 	uint64_t ns[EXAMPLE_PAUSES];
+};
+
+/* Where the reader of one ring is. */
+struct example_reader {
+	struct example_pauses *by_kind;
+	uint64_t begin, end; /* of the last stop */
+	int inside;	     /* a collection      */
 };
 
 static inline int example_by_value(const void *a, const void *b)
@@ -106,12 +122,52 @@ static inline void example_print_pauses(const char *kind, struct example_pauses 
 		(double)p->ns[p->n - 1] / 1e3, (double)sum / 1e6);
 }
 
-/* The end of each collection in one ring, by kind; adds to *lost what was overwritten. */
+static inline void example_pause(struct example_reader *r, enum example_kind kind, uint64_t ns)
+{
+	struct example_pauses *p = &r->by_kind[kind];
+
+	if (p->n < EXAMPLE_PAUSES)
+		p->ns[p->n++] = ns;
+}
+
+/* The program stood still from begin to end; within 10 us of the last stop it is the same. */
+static inline void example_stop(struct example_reader *r, uint64_t begin, uint64_t end)
+{
+	if (r->end && begin > r->end + 10000) {
+		example_pause(r, EX_STOP, r->end - r->begin);
+		r->begin = begin;
+	}
+	if (!r->end)
+		r->begin = begin;
+	r->end = end;
+}
+
+static inline void example_event(struct example_reader *r, const struct gc_event *ev,
+				 uint64_t *begun)
+{
+	if (ev->type == GC_EV_GC_BEGIN) {
+		*begun = ev->ts;
+		r->inside = 1;
+	} else if (ev->type == GC_EV_GC_END && r->inside && ev->nv && ev->flags <= EX_COMPACT) {
+		r->inside = 0;
+		example_pause(r, (enum example_kind)ev->flags, ev->v[0]);
+		example_stop(r, *begun, ev->ts);
+	} else if (ev->type == GC_EV_PHASE && ev->flags == GC_PHASE_MARK && !r->inside) {
+		/* short slices are told together */
+		example_pause(r, EX_SLICE, ev->nv && ev->v[0] ? ev->a / ev->v[0] : ev->a);
+		if (!ev->nv || ev->v[0] <= 1)
+			example_stop(r, ev->ts - ev->a, ev->ts);
+	}
+}
+
+/* The pauses of one ring, by kind; adds to *lost the events that were overwritten. */
 static inline void example_read_ring(const struct gc_seg *seg, uint32_t ring,
 				     struct example_pauses *by_kind, uint64_t *lost)
 {
 	static struct gc_record rec[4096];
+	struct example_reader reader = { .by_kind = by_kind };
 	struct gc_ring_reader r;
+	uint64_t begun = 0;
 	struct gc_event ev;
 	unsigned used;
 	int n, i;
@@ -120,20 +176,21 @@ static inline void example_read_ring(const struct gc_seg *seg, uint32_t ring,
 	while ((n = gc_ring_read(seg, ring, &r, rec, 4096, lost)) > 0)
 		for (i = 0; i < n; i += (int)used) {
 			used = gc_event_take(&rec[i], (unsigned)(n - i), &ev);
-			if (ev.type != GC_EV_GC_END || !ev.nv || ev.flags > GC_SEG_COMPACT)
-				continue;
-			if (by_kind[ev.flags].n < EXAMPLE_PAUSES)
-				by_kind[ev.flags].ns[by_kind[ev.flags].n++] = ev.v[0];
+			example_event(&reader, &ev, &begun);
 		}
+	if (reader.end)
+		example_pause(&reader, EX_STOP, reader.end - reader.begin);
 }
 
 static inline void example_report_pauses(int fd)
 {
-	static struct example_pauses by_kind[GC_SEG_COMPACT + 1];
+	static const char *const name[EX_KINDS] = { NULL,      "minor", "major",
+						    "compact", "slice", "stop" };
+	static struct example_pauses by_kind[EX_KINDS];
 	off_t len = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
 	uint64_t lost = 0;
 	struct gc_seg seg;
-	uint32_t ring;
+	uint32_t i;
 	void *map;
 
 	if (len <= 0)
@@ -142,11 +199,10 @@ static inline void example_report_pauses(int fd)
 	if (map == MAP_FAILED)
 		return;
 	if (!gc_seg_attach_check(&seg, map, (size_t)len))
-		for (ring = 0; ring < seg.hdr.nrings; ring++)
-			example_read_ring(&seg, ring, by_kind, &lost);
-	example_print_pauses("minor", &by_kind[GC_SEG_MINOR]);
-	example_print_pauses("major", &by_kind[GC_SEG_MAJOR]);
-	example_print_pauses("compact", &by_kind[GC_SEG_COMPACT]);
+		for (i = 0; i < seg.hdr.nrings; i++)
+			example_read_ring(&seg, i, by_kind, &lost);
+	for (i = 1; i < EX_KINDS; i++)
+		example_print_pauses(name[i], &by_kind[i]);
 	if (lost)
 		fprintf(stderr, "%llu events were overwritten before this report\n",
 			(unsigned long long)lost);

@@ -10,6 +10,7 @@ CPU time is user and system time of all threads, so a collector that marks with
 threads of its own does not get them for nothing.
 """
 import collections
+import json
 import os
 import pathlib
 import re
@@ -125,7 +126,7 @@ class Runner:
 
     def run(self, args, env=None):
         p = subprocess.run([str(a) for a in [self.timed, *args]], capture_output=True, text=True, timeout=DEADLINE, check=False,
-                           env=dict(os.environ, **(env or {})), cwd=tempfile.gettempdir())
+                           env={**{k: v for k, v in os.environ.items() if k != "MPGC_LOG"}, **(env or {})}, cwd=tempfile.gettempdir())
         err, _, last = p.stderr.rstrip("\n").rpartition("\n")
         wall, cpu, peak, status = last.split()
         if status != "0":
@@ -243,7 +244,9 @@ def pauses(run, rounds):
             p50 = [v[1] for v in got["ours"]["minor"]]
             record(f"{program}_minor_pause_p50", "us", median(p50), None, rounds, spread(p50))
             ask(f"{program}, median minor pause", median(p50), 50, " µs", "{:.1f}")
-        longest = {p: [max(v) for v in zip(*([x[3] for x in values] for values in got[p].values()))] for p in peers if got[p]}
+        # of ours the whole time that the program stood still, collections one after the other as one
+        longest = {p: [max(v) for v in zip(*([x[3] for x in values] for kind, values in got[p].items()
+                                             if p != "ours" or kind == "stop"))] for p in peers if got[p]}
         record(f"{program}_longest_pause", "us", median(longest["ours"]),
                {p: median(v) for p, v in longest.items() if p != "ours"}, rounds, spread(longest["ours"]))
         if "bdwgc" in longest:
@@ -304,6 +307,63 @@ def events(run, rounds):
     record("events_cost", "share", cost, None, rounds, noise, noise=sig(noise))
     ask("cost of events on", 100 * cost, 0.5, " %")
     asked[-1][2] += f" (noise {100 * noise:.2f} %)"
+    if noise > 0.005:
+        asked[-1][3] = "not told: the noise is larger"
+
+
+# --- Scavenge, Mark-Sweep, Mark-Compact -----------------------------------------------
+
+
+def json_lines(run, name, *args):
+    return [json.loads(x) for x in run.run([run.timed.with_name(name), *args]).out.splitlines()]
+
+
+def marking(run):
+    """What incremental marking looks like in a program that lives: (slices of a major, longest µs, longest final pause µs)."""
+    found = pauses_of(run.run(run.line("quads", "ours", "10", verbose=True)).err)
+    if "slice" not in found or "major" not in found:
+        return None
+    return found["slice"][0] / found["major"][0], found["slice"][3], found["major"][3]
+
+
+def three_collectors(run, rounds):
+    """The table of the three collectors that the manual shows."""
+    got, lacks = collections.defaultdict(list), []
+    for x in json_lines(run, "collectors", "8", str(rounds)):
+        if x.get("lacks"):
+            lacks.append(x["collector"])
+            continue
+        got[x["collector"], x["objects"], x["heap"]].append(x)
+    rows = []
+    slices = marking(run)
+    for (name, objects, heap), values in got.items():
+        ms = [x["ms"] / x["live_mb"] for x in values if x["warm"]]
+        live, moved = values[0]["live_mb"], median([x["moved"] / x["of"] for x in values])
+        extra, held = (median([x[k] for x in values if not x["warm"]]) / live for k in ("extra_mb", "held_mb"))
+        pause = "stopped"
+        if name == "Mark-Sweep" and slices:
+            pause = "{:.0f} slices ≤ {:.2f} ms, stopped ≤ {:.1f} ms".format(slices[0], slices[1] / 1e3, slices[2] / 1e3)
+        rows.append([name, objects, heap, f"{median(ms):.3f}", f"{median(ms) / moved:.3f}" if moved else "–", f"{extra:.2f}",
+                     f"{held:.2f}", "no" if not moved else "yes" if moved == 1 else f"{100 * moved:.0f}%", pause])
+        key = f"{name}_{objects}_{heap}".lower().replace("-", "_")
+        record(f"{key}_per_mb", "ms", median(ms), None, len(ms), spread(ms), moved=sig(moved))
+        record(f"{key}_held", "of live", held, None, len(ms))
+    for name in lacks:
+        notes.append(f"{name}: not in this version, left out")
+    table("Scavenge, Mark-Sweep and Mark-Compact of libmpgc on 8 MB of live data "
+          f"({rounds} times; pauses of Mark-Sweep: quads 10)",
+          ["", "objects", "heap", "ms per MB live", "per MB moved", "RSS it takes, × live", "held after, × live", "moves", "pause"], rows)
+
+
+def latencies(run, rounds):
+    got = collections.defaultdict(list)
+    for _ in range(rounds):
+        for x in json_lines(run, "latency"):
+            got[x["name"]].append(x["ns"])
+    table(f"Single calls, ns ({rounds} rounds)", ["", "ns", "min–max"],
+          [[n, f"{median(v):.1f}", f"{min(v):.1f}–{max(v):.1f}"] for n, v in got.items()])
+    for name, v in got.items():
+        record("latency: " + name, "ns", median(v), None, len(v), spread(v))
 
 
 def bench(out, rounds):
@@ -311,7 +371,8 @@ def bench(out, rounds):
     for peer, why in run.missing.items():
         notes.append(f"{LABEL[peer]}: {why}, left out")
     few = max(3, rounds - 2)
-    for part, n in ((headline, rounds), (workloads, few), (pauses, few), (spike, 3), (events, 3 * rounds)):
+    for part, n in ((headline, rounds), (workloads, few), (pauses, few), (spike, 3), (events, 3 * rounds),
+                    (three_collectors, few), (latencies, few)):
         try:
             part(run, n)
         except (RuntimeError, OSError, subprocess.SubprocessError) as e:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """The collector's benchmarks: every counterpart does what gc/examples/ do."""
+import json
 import re
 import subprocess
 import sys
@@ -69,3 +70,34 @@ def test_what_a_run_takes(built):
     assert status == "3"
     assert float(wall) > 0 and float(cpu) >= 0
     assert 100 < int(peak) < 8192
+
+
+def test_three_collectors():
+    """What the table says of moving and of memory follows from what each collector is."""
+    exe = mp.BUILD / "bench" / "gc" / "collectors"
+    if not exe.exists():
+        pytest.skip("make bench builds it")
+    found = {}
+    for line in output([exe, "2", "1"]).splitlines():
+        x = json.loads(line)
+        if not x.get("lacks"):
+            found[x["collector"], x["objects"], x["heap"], x["warm"]] = x
+    assert {k[0] for k in found} >= {"Scavenge", "Mark-Sweep"}
+    for (name, _, heap, warm), x in found.items():
+        assert x["of"] > 0 and x["ms"] > 0 and 1.9 < x["live_mb"] <= 2
+        if name == "Scavenge":
+            assert x["moved"] == x["of"]
+        if name == "Mark-Compact" and heap == "fragmented":
+            assert x["moved"] > 0
+        assert x["held_mb"] > 0.8 * x["live_mb"]
+        if name == "Scavenge" and not warm:
+            assert x["extra_mb"] > 0.8 * x["live_mb"]  # the copies
+
+
+def test_latencies():
+    exe = mp.BUILD / "bench" / "gc" / "latency"
+    if not exe.exists():
+        pytest.skip("make bench builds it")
+    found = {x["name"]: x["ns"] for x in map(json.loads, output([exe]).splitlines())}
+    assert len(found) >= 10
+    assert all(0 < ns < 1e7 for ns in found.values()), found
