@@ -156,7 +156,7 @@ $(B)/tests/gc/%: $(B)/obj/tests/gc/%.o $(B)/libmpgc.a
 	@mkdir -p $(@D)
 	$(call msg,LD,$@)$(CC) $(LDFLAGS_ALL) $^ -lcmocka -lm -o $@
 
-tests: $(UNIT_TESTS) $(GC_TESTS) workloads examples
+tests: $(UNIT_TESTS) $(GC_TESTS) $(filter $(B)/bench/gc/%,$(BENCHES)) workloads examples
 
 # --- what users run --------------------------------------------------------------
 demo: deps-build ## install what is missing, build, show the staged experiment
