@@ -12,6 +12,8 @@
 
 #include "gc/out.h"
 
+#define DIGITS 20 /* of the largest number */
+
 /* How many bytes the descriptor took; 0: try again; -errno. */
 static ssize_t write_some(int fd, const char *s, size_t n)
 {
@@ -63,14 +65,42 @@ void out_text(struct out *o, const char *s)
 	out_bytes(o, s, strlen(s));
 }
 
-void out_number(struct out *o, uint64_t x)
+static char *decimal(char *to, uint64_t x)
 {
-	char digits[20], *p = digits + sizeof(digits);
+	char digits[DIGITS], *p = digits + DIGITS;
+	size_t n;
 
 	do
 		*--p = (char)('0' + x % 10);
 	while (x /= 10);
-	out_bytes(o, p, (size_t)(digits + sizeof(digits) - p));
+	n = (size_t)(digits + DIGITS - p);
+	memcpy(to, p, n);
+	return to + n;
+}
+
+void out_number(struct out *o, uint64_t x)
+{
+	char s[DIGITS];
+
+	out_bytes(o, s, (size_t)(decimal(s, x) - s));
+}
+
+/* A line of a list: n numbers with commas between them, and one before all but the first line. */
+void out_line(struct out *o, bool first, const uint64_t *v, unsigned n)
+{
+	char *p;
+
+	if (sizeof(o->buf) - o->n < 2 + n * (DIGITS + 1))
+		out_flush(o);
+	p = o->buf + o->n;
+	if (!first)
+		*p++ = ',';
+	*p++ = '\n';
+	for (; n; n--) {
+		p = decimal(p, *v++);
+		*p++ = ',';
+	}
+	o->n = (size_t)(p - 1 - o->buf);
 }
 
 /*

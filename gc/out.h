@@ -8,6 +8,7 @@
 #ifndef MPGC_OUT_H
 #define MPGC_OUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,7 @@ struct out {
 void out_bytes(struct out *o, const char *s, size_t n);
 void out_text(struct out *o, const char *s);
 void out_number(struct out *o, uint64_t x);
+void out_line(struct out *o, bool first, const uint64_t *v, unsigned n);
 void out_json_part(struct out *o, const char *s, size_t n);
 void out_json(struct out *o, const char *s, size_t n);
 int out_flush(struct out *o);

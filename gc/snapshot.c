@@ -189,14 +189,10 @@ static bool holds_text(const struct gc_bytes *b)
 /* Counts an edge of the node whose turn it is, and writes it in the pass that writes. */
 void snap_edge(struct snap *s, enum edge_type type, uint64_t name_or_index, uint32_t to)
 {
-	if (s->writing) {
-		out_text(&s->out, s->edges ? ",\n" : "\n");
-		out_number(&s->out, type);
-		out_bytes(&s->out, ",", 1);
-		out_number(&s->out, name_or_index);
-		out_bytes(&s->out, ",", 1);
-		out_number(&s->out, (uint64_t)to * NODE_FIELDS);
-	}
+	const uint64_t v[3] = { type, name_or_index, (uint64_t)to * NODE_FIELDS };
+
+	if (s->writing)
+		out_line(&s->out, !s->edges, v, 3);
 	s->edges++;
 }
 
@@ -279,22 +275,11 @@ static uint64_t count_edges(struct snap *s)
 	return s->edges;
 }
 
-/* Every node but the first, which is the root's, has a comma before it. */
 void snap_node(struct snap *s, const struct node *n, uint64_t edges)
 {
-	struct out *o = &s->out;
+	const uint64_t v[NODE_FIELDS] = { n->type, n->name, n->id, n->size, edges };
 
-	out_text(o, n == s->head ? "\n" : ",\n");
-	out_number(o, n->type);
-	out_bytes(o, ",", 1);
-	out_number(o, n->name);
-	out_bytes(o, ",", 1);
-	out_number(o, n->id);
-	out_bytes(o, ",", 1);
-	out_number(o, n->size);
-	out_bytes(o, ",", 1);
-	out_number(o, edges);
-	out_text(o, ",0,0");
+	out_line(&s->out, n == s->head, v, NODE_FIELDS);
 }
 
 static void put_object(struct snap *s, void *obj, uint32_t number)

@@ -1071,6 +1071,73 @@ static void other_slots_each_time(void **state)
 	fix_close(&f);
 }
 
+/* --- with other threads -------------------------------------------------------------------- */
+
+struct worker {
+	struct fix *f;
+	int rounds, stop; /* atomic */
+};
+
+/* Makes and drops lists of 1000 pairs; at any safepoint it has one or a part of one. */
+static void *make_lists(void *arg)
+{
+	struct worker *w = arg;
+	struct pair *list = NULL, *p;
+	struct gc_mutator *m;
+	int i;
+
+	if (gc_mutator_attach(w->f->heap, &m))
+		return NULL;
+	{
+		GC_FRAME(m, list);
+		while (!__atomic_load_n(&w->stop, __ATOMIC_RELAXED)) {
+			for (list = NULL, i = 0; i < 1000; i++) {
+				p = gc_alloc(m, w->f->pair);
+				p->a = list;
+				list = p;
+			}
+			__atomic_fetch_add(&w->rounds, 1, __ATOMIC_RELAXED);
+		}
+	}
+	gc_mutator_detach(m);
+	return NULL;
+}
+
+static void beside_other_threads(void **state)
+{
+	struct worker w = { 0 };
+	struct pair *mine = NULL;
+	pthread_t thread;
+	struct file s;
+	struct fix f;
+	int i, round;
+
+	(void)state;
+	fix_open(&f, NULL);
+	w.f = &f;
+	{
+		GC_FRAME(f.m, mine);
+		mine = pair_new(&f, 1);
+		assert_int_equal(pthread_create(&thread, NULL, make_lists, &w), 0);
+		for (i = 0; i < 5; i++) {
+			round = __atomic_load_n(&w.rounds, __ATOMIC_RELAXED);
+			gc_blocking_begin(f.m);
+			WAIT_FOR(__atomic_load_n(&w.rounds, __ATOMIC_RELAXED) > round);
+			gc_blocking_end(f.m);
+			snapshot(&f, &s);
+			assert_in_range(count(&s, N_OBJECT, "pair"), 1, 1001);
+			assert_in_range(degree(&s, node(&s, "(Stack frames)")), 1, 2);
+			assert_true(by_id(&s, gc_id(f.m, mine)) != SIZE_MAX);
+			file_free(&s);
+		}
+		__atomic_store_n(&w.stop, 1, __ATOMIC_RELAXED);
+		gc_blocking_begin(f.m);
+		pthread_join(thread, NULL);
+		gc_blocking_end(f.m);
+	}
+	fix_close(&f);
+}
+
 /* --- what it says -------------------------------------------------------------------------- */
 
 /* Calls fn with every event of every ring. */
@@ -1161,6 +1228,7 @@ int main(void)
 		cmocka_unit_test(saving),
 		cmocka_unit_test(short_writes),
 		cmocka_unit_test(other_slots_each_time),
+		cmocka_unit_test(beside_other_threads),
 		cmocka_unit_test(tells),
 	};
 
