@@ -157,10 +157,20 @@ static void each_object(struct snap *s, void (*fn)(struct snap *s, void *obj, ui
 
 /* --- texts ---------------------------------------------------------------------------- */
 
-/* Bytes of the text that a bytes object may begin with: up to a NUL or TEXT_MAX. */
+/* Bytes of the text that a bytes object may begin with: up to a NUL, or as many whole
+ * characters as TEXT_MAX has room for. */
 static size_t text_len(const struct gc_bytes *b)
 {
-	return strnlen((const char *)b->data, b->len < TEXT_MAX ? b->len : TEXT_MAX);
+	const char *s = (const char *)b->data;
+	size_t n = strnlen(s, b->len < TEXT_MAX ? b->len : TEXT_MAX), last = n;
+	uint32_t c;
+
+	if (n < TEXT_MAX)
+		return n;
+	do
+		last--;
+	while (n - last < 4 && ((unsigned char)s[last] & 0xc0) == 0x80);
+	return utf8_char(s + last, n - last, &c) ? n : last;
 }
 
 static bool printable(uint32_t c)
@@ -175,10 +185,7 @@ static bool holds_text(const struct gc_bytes *b)
 
 	for (i = 0; i < n; i += len) {
 		len = utf8_char((const char *)b->data + i, n - i, &c);
-		/* A character that the cut divides is as good as any. */
-		if (!len)
-			return n == TEXT_MAX && n - i < 4;
-		if (!printable(c))
+		if (!len || !printable(c))
 			return false;
 	}
 	return n > 0;
