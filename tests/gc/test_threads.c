@@ -842,6 +842,37 @@ static bool use_globals(struct services *s, unsigned i)
 	return ok;
 }
 
+/* Identities, pins, weak references, a weak map and finalizers of an object of its own. */
+static bool use_side_tables(struct services *s, unsigned i)
+{
+	struct gc_mutator *m = s->f.m;
+	struct pair *p = NULL, *pinned = NULL;
+	struct gc_weakmap *map;
+	struct gc_weak *weak;
+	struct gc_pin *pin;
+	uint64_t id;
+	bool ok;
+	GC_FRAME(m, p, pinned);
+
+	p = pair_new(&s->f, i);
+	id = gc_id(m, p);
+	weak = gc_weak_new(m, p);
+	map = gc_weakmap_new(m, NULL);
+	pinned = pair_new(&s->f, i + 1);
+	pin = gc_pin(m, pinned);
+	ok = !gc_weakmap_set(m, map, p, pinned) && !gc_finalizer_add(m, pair_new(&s->f, i), map);
+	gc_alloc_array(m, s->f.bytes, 20000);
+	gc_alloc_array(m, s->f.bytes, 20000);
+	ok &= gc_id(m, p) == id && gc_weak_get(m, weak) == p && gc_pin_get(pin) == pinned;
+	ok &= gc_weakmap_get(m, map, p, NULL) == pinned && pinned->value == i + 1;
+	gc_unpin(m, pin);
+	gc_weak_free(m, weak);
+	gc_weakmap_free(m, map);
+	/* Whose object it was does not matter: the queue is everybody's. */
+	gc_finalizer_next(m, NULL);
+	return ok;
+}
+
 static void *use_services(void *arg)
 {
 	struct services *s = arg;
@@ -851,7 +882,7 @@ static void *use_services(void *arg)
 		return NULL;
 	s->ok = true;
 	for (i = 0; i < 100 && s->ok; i++)
-		s->ok = use_tables(s, i) && use_globals(s, i);
+		s->ok = use_tables(s, i) && use_globals(s, i) && use_side_tables(s, i);
 	gc_mutator_detach(s->f.m);
 	return NULL;
 }
