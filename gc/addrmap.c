@@ -16,6 +16,8 @@
 #include "gc/weak.h"
 
 #define CAP_MIN	 16
+#define MULT	 0x9e3779b97f4a7c15u /* 2^64 by the golden ratio */
+#define CROWDED	 500		     /* pairs looked at in one search */
 #define HUGE_MIN MIB(4)
 #define MAP_MIN	 PAGE_SIZE /* smaller tables share the pages of malloc() */
 
@@ -49,7 +51,7 @@ static void table_free(struct addr_pair *v, size_t cap)
  * which objects are visited and moved, is the same in every run of a program. */
 static size_t slot_of(const struct gc_heap *h, const struct addrmap *m, uintptr_t key)
 {
-	uint64_t hash = (uint64_t)((key - h->base) >> 3) * 0x9e3779b97f4a7c15u;
+	uint64_t hash = (uint64_t)((key - h->base) >> 3) * (m->mult ? m->mult : MULT);
 
 	return (size_t)(hash >> 32) & (m->cap - 1);
 }
@@ -57,16 +59,14 @@ static size_t slot_of(const struct gc_heap *h, const struct addrmap *m, uintptr_
 /* The pair of key, or the one to put it in. The table is never full. */
 static struct addr_pair *probe(const struct gc_heap *h, const struct addrmap *m, uintptr_t key)
 {
+	size_t first = slot_of(h, m, key), mask = m->cap - 1, i = first;
 	struct addr_pair *gone = NULL;
-	size_t i = slot_of(h, m, key);
 
-	for (; m->v[i].key != key; i = (i + 1) & (m->cap - 1)) {
-		if (m->v[i].key == ADDR_NONE)
-			return gone ? gone : &m->v[i];
+	for (; m->v[i].key != key && m->v[i].key != ADDR_NONE; i = (i + 1) & mask)
 		if (m->v[i].key == ADDR_GONE && !gone)
 			gone = &m->v[i];
-	}
-	return &m->v[i];
+	h->weak->crowded += ((i - first) & mask) > CROWDED;
+	return m->v[i].key != key && gone ? gone : &m->v[i];
 }
 
 static bool rehash(const struct gc_heap *h, struct addrmap *m, size_t n)
@@ -100,11 +100,16 @@ struct addr_pair *addrmap_find(const struct gc_heap *h, const struct addrmap *m,
 	return p->key == (uintptr_t)obj ? p : NULL;
 }
 
+static bool reserve(const struct gc_heap *h, struct addrmap *m, size_t more)
+{
+	return 4 * (m->n + m->gone + more) <= 3 * m->cap || rehash(h, m, m->n + more);
+}
+
 struct addr_pair *addrmap_put(const struct gc_heap *h, struct addrmap *m, const void *obj)
 {
 	struct addr_pair *p;
 
-	if (4 * (m->n + m->gone + 1) > 3 * m->cap && !rehash(h, m, m->n + 1))
+	if (!reserve(h, m, 1))
 		return NULL;
 	p = probe(h, m, (uintptr_t)obj);
 	if (p->key == (uintptr_t)obj)
@@ -170,10 +175,19 @@ void genmap_remove(const struct gc_heap *h, struct genmap *g, struct addr_pair *
 	addrmap_remove(young ? &g->young : &g->old, p);
 }
 
-static void set_again(const struct gc_heap *h, struct genmap *g, const void *obj, uint64_t val)
+/* Room for n pairs more, taken from tables of the same order. */
+static void must_reserve(const struct gc_heap *h, struct genmap *g, size_t n)
 {
-	if (!genmap_set(h, g, obj, val))
+	if (n && (!reserve(h, &g->young, n) || !reserve(h, &g->old, n)))
 		gc_fatal("no memory for the collector's own tables");
+}
+
+static void trim(const struct gc_heap *h, struct addrmap *m)
+{
+	if (!m->n)
+		addrmap_free(m);
+	else if (m->cap > 8 * m->n && m->cap > CAP_MIN)
+		rehash(h, m, m->n);
 }
 
 /* Where the pair belongs now, in *obj and *val, or false: its key is dead. */
@@ -199,13 +213,14 @@ static void update_young(struct gc_visitor *v, struct genmap *g, genmap_fn dead,
 	size_t i;
 
 	g->young = (struct addrmap){ 0 };
+	must_reserve(v->h, g, was.n);
 	for (i = 0; i < was.cap; i++) {
 		if (was.v[i].key <= ADDR_GONE)
 			continue;
 		obj = (void *)was.v[i].key;
 		val = was.v[i].val;
 		if (follow(v, g, &obj, &val))
-			set_again(v->h, g, obj, val);
+			genmap_set(v->h, g, obj, val);
 		else if (dead)
 			dead(v->h, (void *)was.v[i].key, val, arg);
 	}
@@ -235,10 +250,6 @@ static void update_table(struct gc_visitor *v, struct genmap *g, struct addrmap 
 			dead(v->h, was, p->val, arg);
 		}
 	}
-	if (!m->n)
-		addrmap_free(m);
-	else if (m->cap > 8 * m->n && m->cap > CAP_MIN)
-		rehash(v->h, m, m->n);
 }
 
 void genmap_update(struct gc_visitor *v, struct genmap *g, genmap_fn dead, void *arg)
@@ -248,13 +259,16 @@ void genmap_update(struct gc_visitor *v, struct genmap *g, genmap_fn dead, void 
 
 	if (v->op == VISIT_EVACUATE) {
 		update_young(v, g, dead, arg);
-		return;
+	} else {
+		update_table(v, g, &g->young, &moved, dead, arg);
+		update_table(v, g, &g->old, &moved, dead, arg);
+		must_reserve(v->h, g, moved.n / 2);
+		for (i = 0; i < moved.n; i += 2)
+			genmap_set(v->h, g, (void *)moved.v[i], moved.v[i + 1]);
+		vec_free(&moved);
 	}
-	update_table(v, g, &g->young, &moved, dead, arg);
-	update_table(v, g, &g->old, &moved, dead, arg);
-	for (i = 0; i < moved.n; i += 2)
-		set_again(v->h, g, (void *)moved.v[i], moved.v[i + 1]);
-	vec_free(&moved);
+	trim(v->h, &g->young);
+	trim(v->h, &g->old);
 }
 
 void genmap_free(struct genmap *g)

@@ -26,14 +26,20 @@ struct addr_pair {
 
 /*
  * Open addressing, linear probing. Pairs stay where they are until the next put, so
- * a loop over v may remove what it is at. Invariant: n pairs with objects, `gone` with ADDR_GONE,
- * and 4 * (n + gone) <= 3 * cap.
+ * a loop over v may remove what it is at. Invariant: n pairs with objects, `gone` with
+ * ADDR_GONE, and 4 * (n + gone) <= 3 * cap.
+ *
+ * Pairs that come out of one table in its order must not be put into another that
+ * grows on the way, unless it has another mult: they would all come to the same part
+ * of it, and the time be quadratic.
  */
 struct addrmap {
 	struct addr_pair *v;
 	size_t cap; /* 0 or a power of two */
 	size_t n, gone;
+	uint64_t mult; /* of the hash; 0: that of all tables that do not say */
 };
+#define ADDR_MULT2 0xd6e8feb86659fd93u /* has nothing to do with the usual one */
 
 struct addr_pair *addrmap_find(const struct gc_heap *h, const struct addrmap *m, const void *obj);
 /* The pair of obj; a new one has val 0. NULL: no memory. */

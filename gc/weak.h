@@ -66,7 +66,9 @@ struct weak {
 	void *notify_arg;
 	struct genmap external; /* object: class << EXTERNAL_SHIFT | bytes */
 
-	size_t looked; /* pairs and references that collections looked at, ever */
+	/* ever; for tests */
+	size_t looked;	/* pairs and references that collections looked at */
+	size_t crowded; /* searches in tables that were far too long: see struct addrmap */
 };
 
 #define EXTERNAL_SHIFT 56

@@ -269,6 +269,7 @@ bool weak_ephemerons(struct gc_heap *h, struct gc_visitor *v)
 
 	if (!w->scanned) {
 		w->scanned = true;
+		w->waiting.mult = ADDR_MULT2;
 		return scan_maps(h, v);
 	}
 	if (wake_found(v))

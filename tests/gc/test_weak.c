@@ -507,8 +507,50 @@ static void churn_of_100000(void **state)
 			assert_int_equal(v->value, i);
 		}
 		assert_true(stats(&f).tables >= n * 16);
+		assert_int_equal(f.heap->weak->crowded, 0);
 		gc_weakmap_free(f.m, map);
 		assert_int_equal(stats(&f).ephemerons, 0);
+	}
+	fix_close(&f);
+}
+
+/* A table that is filled from another is not filled from one end, growing as it is. */
+static void tables_fill_evenly(void **state)
+{
+	struct gc_options o = { .struct_size = sizeof(o),
+				.no_release_thread = 1,
+				.young_min = MIB(16),
+				.young_max = MIB(16) };
+	const size_t first = 80000, n = 210000;
+	struct gc_refs *keys = NULL;
+	struct gc_weakmap *map;
+	struct pair *p;
+	struct fix f;
+	size_t i;
+
+	(void)state;
+	fix_open(&f, &o);
+	map = gc_weakmap_new(f.m, NULL);
+	{
+		GC_FRAME(f.m, keys);
+		keys = refs_new(&f, n);
+		for (i = 0; i < n; i++) {
+			p = pair_new(&f, i);
+			gc_write(f.m, keys, &keys->ref[i], p);
+		}
+		collect(&f, GC_FULL);
+		for (i = 0; i < n; i++) {
+			if (i == first)
+				collect(&f, GC_FULL); /* the table of old ones is 0.6 full */
+			gc_weakmap_set(f.m, map, keys->ref[i], pair_new(&f, i));
+		}
+		collect(&f, GC_FULL); /* and gets more from a larger one */
+		for (i = 0; i < n; i += 2)
+			gc_write(f.m, keys, &keys->ref[i], NULL);
+		collect(&f, GC_FULL);
+		gc_collect(f.m, GC_COMPACT, GC_REASON_TESTING); /* where it can */
+		assert_int_equal(gc_weakmap_count(f.m, map), n / 2);
+		assert_int_equal(f.heap->weak->crowded, 0);
 	}
 	fix_close(&f);
 }
@@ -972,6 +1014,7 @@ int main(void)
 		cmocka_unit_test(entries_change_sides),
 		cmocka_unit_test(map_with_an_owner),
 		cmocka_unit_test(churn_of_100000),
+		cmocka_unit_test(tables_fill_evenly),
 		cmocka_unit_test(finalizers_in_order),
 		cmocka_unit_test(finalizers_taken_back),
 		cmocka_unit_test(queue_keeps_alive),
