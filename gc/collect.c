@@ -113,7 +113,13 @@ static void run_major(struct gc_heap *h, struct gc_record_line *l)
 		h->slices = (struct slices){ .start = l->ts };
 		mark_begin(h);
 	}
+	h->evacuated = 0;
 	mark_end(h, l->ts);
+	evac_finish(h, l->ts);
+	if (l->kind == GC_SEG_COMPACT)
+		evac_compact(h, l->ts);
+	else if (h->evacuated)
+		l->kind = GC_SEG_COMPACT; /* that is what it became */
 	l->pause = now_ns() - l->ts;
 	finish_major(h, l->pause);
 }
@@ -129,6 +135,8 @@ void *visitor_alive(struct gc_visitor *v, void *obj)
 
 	if (v->op == VISIT_CHECK)
 		return check_seen(v, obj) ? obj : NULL;
+	if (v->op == VISIT_FIX)
+		return evac_follow(h, obj);
 	if (v->op == VISIT_MARK)
 		return in_young(h, obj) || bit_get(h->mark_bits, bit_index(h, obj)) ? obj : NULL;
 	if (!in_young(h, obj) || (uintptr_t)obj - h->to < h->to_end - h->to)
@@ -242,15 +250,17 @@ static void collect_end(struct gc_heap *h)
  */
 void collect_locked(struct gc_heap *h, enum gc_collect_kind kind, unsigned reason)
 {
+	bool full = kind == GC_FULL || kind == GC_COMPACT;
+
 	collect_begin(h);
-	h->tenure_all = kind == GC_FULL || h->zeal & GC_ZEAL_PROMOTE;
+	h->tenure_all = full || h->zeal & GC_ZEAL_PROMOTE;
 	collect_one(h, GC_SEG_MINOR, reason);
 	h->tenure_all = h->zeal & GC_ZEAL_PROMOTE;
-	if (kind == GC_FULL && h->marking)
+	if (full && h->marking)
 		collect_one(h, GC_SEG_MAJOR, reason);
 	if (kind != GC_MINOR)
-		collect_one(h, GC_SEG_MAJOR, reason);
-	if (kind == GC_FULL)
+		collect_one(h, kind == GC_COMPACT ? GC_SEG_COMPACT : GC_SEG_MAJOR, reason);
+	if (full)
 		old_sweep_all(h);
 	collect_end(h);
 }
@@ -314,9 +324,7 @@ int gc_collect(struct gc_mutator *pub, enum gc_collect_kind kind, unsigned reaso
 {
 	struct mutator *m = (struct mutator *)pub;
 
-	if (kind == GC_COMPACT)
-		return -ENOTSUP;
-	if (kind != GC_MINOR && kind != GC_MAJOR && kind != GC_FULL)
+	if (kind < GC_MINOR || kind > GC_FULL)
 		return -EINVAL;
 	world_stop(m->h, m);
 	collect_locked(m->h, kind, reason);

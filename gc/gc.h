@@ -466,9 +466,9 @@ static inline void gc_write(struct gc_mutator *m, void *obj, void *slot, void *v
 enum gc_collect_kind {
 	GC_MINOR = 1,   /* the young space                                          */
 	GC_MAJOR = 2,   /* everything is marked, old and large are swept            */
-	GC_COMPACT = 3, /* ... and old objects move together: -ENOTSUP until the old
-			 * space can move                                           */
-	GC_FULL = 4,    /* GC_MAJOR, then GC_MINOR: all that is dead is free        */
+	GC_COMPACT = 3, /* as GC_FULL, and old objects move together                */
+	GC_FULL = 4,    /* as GC_MAJOR, and nothing stays young: all that is dead is
+			 * free                                                     */
 };
 
 /* COLLECTS. reason: enum gc_seg_reason of gc_segment.h, or a program's own. */

@@ -220,6 +220,7 @@ int gc_heap_destroy(struct gc_heap *h)
 	vec_free(&h->log);
 	vec_free(&h->card_log);
 	vec_free(&h->stack);
+	vec_free(&h->evac_slots);
 	vec_free(&h->gray);
 	vec_free(&h->regray);
 	vec_free(&h->arrays);

@@ -116,6 +116,7 @@ struct block {
 	uint8_t inuse;	 /* pages INUSE */
 	uint8_t dirty;	 /* pages DIRTY */
 	bool unswept;	 /* old: lines and pages are those of before the last marking */
+	bool evac;	 /* old: to be emptied */
 	uint16_t scan;	 /* old: line from which holes are looked for */
 	uint32_t next;	 /* old: next block of the same list, or BLOCK_NONE */
 	uint32_t live;	 /* old: bytes of objects */
@@ -211,7 +212,7 @@ struct region {
 };
 #define NREGIONS 64
 
-enum { VISIT_EVACUATE, VISIT_MARK, VISIT_CHECK, VISIT_CALL };
+enum { VISIT_EVACUATE, VISIT_MARK, VISIT_FIX, VISIT_CHECK, VISIT_CALL };
 struct check;
 struct copier;
 struct gc_visitor {
@@ -336,6 +337,9 @@ struct gc_heap {
 	struct vec gray;   /* major: marked and not scanned */
 	struct vec regray; /* ... marked, to be scanned (again), accounted for */
 	struct vec arrays; /* ... pairs: reference array, element to go on from */
+	struct vec evac_slots; /* slots that refer into blocks to be emptied */
+	size_t candidates;     /* blocks to be emptied */
+	size_t evacuated;      /* bytes the last evacuation moved */
 	size_t mark_work;  /* bytes this marking has done */
 	uintptr_t to, to_free, to_end;
 	size_t promoted; /* bytes, in this collection */
@@ -460,6 +464,8 @@ void release_stop(struct gc_heap *h);
 void old_init(struct gc_heap *h);
 void *old_alloc(struct gc_heap *h, size_t cell);
 void old_sync(struct gc_heap *h);
+void old_relist(struct gc_heap *h);
+void old_settle(struct gc_heap *h, uint64_t now);
 bool old_sweep_some(struct gc_heap *h, size_t n);
 void old_sweep_all(struct gc_heap *h);
 void old_mark_begin(struct gc_heap *h);
@@ -538,9 +544,19 @@ void roots_visit_providers(struct gc_heap *h, struct gc_visitor *v);
 void globals_visit(struct gc_heap *h, struct gc_visitor *v, bool young_only);
 void *visitor_alive(struct gc_visitor *v, void *obj);
 
+/* evac.c */
+void evac_choose(struct gc_heap *h);
+void evac_note(struct gc_heap *h, gc_slot *slot, const void *obj);
+void evac_visit(struct gc_visitor *v, gc_slot *slot);
+void *evac_follow(const struct gc_heap *h, void *obj);
+void evac_finish(struct gc_heap *h, uint64_t now);
+void evac_compact(struct gc_heap *h, uint64_t now);
+
 /* walk.c */
 typedef void (*object_fn)(void *obj, void *arg);
 void heap_walk(struct gc_heap *h, object_fn fn, void *arg);
+void heap_walk_block(struct gc_heap *h, size_t b, object_fn fn, void *arg);
+void heap_walk_young(struct gc_heap *h, object_fn fn, void *arg);
 void heap_walk_old(struct gc_heap *h, object_fn fn, void *arg);
 void object_slots(struct gc_heap *h, void *obj, struct gc_visitor *v);
 

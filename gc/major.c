@@ -32,12 +32,15 @@ static bool marked(const struct gc_heap *h, const void *obj)
 	return bit_get(h->mark_bits, bit_index(h, obj));
 }
 
-static inline void mark(struct gc_heap *h, void *obj)
+static inline void mark(struct gc_heap *h, gc_slot *slot)
 {
+	void *obj = *slot;
 	size_t i;
 
 	if ((uintptr_t)obj - h->dyn >= h->commit_top - h->dyn)
 		return; /* NULL, or young */
+	if (__builtin_expect(h->candidates != 0, 0))
+		evac_note(h, slot, obj);
 	i = bit_index(h, obj);
 	if (bit_get(h->mark_bits, i))
 		return;
@@ -48,7 +51,7 @@ static inline void mark(struct gc_heap *h, void *obj)
 
 void major_visit(struct gc_visitor *v, gc_slot *slot)
 {
-	mark(v->h, *slot);
+	mark(v->h, slot);
 }
 
 static void mark_slots(struct gc_heap *h, gc_slot *slot, size_t n)
@@ -56,7 +59,7 @@ static void mark_slots(struct gc_heap *h, gc_slot *slot, size_t n)
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		mark(h, slot[i]);
+		mark(h, &slot[i]);
 }
 
 /* A long array is visited piece by piece, so that a slice can end within it. */
@@ -84,7 +87,7 @@ static inline void mark_fields(struct gc_heap *h, void *obj, uint64_t hdr)
 		break;
 	case GC_BITMAP64:
 		for (bits = t->bitmap; bits; bits &= bits - 1)
-			mark(h, slot[__builtin_ctzll(bits)]);
+			mark(h, &slot[__builtin_ctzll(bits)]);
 		break;
 	case GC_REF_ARRAY:
 		mark_array(h, obj, 0);
@@ -217,6 +220,7 @@ static void visit_roots(struct gc_heap *h)
 void mark_begin(struct gc_heap *h)
 {
 	old_mark_begin(h);
+	evac_choose(h);
 	h->marking = true;
 	h->mark_work = 0;
 	visit_roots(h);

@@ -78,6 +78,19 @@ static void unlist_all(struct gc_heap *h)
 		h->holes[l] = BLOCK_NONE;
 }
 
+/* Builds the lists anew, without the blocks that are to be emptied. */
+void old_relist(struct gc_heap *h)
+{
+	size_t b, last = block_of(h, h->commit_top);
+
+	h->small = h->medium = (struct hole){ .block = BLOCK_NONE };
+	unlist_all(h);
+	for (b = block_of(h, h->dyn); b < last; b++)
+		if (h->blocks[b].kind == GC_SPACE_OLD && !h->blocks[b].evac &&
+		    !h->blocks[b].unswept)
+			list_block(h, (uint32_t)b);
+}
+
 void old_init(struct gc_heap *h)
 {
 	h->epoch = h->line_epoch = 1;
@@ -149,7 +162,7 @@ static uint32_t block_next(struct gc_heap *h, size_t want)
 	b = block_take_old(h);
 	if (b != BLOCK_NONE) {
 		h->blocks[b].live = h->blocks[b].marked = 0;
-		h->blocks[b].unswept = false;
+		h->blocks[b].unswept = h->blocks[b].evac = false;
 	}
 	return b;
 }
@@ -232,6 +245,28 @@ static void pages_of_lines(struct gc_heap *h, size_t b, uint64_t now)
 	}
 }
 
+/* A block whose lines are right: free, or where its holes are found. */
+static void block_done(struct gc_heap *h, uint32_t b)
+{
+	if (h->blocks[b].live) {
+		if (!h->blocks[b].evac)
+			list_block(h, b);
+		return;
+	}
+	h->blocks[b].evac = false;
+	block_give(h, b);
+}
+
+static void take_lines(void *obj, void *arg)
+{
+	struct gc_heap *h = arg;
+	size_t first = (size_t)((uintptr_t)obj - 8 - h->base), last;
+
+	last = (first + hdr_cell(*hdr_of(obj)) - 1) >> LINE_SHIFT;
+	for (first >>= LINE_SHIFT; first <= last; first++)
+		h->lines[first] = h->epoch;
+}
+
 /* Frees what marking did not reach. The block's holes are then to be had. */
 static void sweep_block(struct gc_heap *h, uint32_t b, uint64_t now)
 {
@@ -248,11 +283,30 @@ static void sweep_block(struct gc_heap *h, uint32_t b, uint64_t now)
 	memset(&h->mark_bits[word], 0, BLOCK_SIZE / 64);
 	pages_of_lines(h, b, now);
 	blk->unswept = false;
-	if (!blk->live) {
-		block_give(h, b);
-		return;
+	block_done(h, b);
+}
+
+/*
+ * After an evacuation, when no reference to what moved is left: the lines of the
+ * candidates are those of what stayed, if anything did.
+ */
+void old_settle(struct gc_heap *h, uint64_t now)
+{
+	size_t b, last = block_of(h, h->commit_top);
+
+	for (b = block_of(h, h->dyn); b < last; b++) {
+		if (!h->blocks[b].evac)
+			continue;
+		h->blocks[b].evac = false;
+		if (h->blocks[b].kind != GC_SPACE_OLD)
+			continue;
+		memset(lines_of(h, b), 0, BLOCK_LINES);
+		heap_walk_block(h, b, take_lines, h);
+		if (h->zeal & GC_ZEAL_POISON && !h->blocks[b].live)
+			zeal_poison(block_addr(h, b), block_addr(h, b + 1));
+		pages_of_lines(h, b, now);
+		block_done(h, (uint32_t)b);
 	}
-	list_block(h, b);
 }
 
 /* Sweeps at most n blocks more. False: all were swept before. */

@@ -19,6 +19,8 @@ void gc_visit(struct gc_visitor *v, void *slot)
 		minor_visit(v, slot);
 	else if (v->op == VISIT_MARK)
 		major_visit(v, slot);
+	else if (v->op == VISIT_FIX)
+		evac_visit(v, slot);
 	else if (v->op == VISIT_CALL)
 		v->fn(v, slot);
 	else

@@ -20,13 +20,13 @@ static void walk_area(uintptr_t p, uintptr_t top, object_fn fn, void *arg)
 	}
 }
 
-static void walk_young(struct gc_heap *h, object_fn fn, void *arg)
+void heap_walk_young(struct gc_heap *h, object_fn fn, void *arg)
 {
 	walk_area(area_addr(h, h->eden), h->young_top, fn, arg);
 	walk_area(area_addr(h, h->surv), h->surv_top, fn, arg);
 }
 
-static void walk_block(struct gc_heap *h, size_t b, object_fn fn, void *arg)
+void heap_walk_block(struct gc_heap *h, size_t b, object_fn fn, void *arg)
 {
 	uint64_t *word = &h->alloc_bits[(b << BLOCK_SHIFT) >> 9], bits;
 	uintptr_t addr = block_addr(h, b);
@@ -44,7 +44,7 @@ void heap_walk_old(struct gc_heap *h, object_fn fn, void *arg)
 
 	for (b = block_of(h, h->dyn); b < block_of(h, h->commit_top); b++)
 		if (kind_has_cells(h->blocks[b].kind))
-			walk_block(h, b, fn, arg);
+			heap_walk_block(h, b, fn, arg);
 	for (i = 0; i < h->nlarge; i++)
 		fn((void *)(h->large[i].addr + 8), arg);
 }
@@ -52,7 +52,7 @@ void heap_walk_old(struct gc_heap *h, object_fn fn, void *arg)
 /* Every object of every space. */
 void heap_walk(struct gc_heap *h, object_fn fn, void *arg)
 {
-	walk_young(h, fn, arg);
+	heap_walk_young(h, fn, arg);
 	heap_walk_old(h, fn, arg);
 }
 
