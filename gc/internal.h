@@ -600,6 +600,7 @@ void sample_tell(struct mutator *m, void *obj, uint64_t hdr);
 
 /* verify.c */
 int check_heap(struct gc_heap *h, char *why, size_t size);
+void check_marks(struct gc_heap *h);
 bool check_seen(const struct gc_visitor *v, const void *obj);
 /* Inside check_heap() only: young objects have alloc bits there. */
 bool is_object(const struct gc_heap *h, const void *p);

@@ -62,12 +62,13 @@ static void mark_slots(struct gc_heap *h, gc_slot *slot, size_t n)
 		mark(h, &slot[i]);
 }
 
-/* A long array is visited piece by piece, so that a slice can end within it. */
+/* A long array is visited piece by piece, so that a slice can end within it. Not a young
+ * one: it would have moved by then. */
 static void mark_array(struct gc_heap *h, struct gc_refs *a, size_t from)
 {
 	size_t n = a->len - from;
 
-	if (n > ARRAY_STEP) {
+	if (n > ARRAY_STEP && !in_young(h, a)) {
 		n = ARRAY_STEP;
 		vec_push(&h->arrays, (uintptr_t)a);
 		vec_push(&h->arrays, from + n);
@@ -325,6 +326,8 @@ void mark_end(struct gc_heap *h, uint64_t now)
 	drop_dead_logs(h);
 
 	old_sync(h);
+	if (h->verify)
+		check_marks(h);
 	pins_refresh(h);
 	bits = h->alloc_bits;
 	h->alloc_bits = h->mark_bits;

@@ -129,6 +129,27 @@ static void one_object_slices(void **state)
 	fix_close(&f);
 }
 
+/* A marking that begins while a long array is young sees where its elements are later. */
+static void young_array_while_marking(void **state)
+{
+	struct gc_refs *a = NULL;
+	struct fix f;
+	size_t i;
+
+	(void)state;
+	zealous(&f, GC_ZEAL_SLICES | GC_ZEAL_MINOR, 2);
+	{
+		GC_FRAME(f.m, a);
+		a = gc_alloc_array(f.m, f.refs, 4000);
+		for (i = 0; i < 400; i++)
+			gc_write(f.m, a, &a->ref[i * 10], pair_new(&f, i));
+		full(&f);
+		for (i = 0; i < 400; i++)
+			assert_int_equal(((struct pair *)a->ref[i * 10])->value, i);
+	}
+	fix_close(&f);
+}
+
 static void promote_always(void **state)
 {
 	struct pair *p = NULL;
@@ -347,17 +368,12 @@ static void unknown_modes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(minor_at_every_n),
-		cmocka_unit_test(major_at_every_n),
-		cmocka_unit_test(one_object_slices),
-		cmocka_unit_test(promote_always),
-		cmocka_unit_test(from_space_is_closed),
-		cmocka_unit_test(freed_is_poisoned),
-		cmocka_unit_test(everything_is_released),
-		cmocka_unit_test(small_nursery),
-		cmocka_unit_test(all_at_once),
-		cmocka_unit_test(by_environment),
-		cmocka_unit_test(unknown_modes),
+		cmocka_unit_test(minor_at_every_n),  cmocka_unit_test(major_at_every_n),
+		cmocka_unit_test(one_object_slices), cmocka_unit_test(young_array_while_marking),
+		cmocka_unit_test(promote_always),    cmocka_unit_test(from_space_is_closed),
+		cmocka_unit_test(freed_is_poisoned), cmocka_unit_test(everything_is_released),
+		cmocka_unit_test(small_nursery),     cmocka_unit_test(all_at_once),
+		cmocka_unit_test(by_environment),    cmocka_unit_test(unknown_modes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
