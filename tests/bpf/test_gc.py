@@ -106,3 +106,30 @@ def test_heaps_are_summed(last, tmp_path):
         assert 1 << 20 <= large < 2 << 20
     else:
         assert 6 << 20 <= large < 7 << 20
+
+
+# --- a target that lies -------------------------------------------------------------------
+
+
+def high_water(pid):
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"^VmHWM:\s+(\d+) kB", status, re.M)[1]) << 10
+
+
+def test_hostile_segments(tmp_path):
+    """It cannot hang memprof, crash it, or make it keep what it floods it with."""
+    mp.need_bpf()
+    with mp.Workload("gc-hostile") as w:
+        with mp.Recording(w.pid, tmp_path / "r") as r:
+            mp.wait_until(lambda: maps_of(r.proc.pid).count("memprof-gc:1") >= 2, what="segments")
+            w.step("many")
+            mp.wait_until(lambda: maps_of(r.proc.pid).count("memprof-gc:1") >= 16, what="segments")
+            # a session takes its looks in turn: the next picture comes all the same
+            before = (tmp_path / "r").stat().st_size
+            mp.wait_until(lambda: (tmp_path / "r").stat().st_size > before, what="more events")
+            assert high_water(r.proc.pid) < 512 << 20
+            r.stop()
+        text = mp.memprof("report", tmp_path / "r", check=0).stdout
+    assert "\033" not in text
+    notes = set(re.findall(r"note\.program .*text=(.*)", mp.memprof("dump", tmp_path / "r", check=0).stdout))
+    assert 100 < len(notes) <= 4096 + 1

@@ -414,9 +414,9 @@ static void on_counters(struct mp_session *s, struct target *t, struct gc_source
 	tell_heap(s, t, sane_ts(s, r->ev.ts));
 }
 
-static void on_phase(struct mp_session *s, struct target *t, struct ring *r)
+static void on_phase(struct mp_session *s, struct target *t, struct ring *r, unsigned phase)
 {
-	struct mp_event e = made(s, t, r, MP_EV_PHASE, r->ev.flags);
+	struct mp_event e = made(s, t, r, MP_EV_PHASE, phase);
 
 	if (r->ev.a < PHASE_MIN)
 		return;
@@ -465,7 +465,10 @@ static void on_event(struct mp_session *s, struct target *t, struct gc_source *g
 									     : 0;
 		break;
 	case GC_EV_PHASE:
-		on_phase(s, t, r);
+		on_phase(s, t, r, r->ev.flags);
+		break;
+	case GC_EV_SAFEPOINT:
+		on_phase(s, t, r, MP_PHASE_STOP);
 		break;
 	case GC_EV_ALLOC_SAMPLE:
 		on_sample(s, t, g, r);
