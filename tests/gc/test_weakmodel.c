@@ -58,6 +58,7 @@ struct world {
 	struct node **stack;
 	size_t nstack;
 	unsigned round;
+	uint64_t collections; /* that the model knows of */
 };
 
 static uint64_t rnd(struct world *w, uint64_t n)
@@ -259,6 +260,25 @@ static void check_ids(struct world *w)
 			assert_int_equal(gc_id(w->f.m, w->node[i]->obj), w->node[i]->id);
 }
 
+static uint64_t collections(struct world *w)
+{
+	return w->f.heap->minor_count + w->f.heap->major_count;
+}
+
+/* Allocation may collect (it does so in zeal modes): what that did is taken as it is. */
+static void sync_unasked(struct world *w)
+{
+	size_t i;
+
+	if (w->collections == collections(w))
+		return;
+	w->collections = collections(w);
+	sync_queue(w, UINT_MAX, false);
+	for (i = 0; i < WEAKS; i++)
+		if (!gc_weak_get(w->f.m, w->weak[i]))
+			w->target[i] = NULL;
+}
+
 static void collect_and_check(struct world *w, enum gc_collect_kind kind)
 {
 	bool exact = kind == GC_FULL || kind == GC_COMPACT;
@@ -266,7 +286,7 @@ static void collect_and_check(struct world *w, enum gc_collect_kind kind)
 	int rc;
 	size_t i;
 
-	sync_queue(w, UINT_MAX, false); /* of collections that allocation started */
+	sync_unasked(w);
 	walk(w);
 	before = w->round;
 	for (i = 0; i < w->nnodes; i++)
@@ -284,6 +304,7 @@ static void collect_and_check(struct world *w, enum gc_collect_kind kind)
 	check_ids(w);
 	if (exact)
 		check_exact(w);
+	w->collections = collections(w);
 }
 
 /* --- operations: on what a root refers to --------------------------------------------- */
@@ -464,7 +485,7 @@ static void op_take(struct world *w)
 	struct node *n;
 	void *tag, *obj;
 
-	sync_queue(w, UINT_MAX, false);
+	sync_unasked(w);
 	obj = gc_finalizer_next(w->f.m, &tag);
 	assert_int_equal(obj != NULL, w->nqueue != 0);
 	if (!obj)
@@ -530,28 +551,54 @@ static void close_world(struct world *w)
 	free(w->queue);
 }
 
-static void against_the_model(void **state)
+static void run(unsigned zeal, unsigned every, long steps)
 {
-	const char *seed = getenv("GC_SEED"), *steps = getenv("GC_STEPS");
+	struct gc_options o = { .struct_size = sizeof(o),
+				.young_min = KIB(128),
+				.young_max = KIB(256),
+				.no_release_thread = 1,
+				.verify = 1,
+				.zeal = zeal,
+				.zeal_every = every };
+	const char *seed = getenv("GC_SEED");
 	static struct world w;
-	long i, n = steps ? atol(steps) : 60000;
+	long i;
 
-	(void)state;
+	memset(&w, 0, sizeof(w));
 	w.seed = seed ? strtoull(seed, NULL, 0) : 20261121;
 	print_message("GC_SEED=%llu\n", (unsigned long long)w.seed);
-	fix_open(&w.f, NULL);
+	fix_open(&w.f, &o);
 	assert_true(gc_add_root_provider(w.f.heap, visit_roots, &w) >= 0);
 	for (i = 0; i < WEAKS; i++)
 		w.weak[i] = gc_weak_new(w.f.m, NULL);
-	for (i = 0; i < n; i++)
+	for (i = 0; i < steps; i++)
 		step(&w);
 	close_world(&w);
+}
+
+static void against_the_model(void **state)
+{
+	const char *steps = getenv("GC_STEPS");
+
+	(void)state;
+	run(0, 0, steps ? atol(steps) : 60000);
+}
+
+/* Collections between any two operations; what is freed cannot be taken for alive. */
+static void with_zeal(void **state)
+{
+	(void)state;
+	run(GC_ZEAL_MINOR | GC_ZEAL_PROTECT | GC_ZEAL_POISON, 3, 4000);
+	run(GC_ZEAL_MAJOR | GC_ZEAL_POISON, 10, 4000);
+	run(GC_ZEAL_SLICES | GC_ZEAL_POISON, 1, 4000);
+	run(GC_ZEAL_EVACUATE | GC_ZEAL_PROMOTE | GC_ZEAL_RELEASE, 1, 4000);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(against_the_model),
+		cmocka_unit_test(with_zeal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
