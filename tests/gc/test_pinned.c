@@ -663,6 +663,37 @@ static void pinning_leaves_no_holes_elsewhere(void **state)
 	fix_close(&f);
 }
 
+static void verify_says(struct fix *f, const char *what)
+{
+	char why[256] = "";
+
+	assert_int_equal(gc_verify(f->m, why, sizeof(why)), -EFAULT);
+	if (!strstr(why, what))
+		fail_msg("'%s' is not in '%s'", what, why);
+}
+
+/* What gc_verify() is there for: a header spoilt, an object where there is no cell. */
+static void verify_finds_damage(void **state)
+{
+	uint64_t *hdr, was;
+	struct pair *p;
+	struct fix f;
+
+	(void)state;
+	fix_open(&f, NULL);
+	p = gc_alloc_pinned(f.m, f.pair);
+	hdr = (uint64_t *)p - 1;
+	was = *hdr;
+	*hdr = was & ~(1ULL << 4);
+	verify_says(&f, "without the PIN bit");
+	*hdr = was | GC_HEADER_UNLOGGED;
+	verify_says(&f, "is in the log and has UNLOGGED");
+	*hdr = was + (1ULL << 32);
+	verify_says(&f, "has a cell of");
+	*hdr = was;
+	fix_close(&f);
+}
+
 static void segment_shows_the_space(void **state)
 {
 	struct gc_seg_counters c;
@@ -833,6 +864,7 @@ int main(void)
 		cmocka_unit_test(garbage_is_bounded),
 		cmocka_unit_test(limits_hold),
 		cmocka_unit_test(pinning_leaves_no_holes_elsewhere),
+		cmocka_unit_test(verify_finds_damage),
 		cmocka_unit_test(segment_shows_the_space),
 		cmocka_unit_test(random_run),
 	};
