@@ -459,10 +459,10 @@ void counters_event(struct gc_heap *h)
 	event(h, GC_EV_COUNTERS, GC_SPACE_NONE, 0, heap_used(h), heap_committed(h), v, 6);
 }
 
-/* Asks the kernel what is resident, at most for 1 % of the time. */
+/* Asks the kernel what is resident, at most for a quarter of 1 % of the time. */
 void resident_look(struct gc_heap *h, uint64_t now)
 {
-	if (!h->ctr || now - h->resident_at < 100 * h->resident_cost)
+	if (!h->ctr || now - h->resident_at < 400 * h->resident_cost)
 		return;
 	h->resident = pages_resident(h->base, h->commit_top);
 	h->resident_at = now_ns();
