@@ -76,7 +76,7 @@ MAN5 := $(wildcard docs/*.5)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all deps demo check check-unit bench install clean help tools examples workloads tests \
-	asan tsan tidy format vmlinux deps-build deps-check deps-bench
+	asan tsan fuzz-gc fuzz-gc-lib tidy format vmlinux deps-build deps-check deps-bench
 
 all: $(B)/memprof $(B)/libmpgc.a $(B)/libmpgc.so examples workloads ## build everything
 
@@ -176,6 +176,16 @@ bench: deps-bench ## measure and print the tables; writes $(B)/bench.json
 
 asan: ## unit and collector tests under AddressSanitizer and UBSan
 	$(Q)$(MAKE) --no-print-directory B=$(B)/asan SAN=address,undefined OPT=-O1 check-unit
+
+SECONDS ?= 60
+fuzz-gc: $(B)/tests/gc/test_fuzz $(B)/tests/gc/test_fuzz_threads ## random operations on the collector, for SECONDS each
+	$(Q)SECONDS=$(SECONDS) $(B)/tests/gc/test_fuzz
+	$(Q)SECONDS=$(SECONDS) $(B)/tests/gc/test_fuzz_threads
+
+fuzz-gc-lib: ## the same driven by libFuzzer: build/fuzz-gc-lib CORPUS
+	@mkdir -p $(B)
+	$(call msg,LD,$(B)/fuzz-gc-lib)$(CLANG) $(CPPFLAGS_ALL) -std=c11 -g -O1 -pthread -fsanitize=fuzzer,address,undefined \
+		-Wno-unused-function $(GC_SRC) tests/gc/fuzz_bytes.c -lcmocka -lm -o $(B)/fuzz-gc-lib
 
 tsan: ## the collector's tests under ThreadSanitizer
 	$(Q)$(MAKE) --no-print-directory B=$(B)/tsan SAN=thread OPT=-O1 CFLAGS=-Wno-tsan tests

@@ -173,6 +173,44 @@ static void promote_always(void **state)
 	fix_close(&f);
 }
 
+/* Dense blocks stay where they are, unless everything is to move. Pinned objects stay. */
+static void evacuate_always(void **state)
+{
+	struct gc_refs *list = NULL, *was;
+	void *elem, *elems[100];
+	struct gc_pin *pin;
+	unsigned i, moved, zeal;
+	struct fix f;
+
+	(void)state;
+	for (zeal = 0; zeal <= GC_ZEAL_EVACUATE; zeal += GC_ZEAL_EVACUATE) {
+		zealous(&f, zeal, 0);
+		{
+			GC_FRAME(f.m, list);
+			list = gc_alloc_array(f.m, f.refs, 100);
+			for (i = 0; i < 100; i++)
+				gc_write(f.m, list, &list->ref[i],
+					 gc_alloc_array(f.m, f.bytes, 2500));
+			full(&f);
+			pin = gc_pin(f.m, list->ref[50]);
+			for (i = 0; i < 100; i++)
+				elems[i] = list->ref[i];
+			was = list;
+			assert_int_equal(gc_collect(f.m, GC_MAJOR, GC_REASON_TESTING), 0);
+			for (moved = i = 0; i < 100; i++) {
+				elem = list->ref[i];
+				assert_int_equal(((struct gc_bytes *)elem)->len, 2500);
+				moved += elem != elems[i];
+			}
+			assert_int_equal(moved, zeal ? 99 : 0);
+			assert_int_equal(list != was, zeal != 0);
+			assert_ptr_equal(list->ref[50], elems[50]);
+			gc_unpin(f.m, pin);
+		}
+		fix_close(&f);
+	}
+}
+
 /* --- what is not to be touched -------------------------------------------------------- */
 
 #define TOUCH(addr, text) DEATH(text, _exit(*(volatile uint64_t *)(addr) == 1234567))
@@ -368,12 +406,19 @@ static void unknown_modes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(minor_at_every_n),  cmocka_unit_test(major_at_every_n),
-		cmocka_unit_test(one_object_slices), cmocka_unit_test(young_array_while_marking),
-		cmocka_unit_test(promote_always),    cmocka_unit_test(from_space_is_closed),
-		cmocka_unit_test(freed_is_poisoned), cmocka_unit_test(everything_is_released),
-		cmocka_unit_test(small_nursery),     cmocka_unit_test(all_at_once),
-		cmocka_unit_test(by_environment),    cmocka_unit_test(unknown_modes),
+		cmocka_unit_test(minor_at_every_n),
+		cmocka_unit_test(major_at_every_n),
+		cmocka_unit_test(one_object_slices),
+		cmocka_unit_test(young_array_while_marking),
+		cmocka_unit_test(promote_always),
+		cmocka_unit_test(evacuate_always),
+		cmocka_unit_test(from_space_is_closed),
+		cmocka_unit_test(freed_is_poisoned),
+		cmocka_unit_test(everything_is_released),
+		cmocka_unit_test(small_nursery),
+		cmocka_unit_test(all_at_once),
+		cmocka_unit_test(by_environment),
+		cmocka_unit_test(unknown_modes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
