@@ -69,10 +69,8 @@ static size_t young_room(const struct gc_heap *h)
 
 static uintptr_t young_take(struct gc_heap *h, size_t len)
 {
-	uintptr_t p = h->young_top, fresh = area_addr(h, h->eden) + h->young_touched[h->eden];
+	uintptr_t p = h->young_top;
 
-	if (p < fresh)
-		memset((void *)p, 0, (p + len < fresh ? p + len : fresh) - p);
 	young_touch(h, h->eden, p + len);
 	h->young_top = p + len;
 	return p;
@@ -118,7 +116,7 @@ static void *bump(struct mutator *m, uint64_t hdr, size_t cell)
 		return NULL;
 	m->pub.cur = p + cell;
 	*(uint64_t *)p = hdr;
-	return (void *)(p + 8);
+	return memset((void *)(p + 8), 0, cell - 8);
 }
 
 /* Now and then, on a slow path: an event with the counters. */
@@ -152,7 +150,7 @@ static void *young_cell(struct mutator *m, uint64_t hdr, size_t cell, uint64_t *
 	} else if (young_room(h) >= cell) {
 		p = young_take(h, cell);
 		*(uint64_t *)p = hdr;
-		obj = (void *)(p + 8);
+		obj = memset((void *)(p + 8), 0, cell - 8);
 		sample_direct(m, cell);
 	}
 	sample_tell(m, obj, hdr);

@@ -120,6 +120,8 @@ static void run_major(struct gc_heap *h, struct gc_record_line *l)
 		evac_compact(h, l->ts);
 	else if (h->evacuated)
 		l->kind = GC_SEG_COMPACT; /* that is what it became */
+	if (h->sweep_all)
+		old_sweep_all(h);
 	l->pause = now_ns() - l->ts;
 	finish_major(h, l->pause);
 }
@@ -258,10 +260,10 @@ void collect_locked(struct gc_heap *h, enum gc_collect_kind kind, unsigned reaso
 	h->tenure_all = h->zeal & GC_ZEAL_PROMOTE;
 	if (full && h->marking)
 		collect_one(h, GC_SEG_MAJOR, reason);
+	h->sweep_all = full;
 	if (kind != GC_MINOR)
 		collect_one(h, kind == GC_COMPACT ? GC_SEG_COMPACT : GC_SEG_MAJOR, reason);
-	if (full)
-		old_sweep_all(h);
+	h->sweep_all = false;
 	collect_end(h);
 }
 

@@ -23,6 +23,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -219,18 +220,37 @@ GC_API const struct gc_type *gc_type_of(const struct gc_heap *heap, const void *
 GC_API void *gc_alloc_slow(struct gc_mutator *m, const struct gc_type *type);
 
 /*
+ * Used by gc_alloc(): memory is cleared where it is about to be used, which costs less
+ * than clearing buffers ahead. The asm keeps short loops from becoming calls.
+ */
+static inline void gc_zero_(uintptr_t p, uintptr_t end)
+{
+	if (end - p > 64) {
+		memset((void *)p, 0, end - p);
+		return;
+	}
+	do {
+		*(uint64_t *)p = 0;
+		p += 8;
+		__asm__("" : "+r"(p));
+	} while (p < end);
+}
+
+/*
  * COLLECTS. A new object of a type of fixed size, all zero, 8-byte aligned. NULL
  * when the hard limit is reached and neither the near-limit callback nor the
  * out-of-memory handler helped.
  */
 static inline void *gc_alloc(struct gc_mutator *m, const struct gc_type *type)
 {
-	uintptr_t p = m->cur;
+	uintptr_t p = m->cur, end = p + type->cell;
 
-	if (__builtin_expect(p + type->cell > __atomic_load_n(&m->end, __ATOMIC_RELAXED), 0))
+	if (__builtin_expect(end > __atomic_load_n(&m->end, __ATOMIC_RELAXED), 0))
 		return gc_alloc_slow(m, type);
-	m->cur = p + type->cell;
+	m->cur = end;
 	*(uint64_t *)p = type->header;
+	__builtin_prefetch((void *)(p + 512), 1);
+	gc_zero_(p + 8, end);
 	return (void *)(p + 8);
 }
 

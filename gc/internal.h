@@ -345,6 +345,7 @@ struct gc_heap {
 	size_t promoted; /* bytes, in this collection */
 	bool tenure_all; /* nothing stays young in this collection */
 	bool collecting;
+	bool sweep_all;	       /* this major does not leave sweeping for later */
 	bool marking; /* between mark_begin() and mark_end() */
 
 	/* pacing and limits */

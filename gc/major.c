@@ -45,7 +45,6 @@ static inline void mark(struct gc_heap *h, gc_slot *slot)
 	if (bit_get(h->mark_bits, i))
 		return;
 	bit_set(h->mark_bits, i);
-	__builtin_prefetch(hdr_of(obj));
 	vec_push(&h->gray, (uintptr_t)obj);
 }
 
@@ -99,49 +98,125 @@ static inline void mark_fields(struct gc_heap *h, void *obj, uint64_t hdr)
 	}
 }
 
-/* An object that got its mark: its lines are in use, its bytes live. Returns them. */
-static inline size_t mark_object(struct gc_heap *h, void *obj)
+/*
+ * What the loop over gray objects needs at hand: stores to bits and lines could change
+ * the heap's fields as far as the compiler knows.
+ */
+struct marker {
+	struct gc_heap *h;
+	uintptr_t base, dyn, span; /* the heap; what is not young */
+	uint64_t *bits;
+	uint8_t *lines, epoch;
+	struct block *blocks;
+	const struct type_info *types;
+	uintptr_t *bottom, *top, *limit; /* the stack */
+	bool evacuating;
+};
+
+static void marker_open(struct marker *k, struct gc_heap *h)
 {
-	uint64_t hdr = *hdr_of(obj);
-	uintptr_t first = (uintptr_t)obj - 8 - h->base;
-	struct block *b = &h->blocks[first >> BLOCK_SHIFT];
+	*k = (struct marker){ .h = h, .base = h->base, .dyn = h->dyn, .bits = h->mark_bits };
+	k->span = h->commit_top - h->dyn;
+	k->lines = h->lines;
+	k->epoch = h->line_epoch;
+	k->blocks = h->blocks;
+	k->types = h->types;
+	k->bottom = h->gray.v;
+	k->top = h->gray.v + h->gray.n;
+	k->limit = h->gray.v + h->gray.cap;
+	k->evacuating = h->candidates != 0;
+}
+
+/* The heap's stack is right again. */
+static void marker_close(struct marker *k)
+{
+	k->h->gray.n = (size_t)(k->top - k->bottom);
+}
+
+static inline void mark_slot(struct marker *k, gc_slot *slot)
+{
+	uintptr_t obj = (uintptr_t)*slot;
+	uint64_t *word, bit;
+
+	if (obj - k->dyn >= k->span)
+		return; /* NULL, or young */
+	if (__builtin_expect(k->evacuating, 0))
+		evac_note(k->h, slot, (void *)obj);
+	word = &k->bits[(obj - k->base) >> 9];
+	bit = 1ULL << ((obj >> 3) & 63);
+	if (*word & bit)
+		return;
+	*word |= bit;
+	if (__builtin_expect(k->top == k->limit, 0)) {
+		marker_close(k);
+		vec_reserve(&k->h->gray);
+		marker_open(k, k->h);
+	}
+	*k->top++ = obj;
+}
+
+static void fields_slow(struct marker *k, void *obj, uint64_t hdr)
+{
+	marker_close(k);
+	if (hdr & HDR_WEAK)
+		weak_reached(k->h, obj);
+	mark_fields(k->h, obj, hdr);
+	marker_open(k, k->h);
+}
+
+/* An object that got its mark: its lines are in use, its bytes live. Returns them. */
+static inline size_t mark_object(struct marker *k, void *obj)
+{
+	const struct type_info *t;
+	uint64_t hdr = *hdr_of(obj), fields;
+	uintptr_t first = (uintptr_t)obj - 8 - k->base;
+	struct block *b = &k->blocks[first >> BLOCK_SHIFT];
 	size_t cell = hdr_cell(hdr), line, last;
 
 	if (b->kind == GC_SPACE_OLD) {
 		b->marked += (uint32_t)cell;
 		last = (first + cell - 1) >> LINE_SHIFT;
 		for (line = first >> LINE_SHIFT; line <= last; line++)
-			h->lines[line] = h->line_epoch;
+			k->lines[line] = k->epoch;
 	}
-	if (hdr & HDR_WEAK)
-		weak_reached(h, obj);
-	mark_fields(h, obj, hdr);
+	t = &k->types[hdr_type(hdr)];
+	if (hdr & HDR_WEAK || t->kind == GC_REF_ARRAY || t->kind == GC_CUSTOM) {
+		fields_slow(k, obj, hdr);
+	} else {
+		for (fields = t->bitmap; fields; fields &= fields - 1)
+			mark_slot(k, (gc_slot *)obj + __builtin_ctzll(fields));
+	}
 	return cell < KIB(1) ? cell : KIB(1);
 }
 
 /*
  * Objects come off the stack through a short queue, so that the header asked for
- * when one was pushed has time to arrive. Ends when about `budget` bytes were done.
+ * has time to arrive. Ends when about `budget` bytes were done.
  */
 static size_t drain_gray(struct gc_heap *h, size_t budget)
 {
 	uintptr_t queue[PREFETCH] = { 0 }, next, obj;
 	unsigned at = 0, waiting = 0;
+	struct marker k;
 	size_t work = 0;
 
-	while (h->gray.n || waiting) {
-		next = h->gray.n && work < budget ? h->gray.v[--h->gray.n] : 0;
-		if (next)
-			__builtin_prefetch((void *)next);
+	marker_open(&k, h);
+	while (k.top != k.bottom || waiting) {
+		next = 0;
+		if (k.top != k.bottom && work < budget) {
+			next = *--k.top;
+			__builtin_prefetch((void *)(next - 8));
+		}
 		obj = queue[at];
 		queue[at] = next;
 		at = (at + 1) % PREFETCH;
 		waiting += (next != 0) - (obj != 0);
 		if (obj)
-			work += mark_object(h, (void *)obj);
+			work += mark_object(&k, (void *)obj);
 		else if (!waiting && work >= budget)
 			break;
 	}
+	marker_close(&k);
 	return work;
 }
 
@@ -230,11 +305,15 @@ void mark_begin(struct gc_heap *h)
 /* A slice. True: there is nothing left to mark but what changes until the end. */
 bool mark_slice(struct gc_heap *h, size_t budget)
 {
+	struct marker k;
+
 	if (!(h->zeal & GC_ZEAL_SLICES))
 		return drain(h, budget);
 	if (!h->gray.n)
 		return drain(h, 1); /* one object to scan again, or a piece of an array */
-	h->mark_work += mark_object(h, (void *)h->gray.v[--h->gray.n]);
+	marker_open(&k, h);
+	h->mark_work += mark_object(&k, (void *)*--k.top);
+	marker_close(&k);
 	return false;
 }
 
