@@ -15,7 +15,7 @@
 #define SLICE_EVERY  KIB(64) /* bytes allocated between slices of marking */
 #define SLICE_MOST   MIB(4)  /* bytes marked in one */
 #define SLICE_QUICK  MIB(64) /* of live bytes: marked without regard to the goal */
-#define SWEEP_BLOCKS 16	     /* swept at the end of a minor collection */
+#define SWEEP_BLOCKS 4 	     /* swept at the end of a minor collection */
 
 static size_t tenured(const struct gc_heap *h)
 {
@@ -102,6 +102,7 @@ static void run_minor(struct gc_heap *h, struct gc_record_line *l)
 	h->minor_count++;
 	h->minor_ns += l->pause;
 	h->minor_end = l->ts + l->pause;
+	minor_resize(h, l->pause);
 	/* An average over some eight collections, in 1/256. */
 	if (eden)
 		h->promote_rate += (h->promoted * 256 / eden - h->promote_rate) / 8.0;

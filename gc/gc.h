@@ -78,8 +78,9 @@ struct gc_options {
 	size_t struct_size;     /* sizeof(struct gc_options), the version               */
 	const char *name;       /* of the heap, for people; copied, cut to 31 bytes     */
 	size_t reserve;         /* addresses to reserve; halved until it fits (64 GiB)  */
-	size_t young_min;       /* bytes of one semispace at the start (1 MiB)          */
-	size_t young_max;       /* ... at most (8 MiB; 64 MiB is the most)              */
+	size_t young_min;       /* bytes of the eden at the start (1 MiB)               */
+	size_t young_max;       /* ... at most (16 MiB; 64 MiB is the most). Two survivor
+				 * halves of a sixteenth each come on top               */
 	size_t old_limit;       /* hard limit of old, large and pinned objects (none)   */
 	size_t soft_limit;      /* of resident and external; collects harder (none)     */
 	int gogc;               /* percent of growth before a major; < 0: never (100)   */
@@ -98,6 +99,9 @@ struct gc_options {
 	unsigned zeal_every;    /* allocations between the steps of such modes (1)      */
 	size_t sample_bytes;    /* mean bytes from one ALLOC_SAMPLE event to the next, at
 				 * least 4096; 0: none. 512 KiB costs next to nothing   */
+	unsigned pause_us;      /* goal for minor collections, microseconds: the eden is
+				 * made as small as it takes, down to 64 KiB; 0: none,
+				 * the least work in all                                */
 };
 #define GC_OPTIONS_INIT { .struct_size = sizeof(struct gc_options) }
 

@@ -44,12 +44,14 @@ static int options_check(struct gc_options *o, const struct gc_options *given)
 {
 	memset(o, 0, sizeof(*o));
 	if (given) {
-		if (given->struct_size != sizeof(*o))
+		/* Programs built with an older header have fewer fields. */
+		if (given->struct_size < offsetof(struct gc_options, rings) ||
+		    given->struct_size > sizeof(*o))
 			return -EINVAL;
-		*o = *given;
+		memcpy(o, given, given->struct_size);
 	}
 	o->reserve = o->reserve ? o->reserve : (size_t)64 << 30;
-	o->young_max = o->young_max ? o->young_max : MIB(8);
+	o->young_max = o->young_max ? o->young_max : MIB(16);
 	o->young_min = o->young_min ? o->young_min
 				    : (o->young_max < MIB(1) ? o->young_max : MIB(1));
 	o->old_limit = o->old_limit ? o->old_limit : GC_NO_LIMIT;
@@ -78,6 +80,7 @@ static void options_apply(struct gc_heap *h, const struct gc_options *o)
 	h->old_limit = h->initial_limit = o->old_limit;
 	h->soft_limit = o->soft_limit;
 	h->gogc = o->gogc;
+	h->pause_goal = o->pause_us * 1000ULL;
 	h->delay_ms = o->release_delay_ms;
 	h->advice = o->release_advice;
 	h->thread_wanted = !o->no_release_thread;

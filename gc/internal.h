@@ -50,7 +50,7 @@
 #define LINE_SIZE   ((size_t)1 << LINE_SHIFT)
 #define BLOCK_LINES (BLOCK_SIZE / LINE_SIZE)
 #define PAGE_LINES  (PAGE_SIZE / LINE_SIZE)
-#define SURV_SHIFT  2 /* a survivor half is a quarter of the eden */
+#define SURV_SHIFT  4 /* a survivor half is a sixteenth of the eden */
 #define GOAL_MIN    MIB(4)
 #define YOUNG_LIMIT MIB(64)
 
@@ -299,6 +299,8 @@ struct gc_heap {
 	uintptr_t young_top;	     /* end of the part of the eden handed out       */
 	uintptr_t surv_top;	     /* end of the survivors                         */
 	size_t survivors;	     /* bytes since the last resize                  */
+	uint64_t pause_goal; /* of minor collections, ns; 0: none */
+	unsigned pauses_short; /* minor collections in a row far below it */
 	bool alternate;
 
 	/* old space */
@@ -518,6 +520,7 @@ void external_add(struct gc_heap *h, int cls, int64_t delta);
 
 /* minor.c, major.c, collect.c, roots.c */
 void minor_run(struct gc_heap *h);
+void minor_resize(struct gc_heap *h, uint64_t pause);
 size_t card_slots(const struct gc_heap *h, struct gc_refs *a, size_t card, gc_slot **slot);
 void mark_begin(struct gc_heap *h);
 bool mark_slice(struct gc_heap *h, size_t budget);
@@ -679,8 +682,11 @@ static inline uintptr_t block_addr(const struct gc_heap *h, size_t b)
 }
 static inline uintptr_t area_addr(const struct gc_heap *h, unsigned area)
 {
-	return h->base + (area < SURV_A ? area * h->young_max
-					: 2 * h->young_max + (area - SURV_A) * (h->young_max >> SURV_SHIFT));
+	size_t edens = h->alternate ? 2 * h->young_max : h->young_max;
+
+	if (area < SURV_A)
+		return h->base + (area == EDEN_B ? h->young_max : 0);
+	return h->base + edens + (area - SURV_A) * (h->young_max >> SURV_SHIFT);
 }
 static inline size_t area_size(const struct gc_heap *h, unsigned area)
 {

@@ -7,16 +7,19 @@
  * the world stopped, the allocation buffers retired.
  *
  * An object is promoted at its second survival, and earlier when the survivor half
- * is full: it holds a quarter of what the eden does, so building much long-lived
+ * is full: it holds a sixteenth of what the eden does, so building much long-lived
  * data does not copy it twice, and the eden is empty after every collection. The
  * eden keeps its addresses: it and two small halves touch fewer pages, and keep more
- * of them in the cache, than two halves of its size would (docs/libmpgc.3).
+ * of them in the cache, than two halves of its size would (docs/architecture.md).
  *
  * Invariant, when it ends: every old object that refers to a young one is in the
  * log with its UNLOGGED bit clear (or its card is logged, large reference arrays);
  * every other old object has the bit (check_log() of verify.c).
  */
 #include "gc/internal.h"
+
+#define EDEN_MIN     KIB(64) /* a goal for pauses makes it no smaller */
+#define PAUSES_SHORT 16	     /* collections before the eden is made larger */
 
 /*
  * What the loops need at hand: a copy of the heap's fields, which stores through slots
@@ -310,18 +313,37 @@ static void drain_copies(void *arg)
 	scan_copies(arg);
 }
 
-/* Doubles the young space when survivors since the last time would fill it. */
-static void resize(struct gc_heap *h, size_t survived)
+static void set_eden(struct gc_heap *h, size_t size)
 {
-	size_t was = h->semi, committed = young_committed(h);
+	size_t committed = young_committed(h);
 
-	h->survivors += survived;
-	if (h->survivors <= h->semi || h->semi >= h->young_max)
-		return;
 	h->survivors = 0;
-	h->semi = was * 2 > h->young_max ? h->young_max : was * 2;
+	h->pauses_short = 0;
+	h->semi = size;
 	young_commit(h);
 	event(h, GC_EV_SPACE_RESIZE, GC_SPACE_YOUNG, 0, committed, young_committed(h), NULL, 0);
+}
+
+/*
+ * The size of the eden from here on; it is empty. Without a goal for pauses it is
+ * doubled when the survivors since the last time would fill it: less is then copied
+ * that dies soon after. With one, the pause follows what is copied, and that the size:
+ * halved after a pause of more than three quarters of the goal, doubled after a row
+ * far below it.
+ */
+void minor_resize(struct gc_heap *h, uint64_t pause)
+{
+	h->survivors += h->promoted + (h->surv_top - area_addr(h, h->surv));
+	if (!h->pause_goal) {
+		if (h->survivors > h->semi && h->semi < h->young_max)
+			set_eden(h, 2 * h->semi);
+		return;
+	}
+	h->pauses_short = pause < h->pause_goal / 4 ? h->pauses_short + 1 : 0;
+	if (pause > h->pause_goal / 4 * 3 && h->semi > EDEN_MIN)
+		set_eden(h, h->semi / 2);
+	else if (h->pauses_short >= PAUSES_SHORT && h->semi < h->young_max)
+		set_eden(h, 2 * h->semi);
 }
 
 void minor_run(struct gc_heap *h)
@@ -361,5 +383,4 @@ void minor_run(struct gc_heap *h)
 	h->young_top = area_addr(h, h->eden);
 	h->promoted_total += h->promoted;
 	event(h, GC_EV_PROMOTED, GC_SPACE_OLD, 0, h->promoted, h->to_free - h->to, NULL, 0);
-	resize(h, h->promoted + (h->to_free - h->to));
 }

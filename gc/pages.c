@@ -102,7 +102,9 @@ static bool meta_map(struct gc_heap *h)
  */
 int pages_init(struct gc_heap *h, size_t want)
 {
-	size_t young = (3 * h->young_max + CHUNK_SIZE - 1) & ~(CHUNK_SIZE - 1);
+	size_t edens = h->alternate ? 2 * h->young_max : h->young_max;
+	size_t young = (edens + 2 * (h->young_max >> SURV_SHIFT) + CHUNK_SIZE - 1) &
+		       ~(CHUNK_SIZE - 1);
 	size_t least = young + 4 * CHUNK_SIZE;
 
 	want &= ~(CHUNK_SIZE - 1);

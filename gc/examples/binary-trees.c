@@ -3,7 +3,7 @@
  * binary-trees.c - the classic allocation benchmark on libmpgc: many short-lived
  * trees beside a long-lived one.
  *
- * usage: binary-trees [-vcq] [-g PERCENT] [DEPTH]    10 by default, see example.h
+ * usage: binary-trees [-vcq] [-g PERCENT] [-p MICROSECONDS] [DEPTH]    10 by default, see example.h
  */
 #include "gc/examples/example.h"
 

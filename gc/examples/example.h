@@ -10,6 +10,7 @@
  *   -c  check every invariant of the heap after each collection
  *   -q  quiet: no counters segment, no events
  *   -g PERCENT  growth of the heap before a major collection
+ *   -p MICROSECONDS  goal for the pauses of minor collections
  */
 #ifndef EXAMPLES_EXAMPLE_H
 #define EXAMPLES_EXAMPLE_H
@@ -49,7 +50,7 @@ static inline struct example example_start(const char *name, int argc, char **ar
 	int opt;
 
 	ex.opts.name = name;
-	while ((opt = getopt(argc, argv, "vcqg:")) != -1) {
+	while ((opt = getopt(argc, argv, "vcqg:p:")) != -1) {
 		if (opt == 'v') {
 			ex.verbose = 1;
 			ex.opts.ring_slots = 1u << 20; /* room for the pauses of a long run */
@@ -57,6 +58,8 @@ static inline struct example example_start(const char *name, int argc, char **ar
 			ex.opts.verify = 1;
 		} else if (opt == 'q') {
 			ex.opts.no_events = 1;
+		} else if (opt == 'p') {
+			ex.opts.pause_us = (unsigned)atoi(optarg);
 		} else if (opt == 'g') {
 			ex.opts.gogc = atoi(optarg);
 		} else {

@@ -3,7 +3,7 @@
  * gcbench.c - GCBench (Ellis, Kovac, Boehm) on libmpgc: trees built top down, which
  * stores into older objects, and bottom up, beside a long-lived tree and array.
  *
- * usage: gcbench [-vcq] [-g PERCENT] [DEPTH]    of the largest tree, 16 by default
+ * usage: gcbench [-vcq] [-g PERCENT] [-p MICROSECONDS] [DEPTH]    of the largest tree, 16 by default
  */
 #include "gc/examples/example.h"
 

@@ -4,7 +4,7 @@
  * after the other while smaller trees come and go. Named after a benchmark of the
  * Whippet collectors, written for libmpgc from its description.
  *
- * usage: quads [-vcq] [-g PERCENT] [DEPTH]    of the large tree, 10 by default
+ * usage: quads [-vcq] [-g PERCENT] [-p MICROSECONDS] [DEPTH]    of the large tree, 10 by default
  */
 #include "gc/examples/example.h"
 

@@ -4,7 +4,7 @@
  * enough to become old and then dies, which is the worst case of a generational
  * collector. Handling a message makes short-lived lists.
  *
- * usage: queue [-vcq] [-g PERCENT] [MESSAGES]    1500000 by default
+ * usage: queue [-vcq] [-g PERCENT] [-p MICROSECONDS] [MESSAGES]    1500000 by default
  */
 #include "gc/examples/example.h"
 

@@ -4,7 +4,7 @@
  * read from a pipe straight into pinned arrays, in blocking regions, and cut into
  * words, which are short-lived objects. A window of buffers stays alive.
  *
- * usage: reader [-vcq] [-g PERCENT] [BLOCKS]    20000 by default
+ * usage: reader [-vcq] [-g PERCENT] [-p MICROSECONDS] [BLOCKS]    20000 by default
  */
 #include <pthread.h>
 

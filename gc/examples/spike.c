@@ -4,7 +4,7 @@
  * eight times as much, drops the latter, collects, and watches its RSS until that is
  * within 10 % of the heap's goal.
  *
- * usage: spike [-vcq] [-g PERCENT] [KEPT [SECONDS]]    32 MB, watched for 5 s
+ * usage: spike [-vcq] [-g PERCENT] [-p MICROSECONDS] [KEPT [SECONDS]]    32 MB, watched for 5 s
  */
 #include "gc/examples/example.h"
 

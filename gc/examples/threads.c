@@ -6,7 +6,7 @@
  * the array. What to copy from here: a thread that has to wait for a lock does so in
  * a blocking region, because the holder may be in a collection that waits for it.
  *
- * usage: threads [-vcq] [-g PERCENT] [THREADS]; the options are those of example.h
+ * usage: threads [-vcq] [-g PERCENT] [-p MICROSECONDS] [THREADS]; the options are those of example.h
  */
 #include <pthread.h>
 

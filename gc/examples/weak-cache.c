@@ -5,7 +5,7 @@
  * reference, its page through a weak map; the descriptor and the memory of the page
  * are outside the heap, and go by finalizers and as external bytes.
  *
- * usage: weak-cache [-vcq] [-g PERCENT] [REQUESTS]    100000 by default
+ * usage: weak-cache [-vcq] [-g PERCENT] [-p MICROSECONDS] [REQUESTS]    100000 by default
  */
 #include <fcntl.h>
 

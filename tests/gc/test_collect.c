@@ -321,6 +321,39 @@ static void external_memory_counts(void **state)
 	fix_close(&f);
 }
 
+/* With a goal for pauses the eden shrinks when much is copied, and grows back. */
+static void eden_follows_pause_goal(void **state)
+{
+	struct gc_options o = { .struct_size = sizeof(o), .young_min = MIB(1), .young_max = MIB(1),
+				.no_release_thread = 1, .pause_us = 1 };
+	struct pair *list = NULL;
+	struct fix f;
+	int i;
+
+	(void)state;
+	fix_open(&f, &o);
+	{
+		GC_FRAME(f.m, list);
+		assert_int_equal(stats(&f).space[GC_YOUNG].committed, MIB(1) + KIB(128));
+		for (i = 0; i < 200000; i++) { /* all of it survives */
+			struct pair *p = pair_new(&f, 1);
+
+			p->a = list;
+			list = p;
+		}
+		assert_int_equal(stats(&f).space[GC_YOUNG].committed, KIB(64 + 8));
+		list = NULL;
+	}
+	fix_close(&f);
+	o.pause_us = 10000000;
+	o.young_min = KIB(128);
+	fix_open(&f, &o);
+	for (i = 0; i < 400000; i++)
+		pair_new(&f, 1);
+	assert_int_equal(stats(&f).space[GC_YOUNG].committed, MIB(1) + KIB(128));
+	fix_close(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -332,6 +365,7 @@ int main(void)
 		cmocka_unit_test(sweep_frees_and_reuses),
 		cmocka_unit_test(large_objects),
 		cmocka_unit_test(pacing_goal),
+		cmocka_unit_test(eden_follows_pause_goal),
 		cmocka_unit_test(external_memory_counts),
 	};
 
