@@ -4,7 +4,7 @@
  * all the time and refer to young ones, the hardest case for a write barrier.
  * After the benchmark of that name in the Octane suite; own code.
  *
- * usage: splay [-vcq] [-g PERCENT] [-p MICROSECONDS] [ROUNDS]    of 80 insertions and removals, 500 by default
+ * usage: splay [-vcq] [-g PERCENT] [-p US] [ROUNDS]    of 80 insertions and removals, 500 by default
  */
 #include "gc/examples/example.h"
 

@@ -348,7 +348,7 @@ static void eden_follows_pause_goal(void **state)
 	o.pause_us = 10000000;
 	o.young_min = KIB(128);
 	fix_open(&f, &o);
-	for (i = 0; i < 400000; i++)
+	for (i = 0; i < 800000; i++)
 		pair_new(&f, 1);
 	assert_int_equal(stats(&f).space[GC_YOUNG].committed, MIB(1) + KIB(128));
 	fix_close(&f);
