@@ -77,7 +77,8 @@ static uintptr_t promote_slow(struct copier *c, size_t cell, uint64_t hdr)
 	if (!to)
 		gc_fatal("the reserved %zu MiB of addresses are full", c->h->reserved >> 20);
 	p = (uintptr_t)hdr_of(to);
-	if (small->start == p) { /* it begins a new hole */
+	/* It begins a new hole. (Or it lies behind a full one, not in it: cur is there too.) */
+	if (small->start == p && small->cur > p) {
 		push_range(c, c->scan_old, c->hole);
 		c->scan_old = p;
 	} else {

@@ -40,6 +40,44 @@ static void promoted_at_second_survival(void **state)
 	fix_close(&f);
 }
 
+/*
+ * The hole of small objects ends with its block, and the next thing promoted is a longer
+ * object at the start of the next block: it is scanned like any other.
+ */
+static void promotion_behind_a_full_hole(void **state)
+{
+	struct gc_options o = { .struct_size = sizeof(o),
+				.young_min = MIB(1),
+				.young_max = MIB(1),
+				.no_release_thread = 1,
+				.verify = 1,
+				.zeal = GC_ZEAL_PROMOTE };
+	struct gc_refs *batch = NULL;
+	struct pair *list = NULL, *p;
+	struct fix f;
+	int i;
+
+	(void)state;
+	fix_open(&f, &o);
+	{
+		GC_FRAME(f.m, list, batch);
+		for (i = 0; i < 256 * 1024 / 32; i++) {
+			p = pair_new(&f, (uint64_t)i);
+			p->a = list;
+			list = p;
+		}
+		minor(&f);
+		assert_int_equal(stats(&f).space[GC_OLD].used, KIB(256));
+		assert_int_equal(stats(&f).space[GC_OLD].committed, KIB(256));
+		batch = gc_alloc_array(f.m, f.refs, 100);
+		gc_write(f.m, batch, &batch->ref[99], pair_new(&f, 99));
+		minor(&f);
+		assert_int_equal((uintptr_t)batch % KIB(256), 8);
+		assert_int_equal(((struct pair *)batch->ref[99])->value, 99);
+	}
+	fix_close(&f);
+}
+
 /* More survivors than half of the space are promoted at once; none is lost. */
 static void direct_promotion(void **state)
 {
@@ -358,6 +396,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(promoted_at_second_survival),
+		cmocka_unit_test(promotion_behind_a_full_hole),
 		cmocka_unit_test(direct_promotion),
 		cmocka_unit_test(barrier_keeps_young_alive),
 		cmocka_unit_test(barrier_of_large_arrays),
