@@ -12,10 +12,12 @@
 
 #include "gc/internal.h"
 
-#define SLICE_EVERY  KIB(64) /* bytes allocated between slices of marking */
-#define SLICE_MOST   MIB(4)  /* bytes marked in one */
-#define SLICE_QUICK  MIB(64) /* of live bytes: marked without regard to the goal */
-#define SWEEP_BLOCKS 4 	     /* swept at the end of a minor collection */
+#define SLICE_EVERY  KIB(64)  /* bytes allocated between slices of marking */
+#define SLICE_MOST   MIB(4)   /* bytes marked in one */
+#define SLICE_BYTES  KIB(512) /* marked in one, of a small heap */
+#define GRACE	     8	      /* a marking may end an eighth beyond the goal */
+#define SLICE_QUICK  MIB(64)  /* of live bytes: marked without regard to the goal */
+#define SWEEP_BLOCKS 4	      /* swept at the end of a minor collection */
 
 static size_t tenured(const struct gc_heap *h)
 {
@@ -62,8 +64,10 @@ void pace(struct gc_heap *h)
 static unsigned major_due(const struct gc_heap *h, size_t extra, unsigned reason)
 {
 	size_t held = (h->pages_inuse + h->pages_dirty) << PAGE_SHIFT;
+	size_t grace = h->marking ? h->old_goal / GRACE : 0;
 
-	if (tenured(h) + external(h) + extra >= h->old_goal)
+	/* A marking that is going on may end beyond the goal rather than in one long stop. */
+	if (h->old_goal != SIZE_MAX && tenured(h) + external(h) + extra >= h->old_goal + grace)
 		return reason;
 	/* Under pressure as well, but for no more than half of the time. */
 	if (h->soft_limit != GC_NO_LIMIT && held + external(h) + extra >= h->soft_limit &&
@@ -207,7 +211,7 @@ static size_t slice_budget(const struct gc_heap *h, size_t alloc)
 	double budget = (double)left / (double)room * (double)alloc * h->promote_rate / 256;
 
 	if (h->live <= SLICE_QUICK)
-		return KIB(512);
+		return SLICE_BYTES;
 	if (budget > (double)SLICE_MOST)
 		return SLICE_MOST;
 	return budget > (double)(alloc / 2) ? (size_t)budget : alloc / 2;
@@ -269,18 +273,27 @@ void collect_locked(struct gc_heap *h, enum gc_collect_kind kind, unsigned reaso
 }
 
 /*
- * After a minor collection: a major that is due, or the start of a marking, when the
- * next minor collection is expected to pass the point for it by promoting as much as
- * the last ones did.
+ * Bytes the old space is expected to grow by until a marking that starts now has
+ * ended: by the next minor collection, and by those while slices go through what is
+ * live. The pace of slices of a large heap sees to that by itself.
  */
+static size_t expected_growth(const struct gc_heap *h)
+{
+	size_t alloc = h->semi;
+
+	if (h->live <= SLICE_QUICK)
+		alloc += h->live / SLICE_BYTES * SLICE_EVERY;
+	return (size_t)(h->promote_rate / 256 * (double)alloc);
+}
+
+/* After a minor collection: a major that is due, or the start of a marking. */
 static void advance(struct gc_heap *h)
 {
-	size_t expect = (size_t)(h->promote_rate / 256 * (double)h->semi);
 	unsigned due = major_due(h, 0, GC_REASON_GOAL);
 
 	if (due)
 		collect_one(h, GC_SEG_MAJOR, due);
-	else if (!h->marking && tenured(h) + external(h) + expect >= h->mark_at)
+	else if (!h->marking && tenured(h) + external(h) + expected_growth(h) >= h->mark_at)
 		start_marking(h, GC_REASON_GOAL);
 }
 
