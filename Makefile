@@ -76,7 +76,7 @@ MAN5 := $(wildcard docs/*.5)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all deps demo check check-unit bench install clean help tools examples workloads tests \
-	asan tsan fuzz-gc fuzz-gc-lib tidy format vmlinux deps-build deps-check deps-bench
+	asan tsan fuzz-gc fuzz-gc-lib mutants tidy format vmlinux deps-build deps-check deps-bench
 
 all: $(B)/memprof $(B)/libmpgc.a $(B)/libmpgc.so examples workloads ## build everything
 
@@ -186,6 +186,9 @@ fuzz-gc-lib: ## the same driven by libFuzzer: build/fuzz-gc-lib CORPUS
 	@mkdir -p $(B)
 	$(call msg,LD,$(B)/fuzz-gc-lib)$(CLANG) $(CPPFLAGS_ALL) -std=c11 -g -O1 -pthread -fsanitize=fuzzer,address,undefined \
 		-Wno-unused-function $(GC_SRC) tests/gc/fuzz_bytes.c -lcmocka -lm -o $(B)/fuzz-gc-lib
+
+mutants: ## puts a hundred mistakes into the collector, one at a time: a test must find each
+	$(Q)tests/gc/mutants/run.py --build $(B)
 
 tsan: ## the collector's tests under ThreadSanitizer
 	$(Q)$(MAKE) --no-print-directory B=$(B)/tsan SAN=thread OPT=-O1 CFLAGS=-Wno-tsan tests

@@ -24,16 +24,17 @@
 #include "common.h"
 #include "gc/internal.h"
 
-#define ROOTS	16
-#define WIDTH	6 /* frame variables, handles, global handles: each */
+#define ROOTS	16 /* what they reach grows, mostly */
+#define WIDTH	6  /* frame variables, handles, global handles: each */
 #define SLOTS	(ROOTS + 3 * WIDTH)
 #define KEEP	2 /* roots that operations do not change */
 #define PINS	4
 #define WEAKS	8
 #define MAPS	2 /* that no object owns */
 #define ENTRIES 200
-#define REGS	400 /* finalizers at a time */
-#define BOXES	16  /* of trees handed from thread to thread */
+#define REGS	400	 /* finalizers at a time */
+#define GROW	MIB(1) /* live bytes above which graphs get no larger */
+#define BOXES	16	 /* of trees handed from thread to thread */
 
 enum kind { TRIPLE, ARRAY, BYTES, CUSTOM, NKINDS };
 
@@ -219,9 +220,37 @@ static struct shadow *shadow_any(struct world *w)
 	if (kind != ARRAY)
 		return shadow_new(w, kind, kind == TRIPLE ? 3 : any(w, 6));
 	s = shadow_new(w, kind, any(w, longest[rnd(w, 8)]));
-	if (!rnd(w, 40))
-		s->len += 5000; /* a large one, its used part at the end */
+	if (!rnd(w, 8))
+		s->len += 4100; /* a large one, its used part at the end */
 	return s;
+}
+
+static gc_slot *ref_of(void *obj, const struct shadow *s, unsigned i)
+{
+	if (s->kind == TRIPLE)
+		return (gc_slot *)&((struct triple *)obj)->ref[i];
+	if (s->kind == CUSTOM)
+		return &((struct custom *)obj)->ref[i];
+	return (gc_slot *)&((struct gc_refs *)obj)->ref[s->len - s->n + i];
+}
+
+/*
+ * The new object refers to what was in its slot before, mostly: graphs grow. Stores
+ * into a new object may be plain ones, as the manual says, if it is not large.
+ */
+static void grow(struct world *w, unsigned slot, void *obj, struct shadow *s)
+{
+	void *val = get(w, slot);
+	unsigned i;
+
+	if (!s->n || w->live > GROW || !rnd(w, 8))
+		return;
+	i = any(w, s->n);
+	if (gc_object_size(obj) + 8 > CELL_MAX)
+		gc_write(w->f.m, obj, ref_of(obj, s, i), val);
+	else
+		*ref_of(obj, s, i) = val;
+	s->ref[i] = w->slot[slot];
 }
 
 static void make(struct world *w, unsigned slot)
@@ -244,16 +273,10 @@ static void make(struct world *w, unsigned slot)
 		make_bytes(s, obj);
 	if (pinned || gc_object_size(obj) + 8 > CELL_MAX)
 		s->fixed = obj;
+	if (!s->n && slot < ROOTS)
+		slot += ROOTS;
+	grow(w, slot, obj, s);
 	put(w, slot, obj, s);
-}
-
-static gc_slot *ref_of(void *obj, const struct shadow *s, unsigned i)
-{
-	if (s->kind == TRIPLE)
-		return (gc_slot *)&((struct triple *)obj)->ref[i];
-	if (s->kind == CUSTOM)
-		return &((struct custom *)obj)->ref[i];
-	return (gc_slot *)&((struct gc_refs *)obj)->ref[s->len - s->n + i];
 }
 
 static void trace_custom(void *obj, size_t size, struct gc_visitor *v)
@@ -293,6 +316,29 @@ static void walk_down(struct world *w, unsigned from, unsigned to)
 		return;
 	i = any(w, s->n);
 	put(w, to, *ref_of(obj, s, i), s->ref[i]);
+}
+
+/*
+ * The only known reference to an object goes from one object to another, and no slot
+ * has it: a marking that is between the two has to be told.
+ */
+static void move_edge(struct world *w, unsigned from, unsigned to)
+{
+	struct shadow *sf = w->slot[from], *st = w->slot[to];
+	void *of = get(w, from), *ot = get(w, to), *val;
+	unsigned i, j;
+
+	if (!of || !ot || !sf->n || !st->n)
+		return;
+	i = any(w, sf->n);
+	j = any(w, st->n);
+	val = *ref_of(of, sf, i);
+	gc_write(w->f.m, ot, ref_of(ot, st, j), val);
+	st->ref[j] = sf->ref[i];
+	if (of == ot && i == j)
+		return;
+	*ref_of(of, sf, i) = NULL;
+	sf->ref[i] = NULL;
 }
 
 /* --- the comparison -------------------------------------------------------------------- */
@@ -933,24 +979,28 @@ static void step(struct world *w)
 	unsigned a = any(w, SLOTS), b = any(w, SLOTS);
 
 	switch (rnd(w, 200)) {
-	case 0 ... 2:
+	case 0 ... 1:
 		do_collect(w);
 		break;
-	case 3:
+	case 2:
 		if (!w->shared && w->depth < 9)
 			settle(w);
 		break;
-	case 4 ... 15:
-		put(w, a, NULL, NULL);
+	case 3 ... 8:
+		if (a >= ROOTS || !rnd(w, 8) || w->live > GROW)
+			put(w, a, NULL, NULL);
 		break;
-	case 16 ... 75:
+	case 9 ... 80:
 		make(w, a);
 		break;
-	case 76 ... 125:
+	case 81 ... 110:
 		link_two(w, a, b);
 		break;
-	case 126 ... 155:
-		walk_down(w, a, b);
+	case 111 ... 140:
+		walk_down(w, a, b < ROOTS ? b + ROOTS : b);
+		break;
+	case 141 ... 155:
+		move_edge(w, a, b);
 		break;
 	case 156 ... 160:
 		do_pin(w);
@@ -1009,10 +1059,10 @@ static void world_open(struct world *w, const struct fix *f)
 	for (i = 0; i < MAPS; i++)
 		w->map[i] = gc_weakmap_new(f->m, NULL);
 	for (i = 0; i < KEEP; i++) {
-		make(w, 0);
-		w->kept[i] = get(w, 0);
-		w->skept[i] = w->slot[0];
-		put(w, 0, NULL, NULL);
+		make(w, ROOTS);
+		w->kept[i] = get(w, ROOTS);
+		w->skept[i] = w->slot[ROOTS];
+		put(w, ROOTS, NULL, NULL);
 		if (w->shared)
 			continue;
 		w->reg[i] = (struct reg){ w->skept[i], true };

@@ -57,13 +57,13 @@ static bool replay(void)
 
 static void random_mutator(void **state)
 {
-	unsigned steps = number("GC_STEPS", 12000);
+	unsigned steps = number("GC_STEPS", 8000);
 	uint64_t i;
 
 	(void)state;
 	if (replay())
 		return;
-	for (i = 1; i <= 5; i++)
+	for (i = 1; i <= 4; i++)
 		run(i, 0, 0, steps);
 	run((uint64_t)time(NULL), 0, 0, steps);
 }
@@ -87,7 +87,7 @@ static void every_zeal_mode(void **state)
 		{ GC_ZEAL_NURSERY, 0 },
 		{ 2 * GC_ZEAL_NURSERY - 1, 11 },
 	};
-	unsigned steps = number("GC_STEPS", 3000), i;
+	unsigned steps = number("GC_STEPS", 2000), i;
 
 	(void)state;
 	if (getenv("GC_SEED"))

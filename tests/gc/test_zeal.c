@@ -2,6 +2,7 @@
 /* test_zeal.c - that each zeal mode does what it says, and how they are switched on. */
 #include "common.h"
 #include "death.h"
+#include "gc/internal.h"
 #include "tap.h"
 
 static void zealous(struct fix *f, unsigned zeal, unsigned every)
@@ -146,6 +147,94 @@ static void young_array_while_marking(void **state)
 		full(&f);
 		for (i = 0; i < 400; i++)
 			assert_int_equal(((struct pair *)a->ref[i * 10])->value, i);
+	}
+	fix_close(&f);
+}
+
+static bool is_marked(struct fix *f, const void *obj)
+{
+	return bit_get(f->heap->mark_bits, bit_index(f->heap, obj));
+}
+
+/* Steps until the marking that begins, or goes on, has come to obj. */
+static void until_marked(struct fix *f, void *const *slot)
+{
+	while (!is_marked(f, *slot))
+		gc_alloc(f->m, f->pair);
+}
+
+static void until_major(struct fix *f)
+{
+	uint64_t n = stats(f).major_count;
+
+	while (stats(f).major_count == n)
+		gc_alloc(f->m, f->pair);
+}
+
+/*
+ * The only reference to the end of a list, which the marking has not come to, moves
+ * into an object that it is done with; then a minor collection forgets the store.
+ */
+static void hidden_from_marking(void **state)
+{
+	struct pair *list = NULL, *p, *last;
+	struct gc_global *done;
+	struct fix f;
+	int i;
+
+	(void)state;
+	zealous(&f, GC_ZEAL_SLICES, 1);
+	{
+		GC_FRAME(f.m, list);
+		p = pair_new(&f, 100);
+		done = gc_global_new(f.m, p);
+		p = pair_new(&f, 101);
+		gc_write(f.m, gc_global_get(done), &((struct pair *)gc_global_get(done))->a, p);
+		for (i = 0; i < 40; i++) {
+			p = pair_new(&f, (uint64_t)i);
+			p->a = list;
+			list = p;
+		}
+		full(&f);
+		p = gc_global_get(done);
+		until_marked(&f, (void **)&p->a);
+		for (p = list; p->a->a; p = p->a)
+			;
+		last = p->a;
+		assert_false(is_marked(&f, last));
+		gc_write(f.m, gc_global_get(done), &((struct pair *)gc_global_get(done))->b, last);
+		gc_write(f.m, p, &p->a, NULL);
+		minor(&f);
+		until_major(&f);
+		assert_int_equal(((struct pair *)gc_global_get(done))->b->value, 0);
+		gc_global_free(f.m, done);
+	}
+	fix_close(&f);
+}
+
+/* The same between two pieces of a large array, of which a card is logged. */
+static void hidden_in_an_array(void **state)
+{
+	struct gc_refs *a = NULL;
+	struct pair *p;
+	struct fix f;
+
+	(void)state;
+	zealous(&f, GC_ZEAL_SLICES, 1);
+	{
+		GC_FRAME(f.m, a);
+		a = gc_alloc_array(f.m, f.refs, 9000);
+		gc_write(f.m, a, &a->ref[0], pair_new(&f, 1));
+		gc_write(f.m, a, &a->ref[8999], pair_new(&f, 2));
+		full(&f);
+		until_marked(&f, &a->ref[0]);
+		p = a->ref[8999];
+		assert_false(is_marked(&f, p));
+		gc_write(f.m, a, &a->ref[1], p);
+		gc_write(f.m, a, &a->ref[8999], NULL);
+		minor(&f);
+		until_major(&f);
+		assert_int_equal(((struct pair *)a->ref[1])->value, 2);
 	}
 	fix_close(&f);
 }
@@ -410,6 +499,8 @@ int main(void)
 		cmocka_unit_test(major_at_every_n),
 		cmocka_unit_test(one_object_slices),
 		cmocka_unit_test(young_array_while_marking),
+		cmocka_unit_test(hidden_from_marking),
+		cmocka_unit_test(hidden_in_an_array),
 		cmocka_unit_test(promote_always),
 		cmocka_unit_test(evacuate_always),
 		cmocka_unit_test(from_space_is_closed),

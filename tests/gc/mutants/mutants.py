@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""The mutants: one small mistake in the collector each, which a test has to find.
+
+M(name, file, find, put, tests, ...): in `file` the text `find`, which must be there
+exactly once, becomes `put`. `tests` are test programs of tests/gc in the order in
+which they are tried; one has to fail. short=True: run by `make check` as well.
+
+When a change of the collector makes a text disappear, run.py says so and fails: find
+the place where the same mistake can be made now, or drop the mutant if it cannot.
+"""
+from collections import namedtuple
+
+Mutant = namedtuple("Mutant", "name file find put tests short")
+FUZZ = ("fuzz",)
+
+
+def M(name, file, find, put, tests=FUZZ, short=False):
+    return Mutant(name, file, find, put, tests, short)
+
+
+MUTANTS = [
+    # --- the write barrier ---------------------------------------------------------
+    M("barrier-not-called", "gc/gc.h",
+      "\t\tgc_log(m, obj, slot);", "\t\t(void)m;", short=True),
+    M("barrier-logs-nothing", "gc/roots.c",
+      "vec_push(&m->log, (uintptr_t)obj);", ";"),
+    M("barrier-logs-no-card", "gc/roots.c",
+      "\tvec_push(&m->card_log, (uintptr_t)obj);\n\tvec_push(&m->card_log, card);\n", ""),
+    M("log-of-mutator-lost", "gc/threads.c",
+      "vec_move(&h->log, &m->log);", "m->log.n = 0;"),
+    M("card-log-of-mutator-lost", "gc/threads.c",
+      "vec_move(&h->card_log, &m->card_log);", "m->card_log.n = 0;"),
+    M("log-lost-at-detach", "gc/threads.c",
+      "\ttlab_retire(m);\n\tlogs_flush(h, m);\n", "\ttlab_retire(m);\n",
+      ("threads", "fuzz_threads")),
+    M("log-not-scanned", "gc/minor.c", "\tscan_log(&c);\n", ""),
+    M("cards-not-scanned", "gc/minor.c", "\tscan_cards(&c);\n", ""),
+    M("logged-object-dropped", "gc/minor.c",
+      "\t\t\th->log.v[keep++] = (uintptr_t)obj;\n", "\t\t\t;\n"),
+    M("not-armed-again", "gc/minor.c",
+      "\t\t\t*hdr_of(obj) |= HDR_UNLOGGED;\n", "\t\t\t;\n", short=True),
+    M("promoted-not-logged", "gc/minor.c",
+      "\t\tvec_push(&c->h->log, p + 8);\n", "\t\t;\n", short=True),
+    M("promoted-not-armed", "gc/minor.c",
+      "\t\t*(uint64_t *)p = hdr | HDR_UNLOGGED;\n", "\t\t;\n"),
+    M("card-forgotten", "gc/minor.c",
+      "\t\tif (!scan_slots(c, slot, n)) {\n", "\t\tif (!scan_slots(c, slot, n) || 1) {\n"),
+    M("card-one-slot-short", "gc/minor.c",
+      "return (hi - lo) / sizeof(void *);", "return (hi - lo) / sizeof(void *) - 1;"),
+
+    # --- roots ---------------------------------------------------------------------
+    M("no-frames", "gc/roots.c", "\troots_visit_frames(h, v);\n", "", short=True),
+    M("no-handles", "gc/roots.c", "\troots_visit_handles(h, v);\n", ""),
+    M("no-providers", "gc/roots.c", "\troots_visit_providers(h, v);\n", ""),
+    M("no-queue-of-finalizers", "gc/roots.c", "\tweak_roots(h, v);\n", ""),
+    M("no-young-globals", "gc/minor.c", "\tglobals_visit(h, &v, true);\n", ""),
+    M("no-globals", "gc/major.c", "\tglobals_visit(h, &v, false);\n", ""),
+    M("only-the-inner-frame", "gc/roots.c",
+      "for (f = m->pub.frames; f; f = f->prev)", "for (f = m->pub.frames; f; f = NULL)",
+      ("zeal", "collect", "alloc")),
+    M("last-handle-missed", "gc/roots.c",
+      "for (i = 0; i < m->nhandles; i++)", "for (i = 1; i < m->nhandles; i++)"),
+    M("global-not-listed", "gc/roots.c",
+      "\t\tvec_push(&h->young_globals, (uintptr_t)g);\n", ""),
+    M("global-leaves-the-list", "gc/roots.c",
+      "\t\t\th->young_globals.v[keep++] = (uintptr_t)g;\n", "\t\t\t;\n"),
+    M("one-mutator-only", "gc/roots.c",
+      "\tfor (m = h->mutators; m; m = m->next)\n\t\tframes_visit(m, v);",
+      "\tfor (m = h->mutators; m; m = NULL)\n\t\tframes_visit(m, v);", ("fuzz_threads",)),
+
+    # --- copying -------------------------------------------------------------------
+    M("slot-not-updated", "gc/minor.c", "\t*slot = (void *)to;\n", "", short=True),
+    M("copy-too-short", "gc/minor.c",
+      "copy_words((uint64_t *)p + 1, (uint64_t *)obj, cell - 8);",
+      "copy_words((uint64_t *)p + 1, (uint64_t *)obj, cell - 16);"),
+    M("copied-twice", "gc/minor.c", "if (hdr & HDR_FORWARDED)", "if (0)"),
+    M("promoted-not-scanned", "gc/minor.c",
+      "\t\twhile ((p = c->scan_old) < c->hole) {", "\t\twhile ((p = c->scan_old) < 0) {"),
+    M("range-not-scanned", "gc/minor.c",
+      "\t\tpush_range(c, p, p + cell);\n", "\t\t;\n"),
+    M("old-hole-not-scanned", "gc/minor.c",
+      "\t\tpush_range(c, c->scan_old, c->hole);\n", ""),
+    M("never-old", "gc/minor.c", "\t\thdr |= HDR_AGE_ONE;\n", "\t\t;\n", ("collect",)),
+    M("survivors-overrun", "gc/minor.c", "cell > c->free_end - p ||", ""),
+    M("promoted-keeps-age", "gc/minor.c", "\t\thdr &= ~HDR_AGE;\n", ""),
+    M("promoted-not-counted", "gc/minor.c", "\t\tc->h->promoted += cell;\n", "",
+      ("collect", "tell")),
+    M("eden-not-zeroed", "gc/alloc.c",
+      "memset((void *)p, 0, (p + len < fresh ? p + len : fresh) - p);", ";", short=True),
+    M("young-pages-untold", "gc/alloc.c", "\tyoung_touch(h, h->eden, p + len);\n", ""),
+    M("buffer-without-filler", "gc/alloc.c",
+      "*(uint64_t *)m->pub.cur = (uint64_t)(rest / 8) << 32;", ";",
+      ("fuzz_threads", "threads")),
+
+    # --- marking -------------------------------------------------------------------
+    M("marked-not-pushed", "gc/major.c",
+      "\tvec_push(&h->gray, (uintptr_t)obj);\n", "", short=True),
+    M("log-not-marked-again", "gc/minor.c",
+      "\t\tif (h->marking)\n\t\t\tmark_again(h, obj);\n", "", short=True),
+    M("card-not-marked-again", "gc/minor.c",
+      "\t\t\tmark_card_again(h, a, slot, n);\n", "\t\t\t;\n", ("zeal",)),
+    M("new-old-not-marked", "gc/minor.c",
+      "\t\tmark_new(c->h, (void *)(p + 8));\n", "\t\t;\n"),
+    M("new-old-not-scanned", "gc/major.c",
+      "\tif (h->types[hdr_type(*hdr_of(obj))].kind != GC_DATA)\n"
+      "\t\tvec_push(&h->regray, (uintptr_t)obj);\n", ""),
+    M("survivors-not-marked", "gc/major.c", "\tvisit_survivors(h);\n", ""),
+    M("roots-not-marked-at-end", "gc/major.c",
+      "\tvisit_roots(h);\n\tvisit_logs(h);\n", "\tvisit_logs(h);\n"),
+    M("rest-of-array-not-marked", "gc/major.c",
+      "\t\tn = ARRAY_STEP;\n\t\tvec_push(&h->arrays, (uintptr_t)a);\n"
+      "\t\tvec_push(&h->arrays, from + n);\n", "\t\tn = ARRAY_STEP;\n"),
+    M("young-array-in-pieces", "gc/major.c",
+      "if (n > ARRAY_STEP && !in_young(h, a)) {", "if (n > ARRAY_STEP) {", ("zeal",)),
+    M("lines-not-marked", "gc/major.c",
+      "\t\t\th->lines[line] = h->line_epoch;\n", "\t\t\t;\n"),
+    M("last-line-not-marked", "gc/major.c", "line <= last; line++", "line < last; line++"),
+    M("dead-stay-in-log", "gc/major.c",
+      "if (marked(h, (void *)h->log.v[i]))", "if (1)"),
+    M("card-of-dead-stays-set", "gc/major.c",
+      "\t\t\th->cards[h->card_log.v[i + 1]] = 0;\n", "\t\t\t;\n"),
+    M("young-not-promoted-before-full", "gc/collect.c",
+      "\th->tenure_all = full || h->zeal & GC_ZEAL_PROMOTE;\n",
+      "\th->tenure_all = h->zeal & GC_ZEAL_PROMOTE;\n"),
+    M("full-ends-an-old-marking", "gc/collect.c",
+      "\tif (full && h->marking)\n", "\tif (0)\n"),
+
+    # --- sweeping ------------------------------------------------------------------
+    M("sweeps-the-marked", "gc/old.c",
+      "line[i] = line[i] == keep ? keep : 0;", "line[i] = line[i] == keep ? 0 : line[i];",
+      short=True),
+    M("sweeps-nothing", "gc/old.c",
+      "line[i] = line[i] == keep ? keep : 0;", "line[i] = line[i] ? keep : 0;"),
+    M("large-never-freed", "gc/major.c",
+      "if (bit_get(h->alloc_bits, bit_index(h, obj))) {\n\t\t\ti++;", "if (1) {\n\t\t\ti++;"),
+    M("large-mark-stays", "gc/major.c",
+      "\t\tbit_clear(h->mark_bits, bit_index(h, obj));\n", ""),
+    M("marks-stay", "gc/old.c",
+      "\tmemset(&h->mark_bits[word], 0, BLOCK_SIZE / 64);\n", ""),
+    M("lines-of-new-not-taken", "gc/old.c",
+      "\tmemset(&h->lines[first], h->line_epoch, "
+      "((c->cur - 1 - h->base) >> LINE_SHIFT) - first + 1);\n", ""),
+    M("hole-one-line-longer", "gc/old.c",
+      "c->end = addr + (end << LINE_SHIFT);", "c->end = addr + ((end + 1) << LINE_SHIFT);"),
+    M("no-alloc-bit", "gc/minor.c",
+      "\tbit_set(c->h->alloc_bits, bit_index(c->h, (void *)(p + 8)));\n", ""),
+    M("pinned-mark-stays", "gc/pinned.c", "\t\th->mark_bits[word] = 0;\n", ""),
+    M("pinned-cell-given-twice", "gc/pinned.c",
+      "if (!bit_get(h->alloc_bits, bit_index(h, (void *)(p + 8))))", "if (1)"),
+    M("pin-of-young-forgotten", "gc/pinned.c",
+      "\t\t*hdr_of(root->obj) |= HDR_PIN;\n", ""),
+    M("pins-not-refreshed", "gc/pinned.c", "\t\t*hdr_of(obj) |= HDR_PIN;\n", ""),
+
+    # --- evacuation ----------------------------------------------------------------
+    M("moved-without-trace", "gc/evac.c",
+      "\t*hdr_of(obj) = (uintptr_t)to | HDR_FORWARDED;\n", ""),
+    M("moved-counted-twice", "gc/evac.c", "\th->old_used -= cell;\n", ""),
+    M("moved-keeps-alloc-bit", "gc/evac.c",
+      "\tbit_clear(h->alloc_bits, bit_index(h, obj));\n", ""),
+    M("roots-not-fixed", "gc/evac.c", "\troots_visit(h, &v);\n", "", short=True),
+    M("globals-not-fixed", "gc/evac.c", "\tglobals_visit(h, &v, false);\n", ""),
+    M("logs-not-fixed", "gc/evac.c", "\tfix_logs(h);\n", ""),
+    M("tables-not-fixed", "gc/evac.c", "\tweak_moved(h, &v);\n", ""),
+    M("slot-not-noted", "gc/evac.c",
+      "\t\tvec_push(&h->evac_slots, (uintptr_t)slot);\n", "\t\t(void)slot;\n"),
+    M("moved-not-fixed", "gc/evac.c", "\tvec_push(&h->stack, (uintptr_t)to);\n", ""),
+    M("young-not-fixed", "gc/evac.c", "\theap_walk_young(h, fix_object, v);\n", ""),
+    M("pinned-moved", "gc/evac.c",
+      "if (!header_has(obj, HDR_PIN) && !move_object(", "if (!move_object("),
+
+    # --- pages ---------------------------------------------------------------------
+    M("page-in-use-released", "gc/old.c",
+      "if (!(w[0] | w[1])) {", "if (!w[0]) {", short=True),
+    M("absent-without-madvise", "gc/release.c",
+      "rc = madvise((void *)addr, end - addr, h->advice) ? -errno : 0;", "rc = 0;", short=True),
+    M("lazy-called-absent", "gc/release.c",
+      "h->advice == GC_ADVICE_FREE ? PAGE_LAZY : PAGE_ABSENT", "PAGE_ABSENT",
+      ("release", "fuzz")),
+    M("large-not-zeroed", "gc/pages.c",
+      "\t\tif (b - a < ZERO_BY_KERNEL) {\n\t\t\tmemset((void *)a, 0, b - a);\n",
+      "\t\tif (b - a < ZERO_BY_KERNEL) {\n"),
+    M("pinned-not-zeroed", "gc/pages.c",
+      "\tif (end > zero)\n\t\tmemset((void *)zero, 0, end - zero);\n", ""),
+    M("hole-pages-not-in-use", "gc/old.c", "\tpages_use(h, c->start, c->end);\n", ""),
+    M("released-young-not-told", "gc/release.c",
+      "\t\th->young_touched[a] = from - area_addr(h, a);\n", ""),
+    M("loose-pages-miscounted", "gc/pages.c",
+      "\t\t\th->pages_loose += h->blocks[b].dirty;\n", "\t\t\t;\n"),
+
+    # --- weak ----------------------------------------------------------------------
+    M("weak-not-cleared", "gc/weak.c",
+      "\t\tref_set(r, visitor_alive(v, r->obj));\n", "\t\t;\n", short=True),
+    M("young-weak-forgotten", "gc/weak.c",
+      "\trefs_follow(h, v);\n\tif (finalizers", "\tif (v->op != VISIT_EVACUATE)\n"
+      "\t\trefs_follow(h, v);\n\tif (finalizers"),
+    M("value-not-visited", "gc/weakmap.c",
+      "\t\t\tgc_visit(v, &p->val);\n", "\t\t\t;\n", short=True),
+    M("value-not-woken", "gc/weakmap.c",
+      "\t\t\tgc_visit(v, &pair->val);\n", "\t\t\t;\n"),
+    M("map-of-late-owner-lost", "gc/weakmap.c",
+      "any |= pair ? true : scan_map(v, map);", "any |= pair != NULL;"),
+    M("value-keeps-its-key", "gc/weakmap.c",
+      "if (visitor_alive(v, (void *)p->key)) {\n\t\t\tgc_visit", "if (1) {\n\t\t\tgc_visit"),
+    M("finalizer-lost", "gc/final.c",
+      "\t\tvec_push(&w->queue, (uintptr_t)d[i].obj);\n"
+      "\t\tvec_push(&w->queue, (uintptr_t)d[i].f->tag);\n"
+      "\t\tgc_visit(v, &w->queue.v[w->queue.n - 2]);\n", ""),
+    M("finalizer-keeps-nothing", "gc/final.c",
+      "\t\tgc_visit(v, &w->queue.v[w->queue.n - 2]);\n", ""),
+    M("finalizer-twice", "gc/final.c", "\t\taddrmap_remove(m, p);\n", ""),
+    M("finalizer-of-the-living", "gc/final.c",
+      "\t\tif (visitor_alive(v, (void *)p->key))\n\t\t\tcontinue;\n\t\tfor (f",
+      "\t\tfor (f"),
+    M("dead-external-counted", "gc/final.c",
+      "\tsum[val >> EXTERNAL_SHIFT] -= (int64_t)(val & EXTERNAL_MAX);\n", "\t(void)sum;\n"),
+    M("identities-do-not-follow", "gc/ids.c",
+      "\tgenmap_update(v, &h->weak->ids, NULL, NULL);\n", "\t(void)h, (void)v;\n"),
+
+    # --- zeal ----------------------------------------------------------------------
+    M("no-steps", "gc/zeal.c",
+      "collect_locked(h, GC_MINOR, GC_REASON_TESTING);", ";", ("zeal",)),
+    M("no-poison", "gc/zeal.c",
+      "\t\tmemset((void *)addr, POISON, end - addr); /* the page with the header */\n", "",
+      ("zeal",)),
+    M("poison-touches-pages", "gc/zeal.c", "if (in[i] & 1)", "if (1)", ("zeal",)),
+    M("from-space-open", "gc/zeal.c",
+      "area_protect(h, h->eden == EDEN_A ? EDEN_B : EDEN_A, PROT_NONE);", ";", ("zeal",)),
+    M("survivors-open", "gc/zeal.c",
+      "area_protect(h, h->surv == SURV_A ? SURV_B : SURV_A, PROT_NONE);", ";", ("zeal",)),
+    M("releases-nothing", "gc/zeal.c",
+      "release_due(h, now_ns(), true, SIZE_MAX, &cursor)", "(size_t)(cursor - cursor)", ("zeal",)),
+]
