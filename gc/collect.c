@@ -273,16 +273,16 @@ void collect_locked(struct gc_heap *h, enum gc_collect_kind kind, unsigned reaso
 }
 
 /*
- * Bytes the old space is expected to grow by until a marking that starts now has
- * ended: by the next minor collection, and by those while slices go through what is
- * live. The pace of slices of a large heap sees to that by itself.
+ * Bytes the old space is expected to grow by until a marking that starts now has ended,
+ * or until the next time one could start: a minor collection from now. The pace of
+ * slices of a large heap sees to it by itself.
  */
 static size_t expected_growth(const struct gc_heap *h)
 {
-	size_t alloc = h->semi;
+	size_t alloc = h->semi, slices = h->live / SLICE_BYTES * SLICE_EVERY;
 
-	if (h->live <= SLICE_QUICK)
-		alloc += h->live / SLICE_BYTES * SLICE_EVERY;
+	if (h->live <= SLICE_QUICK && alloc < slices)
+		alloc = slices;
 	return (size_t)(h->promote_rate / 256 * (double)alloc);
 }
 
