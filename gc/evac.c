@@ -127,6 +127,21 @@ void evac_note(struct gc_heap *h, gc_slot *slot, const void *obj)
 		vec_push(&h->evac_slots, (uintptr_t)slot);
 }
 
+/*
+ * The same of a slot that a trace function visited: its object is noted, with bit 0 set.
+ * When objects move the slot may be gone, or hold a number.
+ */
+void evac_note_holder(struct gc_heap *h, const void *holder, const void *obj)
+{
+	const struct vec *noted = &h->evac_slots;
+	uintptr_t entry = (uintptr_t)holder | 1;
+
+	if (!in_candidate(h, obj) || !in_dyn(h, holder) || in_candidate(h, holder))
+		return;
+	if (!noted->n || noted->v[noted->n - 1] != entry)
+		vec_push(&h->evac_slots, entry);
+}
+
 /* --- moving --------------------------------------------------------------------------- */
 
 /* False: there is no room for it. */
@@ -219,10 +234,16 @@ static void fix_logs(struct gc_heap *h)
 /* The slots that marking noted, and those of what has moved itself. */
 static void fix_noted(struct gc_heap *h, struct gc_visitor *v)
 {
+	uintptr_t noted;
 	size_t i;
 
-	for (i = 0; i < h->evac_slots.n; i++)
-		evac_visit(v, (gc_slot *)h->evac_slots.v[i]);
+	for (i = 0; i < h->evac_slots.n; i++) {
+		noted = h->evac_slots.v[i];
+		if (noted & 1)
+			object_slots(h, (void *)(noted - 1), v);
+		else
+			evac_visit(v, (gc_slot *)noted);
+	}
 	for (i = 0; i < h->stack.n; i++)
 		object_slots(h, (void *)h->stack.v[i], v);
 	/* What stayed, pinned or for want of room, was not noted. */

@@ -339,7 +339,7 @@ struct gc_heap {
 	struct vec gray;   /* major: marked and not scanned */
 	struct vec regray; /* ... marked, to be scanned (again), accounted for */
 	struct vec arrays; /* ... pairs: reference array, element to go on from */
-	struct vec evac_slots; /* slots that refer into blocks to be emptied */
+	struct vec evac_slots; /* slots, or objects plus 1, that refer into blocks to be emptied */
 	size_t candidates;     /* blocks to be emptied */
 	size_t evacuated;      /* bytes the last evacuation moved */
 	size_t mark_work;  /* bytes this marking has done */
@@ -551,6 +551,7 @@ void *visitor_alive(struct gc_visitor *v, void *obj);
 /* evac.c */
 void evac_choose(struct gc_heap *h);
 void evac_note(struct gc_heap *h, gc_slot *slot, const void *obj);
+void evac_note_holder(struct gc_heap *h, const void *holder, const void *obj);
 void evac_visit(struct gc_visitor *v, gc_slot *slot);
 void *evac_follow(const struct gc_heap *h, void *obj);
 void evac_finish(struct gc_heap *h, uint64_t now);

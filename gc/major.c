@@ -32,25 +32,45 @@ static bool marked(const struct gc_heap *h, const void *obj)
 	return bit_get(h->mark_bits, bit_index(h, obj));
 }
 
-static inline void mark(struct gc_heap *h, gc_slot *slot)
+/* False: NULL, or young. */
+static inline bool is_markable(const struct gc_heap *h, const void *obj)
 {
-	void *obj = *slot;
-	size_t i;
+	return (uintptr_t)obj - h->dyn < h->commit_top - h->dyn;
+}
 
-	if ((uintptr_t)obj - h->dyn >= h->commit_top - h->dyn)
-		return; /* NULL, or young */
-	if (__builtin_expect(h->candidates != 0, 0))
-		evac_note(h, slot, obj);
-	i = bit_index(h, obj);
+static inline void mark_gray(struct gc_heap *h, void *obj)
+{
+	size_t i = bit_index(h, obj);
+
 	if (bit_get(h->mark_bits, i))
 		return;
 	bit_set(h->mark_bits, i);
 	vec_push(&h->gray, (uintptr_t)obj);
 }
 
+static inline void mark(struct gc_heap *h, gc_slot *slot)
+{
+	void *obj = *slot;
+
+	if (!is_markable(h, obj))
+		return;
+	if (__builtin_expect(h->candidates != 0, 0))
+		evac_note(h, slot, obj);
+	mark_gray(h, obj);
+}
+
+/* A slot of a root, or one that a trace function visits: it need not be in its object,
+ * nor be a slot for longer than this. */
 void major_visit(struct gc_visitor *v, gc_slot *slot)
 {
-	mark(v->h, slot);
+	struct gc_heap *h = v->h;
+	void *obj = *slot;
+
+	if (!is_markable(h, obj))
+		return;
+	if (__builtin_expect(h->candidates && v->holder, 0))
+		evac_note_holder(h, v->holder, obj);
+	mark_gray(h, obj);
 }
 
 static void mark_slots(struct gc_heap *h, gc_slot *slot, size_t n)
@@ -78,7 +98,7 @@ static void mark_array(struct gc_heap *h, struct gc_refs *a, size_t from)
 static inline void mark_fields(struct gc_heap *h, void *obj, uint64_t hdr)
 {
 	const struct type_info *t = &h->types[hdr_type(hdr)];
-	struct gc_visitor v = { .h = h, .op = VISIT_MARK };
+	struct gc_visitor v = { .h = h, .op = VISIT_MARK, .holder = obj };
 	gc_slot *slot = obj;
 	uint64_t bits;
 

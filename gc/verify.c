@@ -253,7 +253,9 @@ static bool remembered(const struct gc_heap *h, const void *holder, const void *
 {
 	if (!holder || in_young(h, holder) || !(*hdr_of(holder) & HDR_UNLOGGED))
 		return true;
-	return h->cards[((uintptr_t)slot - h->base) >> 9];
+	/* Slots outside of the heap, of trace functions, have no card. */
+	return (uintptr_t)slot - h->base < h->reserved &&
+	       h->cards[((uintptr_t)slot - h->base) >> 9];
 }
 
 /* Only what is reachable: a young object that a major found dead lies about. */
