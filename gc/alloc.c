@@ -144,6 +144,11 @@ static void *young_cell(struct mutator *m, uint64_t hdr, size_t cell, uint64_t *
 	if (obj)
 		return obj;
 	mutator_lock(m);
+	if (!limit_fits(h, 0)) {
+		*seen = UINT64_MAX; /* collections by the program alone came to the limit */
+		heap_unlock(h);
+		return NULL;
+	}
 	if (cell <= DIRECT_MIN) {
 		if (tlab_refill(m, cell))
 			obj = bump(m, hdr, cell);
@@ -156,7 +161,7 @@ static void *young_cell(struct mutator *m, uint64_t hdr, size_t cell, uint64_t *
 	sample_tell(m, obj, hdr);
 	count_refill(h);
 	h->slices.owed += TLAB_SIZE;
-	m->slice_due = h->marking && slice_due(h, 0);
+	m->slice_due = slice_due(h, 0);
 	*seen = h->minor_count;
 	heap_unlock(h);
 	return obj;

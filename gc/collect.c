@@ -17,6 +17,7 @@
 #define SLICE_BYTES  KIB(512) /* marked in one, of a small heap */
 #define GRACE	     8	      /* a marking may end an eighth beyond the goal */
 #define SLICE_QUICK  MIB(64)  /* of live bytes: marked without regard to the goal */
+#define SPARE_ROOM   MIB(1)   /* of addresses, for the ends of blocks */
 #define SWEEP_BLOCKS 4	      /* swept at the end of a minor collection */
 
 static size_t tenured(const struct gc_heap *h)
@@ -95,7 +96,7 @@ static void finish_major(struct gc_heap *h, uint64_t pause)
 
 static void run_minor(struct gc_heap *h, struct gc_record_line *l)
 {
-	size_t eden = h->young_top - area_addr(h, h->eden);
+	size_t eden = h->young_top - area_addr(h, h->eden), semi = h->semi;
 
 	if (h->zeal)
 		zeal_minor_begin(h);
@@ -107,9 +108,10 @@ static void run_minor(struct gc_heap *h, struct gc_record_line *l)
 	h->minor_ns += l->pause;
 	h->minor_end = l->ts + l->pause;
 	minor_resize(h, l->pause);
-	/* An average over some eight collections, in 1/256. */
-	if (eden)
-		h->promote_rate += (h->promoted * 256 / eden - h->promote_rate) / 8.0;
+	/* An average over the last eight edens or so, in 1/256: a collection counts as
+	 * much as there was in its eden. */
+	h->promote_rate +=
+		((double)h->promoted * 256 - h->promote_rate * (double)eden) / (8.0 * (double)semi);
 }
 
 static void run_major(struct gc_heap *h, struct gc_record_line *l)
@@ -212,9 +214,9 @@ static size_t slice_budget(const struct gc_heap *h, size_t alloc)
 
 	if (h->live <= SLICE_QUICK)
 		return SLICE_BYTES;
-	if (budget > (double)SLICE_MOST)
-		return SLICE_MOST;
-	return budget > (double)(alloc / 2) ? (size_t)budget : alloc / 2;
+	if (budget < (double)(alloc / 2))
+		budget = (double)(alloc / 2);
+	return budget > (double)SLICE_MOST ? SLICE_MOST : (size_t)budget;
 }
 
 static void start_marking(struct gc_heap *h, unsigned reason)
@@ -316,7 +318,7 @@ void collect_slice(struct mutator *m, size_t extra)
 		if (h->slices.done)
 			collect_locked(h, GC_MAJOR, h->slices.reason);
 	} else {
-		start_marking(h, GC_REASON_LARGE);
+		start_marking(h, extra ? GC_REASON_LARGE : GC_REASON_GOAL);
 	}
 	world_start(h);
 }
@@ -381,8 +383,8 @@ static _Noreturn void oom_default(struct gc_heap *h, size_t wanted)
 		fputs(line, stderr);
 	}
 	gc_fatal("out of memory: %zu bytes wanted, %zu used by old, large and pinned objects, "
-		 "limit %zu",
-		 wanted, tenured(h), h->old_limit);
+		 "limit %zu, %zu MiB of addresses",
+		 wanted, tenured(h), h->old_limit, h->reserved >> 20);
 }
 
 /* Called without the lock. Returns only if the program's handler does. */
@@ -401,10 +403,28 @@ void out_of_memory(struct gc_heap *h, size_t wanted)
 	fn(h, wanted, arg);
 }
 
+static bool under_limit(const struct gc_heap *h, size_t wanted)
+{
+	return tenured(h) <= h->old_limit && wanted <= h->old_limit - tenured(h);
+}
+
+/*
+ * Whether there are addresses for `wanted` bytes, and then for all that minor collections
+ * can promote, which must not fail: of this young space, and of another one that
+ * threads fill before a last collection. Holes count half: not every object fits.
+ */
+static bool addresses_fit(const struct gc_heap *h, size_t wanted)
+{
+	size_t holes = (h->old_blocks << BLOCK_SHIFT) - h->old_used;
+	size_t room = (blocks_free(h) << BLOCK_SHIFT) + holes / 2;
+
+	return room >= wanted + 2 * young_committed(h) + SPARE_ROOM;
+}
+
 /* With the lock. */
 bool limit_fits(const struct gc_heap *h, size_t wanted)
 {
-	return tenured(h) <= h->old_limit && wanted <= h->old_limit - tenured(h);
+	return under_limit(h, wanted) && addresses_fit(h, wanted);
 }
 
 /* Asks the program for a higher limit. True: there is one. */
@@ -435,32 +455,35 @@ static bool ask_limit(struct gc_heap *h, size_t wanted)
 	return limit > was;
 }
 
-static bool fits_now(struct mutator *m, size_t wanted)
+static bool fits_now(struct mutator *m, size_t wanted,
+		     bool (*fits)(const struct gc_heap *h, size_t wanted))
 {
-	bool fits;
+	bool rc;
 
 	mutator_lock(m);
-	fits = limit_fits(m->h, wanted);
+	rc = fits(m->h, wanted);
 	heap_unlock(m->h);
-	return fits;
+	return rc;
 }
 
-/* Over the limit: a last collection, then the program is asked, then it is told. */
+/* Over the limit: a last collection, then the program is asked, then it is told. Short
+ * of addresses: objects move together, and the program cannot help. */
 static bool make_room(struct mutator *m, size_t wanted)
 {
 	struct gc_heap *h = m->h;
 
-	if (fits_now(m, wanted))
+	if (fits_now(m, wanted, limit_fits))
 		return true;
 	world_stop(h, m);
 	if (!limit_fits(h, wanted))
-		collect_locked(h, GC_FULL, GC_REASON_LAST_DITCH);
+		collect_locked(h, addresses_fit(h, wanted) ? GC_FULL : GC_COMPACT,
+			       GC_REASON_LAST_DITCH);
 	world_start(h);
-	while (!fits_now(m, wanted)) {
-		if (ask_limit(h, wanted))
+	while (!fits_now(m, wanted, limit_fits)) {
+		if (fits_now(m, wanted, addresses_fit) && ask_limit(h, wanted))
 			continue;
 		out_of_memory(h, wanted);
-		return fits_now(m, wanted);
+		return fits_now(m, wanted, limit_fits);
 	}
 	return true;
 }

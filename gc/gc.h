@@ -473,9 +473,10 @@ GC_API void gc_log(struct gc_mutator *m, void *obj, void *slot);
 
 /*
  * The only way to store a reference in an object: *slot, a field of obj, becomes
- * val. (A store of NULL, or into an object of at most 32 KiB just allocated with no
- * allocation since, may be a plain one.) Several threads may store in one object. A thread that
- * reads the field sees val with everything stored in it before.
+ * val. (A store of NULL, or into an object just allocated with no allocation since, of
+ * less than 32 KiB by gc_object_size(), may be a plain one.) Several threads may store
+ * in one object. A thread that reads the field sees val with everything stored in it
+ * before.
  */
 static inline void gc_write(struct gc_mutator *m, void *obj, void *slot, void *val)
 {

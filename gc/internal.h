@@ -317,7 +317,7 @@ struct gc_heap {
 	struct large *large;
 	size_t nlarge, large_cap;
 	size_t large_used; /* bytes of cells */
-	size_t large_pages;
+	size_t large_pages, large_blocks;
 
 	struct pinned_space pinned;
 
@@ -456,6 +456,7 @@ uintptr_t large_take(struct gc_heap *h, size_t pages);
 void large_give(struct gc_heap *h, uintptr_t addr, size_t pages, uint64_t now);
 size_t pages_resident(uintptr_t addr, uintptr_t end);
 size_t heap_committed(const struct gc_heap *h);
+size_t blocks_free(const struct gc_heap *h);
 
 /* release.c */
 size_t release_due(struct gc_heap *h, uint64_t now, bool all, size_t budget, uintptr_t *cursor);

@@ -325,6 +325,12 @@ static void set_eden(struct gc_heap *h, size_t size)
 	event(h, GC_EV_SPACE_RESIZE, GC_SPACE_YOUNG, 0, committed, young_committed(h), NULL, 0);
 }
 
+/* With few addresses in all the most are left to old objects. */
+static bool may_grow(const struct gc_heap *h)
+{
+	return h->semi < h->young_max && 16 * h->semi <= h->base + h->reserved - h->dyn;
+}
+
 /*
  * The size of the eden from here on; it is empty. Without a goal for pauses it is
  * doubled when the survivors since the last time would fill it: less is then copied
@@ -336,14 +342,14 @@ void minor_resize(struct gc_heap *h, uint64_t pause)
 {
 	h->survivors += h->promoted + (h->surv_top - area_addr(h, h->surv));
 	if (!h->pause_goal) {
-		if (h->survivors > h->semi && h->semi < h->young_max)
+		if (h->survivors > h->semi && may_grow(h))
 			set_eden(h, 2 * h->semi);
 		return;
 	}
 	h->pauses_short = pause < h->pause_goal / 4 ? h->pauses_short + 1 : 0;
 	if (pause > h->pause_goal / 4 * 3 && h->semi > EDEN_MIN)
 		set_eden(h, h->semi / 2);
-	else if (h->pauses_short >= PAUSES_SHORT && h->semi < h->young_max)
+	else if (h->pauses_short >= PAUSES_SHORT && may_grow(h))
 		set_eden(h, 2 * h->semi);
 }
 

@@ -10,9 +10,9 @@
  *     check_pages() of verify.c);
  *   - block.inuse and block.dirty, pages_inuse and pages_dirty count the states, and
  *     pages_loose those DIRTY pages that lie in free and large blocks;
- *   - a chunk with an old or pinned block, and the first chunk, holds no large object,
- *     so that a large run freed is found whole again by the next one. Old and pinned
- *     blocks share a chunk only when no other is left, so that chunks of old blocks
+ *   - a chunk with an old or pinned block, and the first chunk, gets no large object,
+ *     so that a large run freed is found whole again by the next one. Blocks of two
+ *     kinds share a chunk only when no other is left, so that chunks of old blocks
  *     can become free as a whole.
  */
 #include <errno.h>
@@ -21,7 +21,8 @@
 
 #include "gc/internal.h"
 
-#define ZERO_BY_KERNEL MIB(4) /* above this, dropping dirty pages beats writing zeros */
+#define ZERO_BY_KERNEL MIB(4)  /* above this, dropping dirty pages beats writing zeros */
+#define SPARE_MOST     MIB(64) /* left of limits on memory: an eighth of the reservation */
 
 static void *reserve(size_t len)
 {
@@ -96,16 +97,30 @@ static bool meta_map(struct gc_heap *h)
 	return true;
 }
 
+/* Whether limits leave something to the program, the stacks of collections, and what
+ * is not committed yet. */
+static bool room_is_left(size_t want)
+{
+	size_t len = want / 8 < SPARE_MOST ? want / 8 : SPARE_MOST;
+	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		return false;
+	munmap(p, len);
+	return true;
+}
+
 /*
  * Reserves `want` bytes and their tables, or half of it, and so on down to the young
- * space and one chunk. Address space limits (RLIMIT_AS, overcommit) end it there.
+ * space and one chunk. Limits (RLIMIT_AS, RLIMIT_DATA, overcommit) end it there.
  */
 int pages_init(struct gc_heap *h, size_t want)
 {
 	size_t edens = h->alternate ? 2 * h->young_max : h->young_max;
 	size_t young = (edens + 2 * (h->young_max >> SURV_SHIFT) + CHUNK_SIZE - 1) &
 		       ~(CHUNK_SIZE - 1);
-	size_t least = young + 4 * CHUNK_SIZE;
+	size_t least = young + 4 * CHUNK_SIZE + ((4 * h->semi) & ~(CHUNK_SIZE - 1));
 
 	want &= ~(CHUNK_SIZE - 1);
 	if (want < least)
@@ -119,8 +134,11 @@ int pages_init(struct gc_heap *h, size_t want)
 			continue;
 		h->reserved = want;
 		h->base = ((uintptr_t)h->raw + CHUNK_SIZE - 1) & ~(CHUNK_SIZE - 1);
-		if (meta_map(h))
-			break;
+		if (meta_map(h)) {
+			if (room_is_left(want))
+				break;
+			munmap(h->meta, h->meta_len);
+		}
 		munmap(h->raw, h->raw_len);
 	}
 	madvise((void *)h->base, h->reserved, MADV_NOHUGEPAGE);
@@ -147,7 +165,8 @@ static bool commit(struct gc_heap *h, uintptr_t addr, size_t len, unsigned space
 
 static void area_commit(struct gc_heap *h, unsigned area)
 {
-	size_t have = h->young_mapped[area], most = area < SURV_A ? h->young_max : h->young_max >> SURV_SHIFT;
+	size_t have = h->young_mapped[area],
+	       most = area < SURV_A ? h->young_max : h->young_max >> SURV_SHIFT;
 	size_t len = (area_size(h, area) + CHUNK_SIZE - 1) & ~(CHUNK_SIZE - 1);
 
 	if (len > most)
@@ -370,6 +389,8 @@ void block_set_kind(struct gc_heap *h, size_t b, unsigned kind)
 		h->chunk_pinned[chunk]++;
 		h->pinned.blocks++;
 	}
+	h->large_blocks += kind == GC_SPACE_LARGE;
+	h->large_blocks -= was == GC_SPACE_LARGE;
 	if (kind_is_loose(was) != kind_is_loose(kind)) {
 		if (kind_is_loose(kind))
 			h->pages_loose += h->blocks[b].dirty;
@@ -413,7 +434,8 @@ static uint32_t take_in_chunk(struct gc_heap *h, size_t chunk, unsigned kind)
 	return BLOCK_NONE;
 }
 
-/* From the lowest free chunk; when there is none, from one with blocks of the other kind. */
+/* From the lowest free chunk; when there is none, from one with blocks of the other kind;
+ * when there is none either, from between large objects. */
 static uint32_t take_elsewhere(struct gc_heap *h, unsigned kind)
 {
 	size_t c, first = (h->dyn - h->base) >> CHUNK_SHIFT, last = h->reserved >> CHUNK_SHIFT;
@@ -426,6 +448,8 @@ static uint32_t take_elsewhere(struct gc_heap *h, unsigned kind)
 	for (c = first; c < last && b == BLOCK_NONE; c++)
 		if (c == first || other[c])
 			b = take_in_chunk(h, c, kind);
+	for (c = first; c < last && b == BLOCK_NONE && blocks_free(h); c++)
+		b = take_in_chunk(h, c, kind);
 	return b;
 }
 
@@ -463,6 +487,14 @@ uint32_t block_take_pinned(struct gc_heap *h)
 	return take_elsewhere(h, GC_SPACE_PINNED);
 }
 
+/* Blocks that old and pinned objects can still have, if the kernel commits them. */
+size_t blocks_free(const struct gc_heap *h)
+{
+	size_t all = (h->base + h->reserved - h->dyn) >> BLOCK_SHIFT;
+
+	return all - h->old_blocks - h->pinned.blocks - h->large_blocks;
+}
+
 /* A block without objects is free. Its dirty pages are still owed. */
 void block_give(struct gc_heap *h, size_t b)
 {
@@ -483,8 +515,8 @@ static uintptr_t large_find(const struct gc_heap *h, size_t pages)
 	const struct block *b;
 
 	for (p = page_of(h, h->dyn); p < end;) {
-		if (p % chunk_pages == 0 && (chunk_is_old(h, p / chunk_pages) ||
-					     h->chunk_pinned[p / chunk_pages])) {
+		if (p % chunk_pages == 0 &&
+		    (chunk_is_old(h, p / chunk_pages) || h->chunk_pinned[p / chunk_pages])) {
 			run = 0;
 			p += chunk_pages;
 			continue;

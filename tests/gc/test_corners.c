@@ -70,6 +70,18 @@ static void zeal_heap(struct fix *f, unsigned zeal)
 	fix_open(f, &o);
 }
 
+static int oom_calls;
+
+static void oom_count(struct gc_heap *h, size_t wanted, void *arg)
+{
+	(void)h;
+	(void)wanted;
+	(void)arg;
+	oom_calls++;
+}
+
+/* --- slots that trace functions visit ------------------------------------------------- */
+
 /* What a trace function visits outside of its object follows moves as well. */
 static void slots_outside_follow(void **state)
 {
@@ -162,6 +174,234 @@ static void a_store_outside_is_checked(void **state)
 	fix_close(&f);
 }
 
+/* --- pacing --------------------------------------------------------------------------- */
+
+/* A program that collects by itself, and never fills the eden, gets majors as well. */
+static void minors_alone_start_majors(void **state)
+{
+	struct gc_refs *t = NULL;
+	struct fix f;
+	size_t i;
+
+	(void)state;
+	zeal_heap(&f, 0);
+	{
+		GC_FRAME(f.m, t);
+		t = gc_alloc_array(f.m, f.refs, 1000);
+		for (i = 0; i < 400000; i++) {
+			gc_write(f.m, t, &t->ref[i % 1000], pair_new(&f, i));
+			if (i % 1000 == 0)
+				gc_collect(f.m, GC_MINOR, GC_REASON_TESTING);
+		}
+		assert_true(stats(&f).major_count >= 1);
+		assert_true(stats(&f).space[GC_OLD].used < MIB(6));
+	}
+	fix_close(&f);
+}
+
+/* ... and the hard limit is looked at. */
+static void minors_alone_reach_the_limit(void **state)
+{
+	struct gc_options o = { .struct_size = sizeof(o),
+				.old_limit = MIB(2),
+				.no_release_thread = 1 };
+	struct pair *list = NULL, *p;
+	struct fix f;
+	size_t n = 0;
+
+	(void)state;
+	fix_open(&f, &o);
+	gc_set_oom(f.heap, oom_count, NULL);
+	oom_calls = 0;
+	{
+		GC_FRAME(f.m, list);
+		while ((p = gc_alloc(f.m, f.pair)) && n < MIB(1)) {
+			p->a = list;
+			list = p;
+			if (++n % 1000 == 0)
+				gc_collect(f.m, GC_MINOR, GC_REASON_TESTING);
+		}
+		assert_int_equal(oom_calls, 1);
+		assert_true(n * 32 <= MIB(2) + 2 * 32000);
+	}
+	fix_close(&f);
+}
+
+/* Survivors of one eden, promoted by the collection of a next one with a single object:
+ * not the rate at which the program makes old objects. */
+static void little_edens_say_little(void **state)
+{
+	struct gc_refs *t = NULL;
+	uint64_t majors;
+	struct fix f;
+	size_t i, n;
+
+	(void)state;
+	zeal_heap(&f, 0);
+	{
+		GC_FRAME(f.m, t);
+		t = gc_alloc_array(f.m, f.refs, 400);
+		for (n = 0; n < 20; n++) {
+			for (i = 0; i < 400; i++)
+				gc_write(f.m, t, &t->ref[i], pair_new(&f, i));
+			gc_collect(f.m, GC_MINOR, GC_REASON_TESTING);
+			pair_new(&f, 1);
+			gc_collect(f.m, GC_FULL, GC_REASON_TESTING);
+		}
+		majors = stats(&f).major_count;
+		for (i = 0; i < 400000; i++)
+			pair_new(&f, i);
+		assert_int_equal(stats(&f).major_count, majors);
+	}
+	fix_close(&f);
+}
+
+/* --- few addresses -------------------------------------------------------------------- */
+
+static void small_reservation(struct fix *f)
+{
+	struct gc_options o = { .struct_size = sizeof(o),
+				.young_min = KIB(128),
+				.young_max = KIB(256),
+				.no_release_thread = 1,
+				.reserve = MIB(20) };
+
+	fix_open(f, &o);
+	assert_int_equal(stats(f).reserved, MIB(20));
+	gc_set_oom(f->heap, oom_count, NULL);
+	oom_calls = 0;
+}
+
+/* The goal lies behind the end of the addresses: collections come before that. */
+static void a_full_reservation_is_collected(void **state)
+{
+	struct gc_refs *t = NULL;
+	size_t i, n = 240000; /* 9.2 MiB with the array */
+	struct fix f;
+
+	(void)state;
+	small_reservation(&f);
+	{
+		GC_FRAME(f.m, t);
+		t = gc_alloc_array(f.m, f.refs, n);
+		for (i = 0; i < 5 * n; i++)
+			gc_write(f.m, t, &t->ref[i * 7919 % n], pair_new(&f, i));
+		assert_true(stats(&f).goal > MIB(16));
+		assert_int_equal(oom_calls, 0);
+		for (i = 4 * n; i < 5 * n; i++)
+			assert_int_equal(((struct pair *)t->ref[i * 7919 % n])->value, i);
+	}
+	fix_close(&f);
+}
+
+/* Full of what lives: out of memory, told as at the hard limit, and not for ever. */
+static void a_full_reservation_is_out_of_memory(void **state)
+{
+	struct pair *list = NULL, *p;
+	struct fix f;
+	size_t n = 0;
+
+	(void)state;
+	small_reservation(&f);
+	{
+		GC_FRAME(f.m, list);
+		while ((p = gc_alloc(f.m, f.pair))) {
+			p->a = list;
+			list = p;
+			n++;
+		}
+		assert_int_equal(oom_calls, 1);
+		assert_true(n * 32 > MIB(12) && n * 32 < MIB(16));
+		for (p = list; p; p = p->a)
+			n--;
+		assert_int_equal(n, 0);
+		list = NULL;
+		assert_non_null(gc_alloc(f.m, f.pair));
+	}
+	fix_close(&f);
+}
+
+/* Old objects have the blocks between large ones when no others are left. */
+static void blocks_between_large_objects(void **state)
+{
+	struct gc_refs *big = NULL;
+	struct pair *list = NULL, *p;
+	size_t i, n = MIB(6) / 32;
+	struct fix f;
+
+	(void)state;
+	small_reservation(&f);
+	{
+		GC_FRAME(f.m, big, list);
+		big = gc_alloc_array(f.m, f.refs, 24);
+		for (i = 0; i < 24; i++)
+			gc_write(f.m, big, &big->ref[i],
+				 gc_alloc_array(f.m, f.bytes, KIB(512) - 16));
+		assert_int_equal(stats(&f).space[GC_LARGE].used, MIB(12));
+		for (i = 0; i < 24; i += 2)
+			gc_write(f.m, big, &big->ref[i], NULL);
+		for (i = 0; i < n; i++) {
+			p = pair_new(&f, i);
+			p->a = list;
+			list = p;
+		}
+		for (p = list; p; p = p->a)
+			assert_int_equal(p->value, --i);
+		assert_int_equal(oom_calls, 0);
+	}
+	fix_close(&f);
+}
+
+/* 1: no heap under the limit; 0: it works; others: what failed. */
+static int child_under(int resource, size_t limit)
+{
+	struct rlimit few = { limit, limit };
+	struct gc_refs *t = NULL;
+	struct gc_mutator *m;
+	struct gc_heap *heap;
+	size_t i;
+
+	if (setrlimit(resource, &few))
+		return 2;
+	if (gc_heap_create(NULL, &heap))
+		return 1;
+	if (gc_mutator_attach(heap, &m))
+		return 3;
+	{
+		GC_FRAME(m, t);
+		t = gc_alloc_array(m, gc_type_refs(heap), 50000);
+		for (i = 0; t && i < 500000; i++)
+			gc_write(m, t, &t->ref[i % 50000],
+				 gc_alloc_array(m, gc_type_bytes(heap), 16));
+		return t ? 0 : 4;
+	}
+}
+
+/* However much a limit allows, the reservation and its tables leave some of it. */
+static void limits_on_memory(void **state)
+{
+	static const int which[] = { RLIMIT_AS, RLIMIT_DATA };
+	int status, worked = 0;
+	size_t k, mb;
+	pid_t pid;
+
+	(void)state;
+	/* Sanitizers need terabytes of addresses themselves. */
+	for (k = 0; RSS_IS_OURS && k < 2; k++) {
+		for (mb = 100; mb < 700; mb += 23) {
+			pid = fork();
+			if (!pid) {
+				signal(SIGABRT, SIG_DFL); /* cmocka has a handler */
+				_exit(child_under(which[k], MIB(mb)));
+			}
+			assert_int_equal(waitpid(pid, &status, 0), pid);
+			assert_true(status == 0 || status == 1 << 8);
+			worked += status == 0;
+		}
+	}
+	assert_true(!RSS_IS_OURS || worked > 30);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -169,6 +409,13 @@ int main(void)
 
 		cmocka_unit_test(a_number_is_left_alone),
 		cmocka_unit_test(a_store_outside_is_checked),
+		cmocka_unit_test(minors_alone_start_majors),
+		cmocka_unit_test(minors_alone_reach_the_limit),
+		cmocka_unit_test(little_edens_say_little),
+		cmocka_unit_test(a_full_reservation_is_collected),
+		cmocka_unit_test(a_full_reservation_is_out_of_memory),
+		cmocka_unit_test(blocks_between_large_objects),
+		cmocka_unit_test(limits_on_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
