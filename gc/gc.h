@@ -389,8 +389,8 @@ GC_API void gc_visit(struct gc_visitor *v, void *slot);
 
 /*
  * The identity of obj: an odd number from 3 on that stays when obj moves and is never
- * given to another object of the heap. Takes 32 bytes or less outside the heap until
- * obj is dead. 0: no memory.
+ * given to another object of the heap. Takes some 32 bytes outside the heap until obj is
+ * dead. 0: no memory.
  */
 GC_API uint64_t gc_id(struct gc_mutator *m, void *obj);
 
