@@ -273,8 +273,9 @@ static void *alloc_tenured(struct mutator *m, uint64_t hdr, size_t cell,
 			out_of_memory(h, cell);
 			return NULL;
 		}
+		/* It is addresses that are short: few old objects can block many chunks. */
 		world_stop(h, m);
-		collect_locked(h, GC_FULL, GC_REASON_LAST_DITCH);
+		collect_locked(h, GC_COMPACT, GC_REASON_LAST_DITCH);
 		world_start(h);
 		tried = true;
 	}

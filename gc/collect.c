@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * collect.c - when to collect, what kind, and what is said about it; limits.
+ * collect.c - when to collect, what kind, and what is said about it.
  *
  * Owns pacing. The goal of the next major is live + live * gogc / 100 over old,
  * large and external bytes, at least 4 MiB (the rule of Go's pacer without its
- * stacks and globals: go.dev/doc/gc-guide).
+ * stacks and globals: go.dev/doc/gc-guide). Limits are limits.c's.
  */
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "gc/internal.h"
 
@@ -17,20 +15,7 @@
 #define SLICE_BYTES  KIB(512) /* marked in one, of a small heap */
 #define GRACE	     8	      /* a marking may end an eighth beyond the goal */
 #define SLICE_QUICK  MIB(64)  /* of live bytes: marked without regard to the goal */
-#define SPARE_ROOM   MIB(1)   /* of addresses, for the ends of blocks */
 #define SWEEP_BLOCKS 4	      /* swept at the end of a minor collection */
-
-static size_t tenured(const struct gc_heap *h)
-{
-	return h->old_used + h->large_used + h->pinned.used;
-}
-
-static size_t external(const struct gc_heap *h)
-{
-	int64_t e = __atomic_load_n(&h->external_total, __ATOMIC_RELAXED);
-
-	return e > 0 ? (size_t)e : 0;
-}
 
 /*
  * The goal of the heap, the part of it that is not the young space, and where marking
@@ -64,17 +49,12 @@ void pace(struct gc_heap *h)
 /* Why a major is due if `extra` bytes are added, or 0. */
 static unsigned major_due(const struct gc_heap *h, size_t extra, unsigned reason)
 {
-	size_t held = (h->pages_inuse + h->pages_dirty) << PAGE_SHIFT;
 	size_t grace = h->marking ? h->old_goal / GRACE : 0;
 
 	/* A marking that is going on may end beyond the goal rather than in one long stop. */
 	if (h->old_goal != SIZE_MAX && tenured(h) + external(h) + extra >= h->old_goal + grace)
 		return reason;
-	/* Under pressure as well, but for no more than half of the time. */
-	if (h->soft_limit != GC_NO_LIMIT && held + external(h) + extra >= h->soft_limit &&
-	    now_ns() - h->major_end >= h->major_ns)
-		return GC_REASON_SOFT_LIMIT;
-	return GC_REASON_NONE;
+	return soft_limit_due(h, extra) ? GC_REASON_SOFT_LIMIT : GC_REASON_NONE;
 }
 
 static void remember_line(struct gc_heap *h, const struct gc_record_line *l)
@@ -88,10 +68,8 @@ static void finish_major(struct gc_heap *h, uint64_t pause)
 	h->heap_live = heap_used(h);
 	h->major_count++;
 	h->major_ns_total += pause;
-	h->major_ns = pause;
-	h->major_end = now_ns();
 	pace(h);
-	resident_look(h, h->major_end);
+	resident_look(h, now_ns());
 }
 
 static void run_minor(struct gc_heap *h, struct gc_record_line *l)
@@ -175,6 +153,7 @@ static void collect_one(struct gc_heap *h, unsigned kind, unsigned reason)
 	l.cafter = heap_committed(h);
 	if (l.pause > h->max_pause)
 		h->max_pause = l.pause;
+	effort_add(h, reason, l.pause);
 	tell_end(h, &l);
 	remember_line(h, &l);
 	if (h->zeal & GC_ZEAL_RELEASE)
@@ -196,6 +175,7 @@ static void slice_count(struct gc_heap *h, uint64_t start)
 		h->slices.longest = ns;
 	if (ns > h->max_pause)
 		h->max_pause = ns;
+	effort_add(h, h->slices.reason, ns);
 	phase_told(h, GC_PHASE_MARK, ns, h->mark_work - h->slices.told);
 	h->slices.told = h->mark_work;
 }
@@ -271,6 +251,8 @@ void collect_locked(struct gc_heap *h, enum gc_collect_kind kind, unsigned reaso
 	if (kind != GC_MINOR)
 		collect_one(h, kind == GC_COMPACT ? GC_SEG_COMPACT : GC_SEG_MAJOR, reason);
 	h->sweep_all = false;
+	if (kind != GC_MINOR)
+		effort_major(h, reason);
 	collect_end(h);
 }
 
@@ -293,10 +275,12 @@ static void advance(struct gc_heap *h)
 {
 	unsigned due = major_due(h, 0, GC_REASON_GOAL);
 
-	if (due)
+	if (due) {
 		collect_one(h, GC_SEG_MAJOR, due);
-	else if (!h->marking && tenured(h) + external(h) + expected_growth(h) >= h->mark_at)
+		effort_major(h, due);
+	} else if (!h->marking && tenured(h) + external(h) + expected_growth(h) >= h->mark_at) {
 		start_marking(h, GC_REASON_GOAL);
+	}
 }
 
 /* COLLECTS. Does what slice_due() said is due, if no other thread has meanwhile. */
@@ -366,126 +350,6 @@ void collect_paced(struct mutator *m, unsigned reason)
 	if (due)
 		collect_locked(h, GC_MAJOR, due);
 	world_start(h);
-}
-
-/* --- limits ------------------------------------------------------------------------ */
-
-static _Noreturn void oom_default(struct gc_heap *h, size_t wanted)
-{
-	unsigned i = h->nlines > NLINES ? h->nlines - NLINES : 0;
-	struct log_heap who;
-	char line[512];
-
-	log_who(h, &who);
-	fputs("\n<--- Last few GCs --->\n\n", stderr);
-	for (; i < h->nlines; i++) {
-		log_format(line, sizeof(line), GC_LOG_V8, &who, &h->last[i % NLINES]);
-		fputs(line, stderr);
-	}
-	gc_fatal("out of memory: %zu bytes wanted, %zu used by old, large and pinned objects, "
-		 "limit %zu, %zu MiB of addresses",
-		 wanted, tenured(h), h->old_limit, h->reserved >> 20);
-}
-
-/* Called without the lock. Returns only if the program's handler does. */
-void out_of_memory(struct gc_heap *h, size_t wanted)
-{
-	gc_oom_fn fn;
-	void *arg;
-
-	heap_lock(h);
-	tell_limit(h, 2, wanted, h->old_limit);
-	fn = h->oom_fn;
-	arg = h->oom_arg;
-	if (!fn)
-		oom_default(h, wanted);
-	heap_unlock(h);
-	fn(h, wanted, arg);
-}
-
-static bool under_limit(const struct gc_heap *h, size_t wanted)
-{
-	return tenured(h) <= h->old_limit && wanted <= h->old_limit - tenured(h);
-}
-
-/*
- * Whether there are addresses for `wanted` bytes, and then for all that minor collections
- * can promote, which must not fail: of this young space, and of another one that
- * threads fill before a last collection. Holes count half: not every object fits.
- */
-static bool addresses_fit(const struct gc_heap *h, size_t wanted)
-{
-	size_t holes = (h->old_blocks << BLOCK_SHIFT) - h->old_used;
-	size_t room = (blocks_free(h) << BLOCK_SHIFT) + holes / 2;
-
-	return room >= wanted + 2 * young_committed(h) + SPARE_ROOM;
-}
-
-/* With the lock. */
-bool limit_fits(const struct gc_heap *h, size_t wanted)
-{
-	return under_limit(h, wanted) && addresses_fit(h, wanted);
-}
-
-/* Asks the program for a higher limit. True: there is one. */
-static bool ask_limit(struct gc_heap *h, size_t wanted)
-{
-	size_t limit, was, initial;
-	gc_near_limit_fn fn;
-	void *arg;
-
-	heap_lock(h);
-	was = h->old_limit;
-	initial = h->initial_limit;
-	fn = h->near_fn;
-	arg = h->near_arg;
-	tell_limit(h, 1, wanted, was);
-	heap_unlock(h);
-	if (!fn)
-		return false;
-	limit = fn(h, was, initial, wanted, arg);
-	heap_lock(h);
-	if (limit > h->old_limit) {
-		h->old_limit = limit;
-		segment_counters(h);
-		tell_limit(h, 3, wanted, limit);
-	}
-	limit = h->old_limit;
-	heap_unlock(h);
-	return limit > was;
-}
-
-static bool fits_now(struct mutator *m, size_t wanted,
-		     bool (*fits)(const struct gc_heap *h, size_t wanted))
-{
-	bool rc;
-
-	mutator_lock(m);
-	rc = fits(m->h, wanted);
-	heap_unlock(m->h);
-	return rc;
-}
-
-/* Over the limit: a last collection, then the program is asked, then it is told. Short
- * of addresses: objects move together, and the program cannot help. */
-static bool make_room(struct mutator *m, size_t wanted)
-{
-	struct gc_heap *h = m->h;
-
-	if (fits_now(m, wanted, limit_fits))
-		return true;
-	world_stop(h, m);
-	if (!limit_fits(h, wanted))
-		collect_locked(h, addresses_fit(h, wanted) ? GC_FULL : GC_COMPACT,
-			       GC_REASON_LAST_DITCH);
-	world_start(h);
-	while (!fits_now(m, wanted, limit_fits)) {
-		if (fits_now(m, wanted, addresses_fit) && ask_limit(h, wanted))
-			continue;
-		out_of_memory(h, wanted);
-		return fits_now(m, wanted, limit_fits);
-	}
-	return true;
 }
 
 /*

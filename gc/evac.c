@@ -24,6 +24,7 @@
 #define WASTE_MIN MIB(4)
 #define SPARE	  4  /* fresh blocks that evacuation may take, besides 2.5 % */
 #define FILL	  80 /* percent of the holes' bytes that are expected to fit */
+#define LIVE_STEP (BLOCK_SIZE / 16)
 #define FULL	  95 /* percent: compaction leaves such a block alone */
 
 static bool in_dyn(const struct gc_heap *h, const void *p)
@@ -38,12 +39,17 @@ static bool in_candidate(const struct gc_heap *h, const void *obj)
 
 /* --- choice -------------------------------------------------------------------------- */
 
+/*
+ * Of blocks about as full the higher ones come first, so that what stays is together
+ * at low addresses and whole chunks become free.
+ */
 static int by_live(const void *a, const void *b, void *arg)
 {
 	const struct block *blocks = arg;
-	uint32_t la = blocks[*(const uint32_t *)a].live, lb = blocks[*(const uint32_t *)b].live;
+	uint32_t ia = *(const uint32_t *)a, ib = *(const uint32_t *)b;
+	uint32_t la = blocks[ia].live / LIVE_STEP, lb = blocks[ib].live / LIVE_STEP;
 
-	return (la > lb) - (la < lb);
+	return la != lb ? (la > lb) - (la < lb) : (ia < ib) - (ia > ib);
 }
 
 /* All old blocks, in order of live bytes. NULL: no memory, nothing will move. */

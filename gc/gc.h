@@ -532,9 +532,10 @@ GC_API int gc_region_unregister(struct gc_heap *heap, int id);
 /* --- limits ------------------------------------------------------------------------ */
 
 /*
- * Called when a full collection left less than `wanted` bytes under the hard limit;
- * returns the new limit (current to refuse). May free, adjust, drop references; must
- * not allocate from the heap.
+ * Called when a full collection left less than `wanted` bytes under the hard limit, or
+ * when collections close to it take most of the time (libmpgc(3), Limits); returns the
+ * new limit (current to refuse). May free, adjust, drop references; must not allocate
+ * from the heap.
  */
 typedef size_t (*gc_near_limit_fn)(struct gc_heap *heap, size_t current, size_t initial,
 				   size_t wanted, void *arg);

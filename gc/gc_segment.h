@@ -79,8 +79,8 @@ enum gc_seg_event {
 	GC_EV_LARGE_FREE = 9,  /* a = addr of the page run, b = bytes               */
 	GC_EV_PROMOTED = 10,   /* a = bytes that became old, b = bytes kept young   */
 	GC_EV_EXTERNAL = 11,   /* flags = class, a = bytes of the class, b = of all */
-	GC_EV_LIMIT = 12,      /* flags: 1 near, 2 fatal, 3 raised; a = bytes wanted,
-				* b = limit                                         */
+	GC_EV_LIMIT = 12,      /* flags = enum gc_seg_limit; a = bytes wanted (FUTILE:
+				* percent of the time that collections took), b = limit */
 	GC_EV_NOTE = 13,       /* a = bytes of text; the text follows               */
 	GC_EV_SPACE_RESIZE = 14, /* space; a = bytes before, b = bytes after        */
 	GC_EV_REGION = 15,     /* flags: 1 added, 0 removed; a = addr, b = bytes;
@@ -118,6 +118,14 @@ enum gc_seg_phase {
 	GC_PHASE_EVACUATE = 10,  /* bytes moved                                        */
 	GC_PHASE_FIXUP = 11,     /* references to moved objects; slots                 */
 	GC_PHASE_RELEASE = 12,   /* bytes given back                                   */
+};
+
+/* What happened at the hard limit: gc_record.flags of LIMIT. */
+enum gc_seg_limit {
+	GC_LIMIT_NEAR = 1,   /* the program was asked for a higher one               */
+	GC_LIMIT_FATAL = 2,  /* it was told that it is out of memory                 */
+	GC_LIMIT_RAISED = 3, /* it gave a higher one                                 */
+	GC_LIMIT_FUTILE = 4, /* collections near it took most of the time; NEAR follows */
 };
 
 /* Kinds of collection: gc_record.flags of GC_BEGIN and GC_END. */

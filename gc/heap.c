@@ -173,6 +173,7 @@ int gc_heap_create(const struct gc_options *opts, struct gc_heap **out)
 	locks_init(h);
 	options_apply(h, &o);
 	h->start_ns = now_ns();
+	effort_init(h);
 	h->rings = calloc(h->nrings, sizeof(*h->rings));
 	rc = log_init(h, &o);
 	if (!rc)
@@ -473,6 +474,7 @@ void gc_set_old_limit(struct gc_heap *h, size_t bytes)
 {
 	heap_lock(h);
 	h->old_limit = h->initial_limit = bytes;
+	effort_init(h);
 	segment_counters(h);
 	heap_unlock(h);
 }

@@ -244,6 +244,21 @@ struct slices {
 	bool done;   /* the last one left nothing to do */
 };
 
+#define FUTILE_RUN 4 /* majors near the hard limit that are looked at together */
+
+/* What collecting costs (limits.c). */
+struct effort {
+	uint64_t ns;   /* in collections and slices that the heap made by itself        */
+	uint64_t at, before, cost; /* of the last major: its end; ns then; what it took */
+	struct {
+		uint64_t at, ns; /* its end; ns then */
+	} end[FUTILE_RUN];	 /* of the last majors, in turn from majors % FUTILE_RUN */
+	unsigned majors;
+	unsigned near;	/* majors in a row that ended near the hard limit       */
+	unsigned share; /* percent of the time, when collections became futile  */
+	bool futile;	/* the program is to be told                            */
+};
+
 struct mutator {
 	struct gc_mutator pub; /* must be first */
 	struct gc_heap *h;
@@ -358,7 +373,8 @@ struct gc_heap {
 	double promote_rate; /* bytes promoted for 256 bytes of the eden */
 	struct slices slices;
 	size_t old_limit, initial_limit, soft_limit;
-	uint64_t minor_end, major_end, major_ns; /* of the last one */
+	uint64_t minor_end; /* of the last one */
+	struct effort effort;
 	gc_near_limit_fn near_fn;
 	void *near_arg;
 	gc_oom_fn oom_fn;
@@ -536,8 +552,6 @@ void collect_locked(struct gc_heap *h, enum gc_collect_kind kind, unsigned reaso
 void collect_paced(struct mutator *m, unsigned reason);
 bool collect_for_young(struct mutator *m, uint64_t seen);
 bool collect_for_large(struct mutator *m, size_t cell);
-bool limit_fits(const struct gc_heap *h, size_t wanted);
-void out_of_memory(struct gc_heap *h, size_t wanted);
 bool slice_due(const struct gc_heap *h, size_t extra);
 void collect_step(struct gc_heap *h);
 void collect_slice(struct mutator *m, size_t extra);
@@ -548,6 +562,15 @@ void roots_visit_handles(struct gc_heap *h, struct gc_visitor *v);
 void roots_visit_providers(struct gc_heap *h, struct gc_visitor *v);
 void globals_visit(struct gc_heap *h, struct gc_visitor *v, bool young_only);
 void *visitor_alive(struct gc_visitor *v, void *obj);
+
+/* limits.c */
+void effort_init(struct gc_heap *h);
+void effort_add(struct gc_heap *h, unsigned reason, uint64_t ns);
+void effort_major(struct gc_heap *h, unsigned reason);
+bool soft_limit_due(const struct gc_heap *h, size_t extra);
+bool limit_fits(const struct gc_heap *h, size_t wanted);
+void out_of_memory(struct gc_heap *h, size_t wanted);
+bool make_room(struct mutator *m, size_t wanted);
 
 /* evac.c */
 void evac_choose(struct gc_heap *h);
@@ -701,6 +724,22 @@ static inline size_t young_committed(const struct gc_heap *h)
 static inline size_t young_used(const struct gc_heap *h)
 {
 	return h->young_top - area_addr(h, h->eden) + h->surv_top - area_addr(h, h->surv);
+}
+/* What the hard limit is about, and the goal of majors: all but the young space. */
+static inline size_t tenured(const struct gc_heap *h)
+{
+	return h->old_used + h->large_used + h->pinned.used;
+}
+static inline size_t external(const struct gc_heap *h)
+{
+	int64_t e = __atomic_load_n(&h->external_total, __ATOMIC_RELAXED);
+
+	return e > 0 ? (size_t)e : 0;
+}
+/* Bytes of pages that are in use, or owed. */
+static inline size_t held_bytes(const struct gc_heap *h)
+{
+	return (h->pages_inuse + h->pages_dirty) << PAGE_SHIFT;
 }
 /* Bytes that are free, were written and were not given back. */
 static inline size_t heap_owed(const struct gc_heap *h)

@@ -28,11 +28,6 @@ static size_t keep_bytes(const struct gc_heap *h)
 	return h->heap_live / 1000 * percent * 11 + 1;
 }
 
-static size_t held_bytes(const struct gc_heap *h)
-{
-	return (h->pages_inuse + h->pages_dirty) << PAGE_SHIFT;
-}
-
 static bool pressed(const struct gc_heap *h)
 {
 	return h->soft_limit != GC_NO_LIMIT &&

@@ -115,6 +115,43 @@ static void larger_than_the_reservation(void **state)
 	fix_close(&f);
 }
 
+/* Old objects all over the addresses are moved together to make room for a large one. */
+static void last_ditch_compacts(void **state)
+{
+	struct gc_options o = { .struct_size = sizeof(o),
+				.young_min = KIB(128),
+				.young_max = KIB(128),
+				.reserve = MIB(64),
+				.no_release_thread = 1 };
+	struct gc_refs *a = NULL;
+	struct gc_bytes *big;
+	struct fix f;
+	size_t i;
+
+	(void)state;
+	fix_open(&f, &o);
+	gc_set_oom(f.heap, oom_count, NULL);
+	oom_calls = 0;
+	{
+		GC_FRAME(f.m, a);
+		a = gc_alloc_array(f.m, f.refs, 40000);
+		for (i = 0; i < a->len; i++)
+			gc_write(f.m, a, &a->ref[i], gc_alloc_array(f.m, f.bytes, 1000));
+		for (i = 0; i < a->len; i++)
+			if (i % 64 >= 26)
+				gc_write(f.m, a, &a->ref[i], NULL);
+		gc_collect(f.m, GC_FULL, GC_REASON_TESTING);
+		big = gc_alloc_array(f.m, f.bytes, MIB(30));
+		assert_non_null(big);
+		assert_int_equal(oom_calls, 0);
+		for (i = 0; i < a->len; i += 64)
+			assert_int_equal(((struct gc_bytes *)a->ref[i])->len, 1000);
+		assert_null(gc_alloc_array(f.m, f.bytes, MIB(80)));
+		assert_int_equal(oom_calls, 1);
+	}
+	fix_close(&f);
+}
+
 /* Few addresses (RLIMIT_AS, a container): the reservation is halved until it fits. */
 static int child_with_few_addresses(void)
 {
@@ -237,6 +274,7 @@ int main(void)
 		cmocka_unit_test(near_limit_then_out_of_memory),
 		cmocka_unit_test(small_objects_reach_the_limit),
 		cmocka_unit_test(larger_than_the_reservation),
+		cmocka_unit_test(last_ditch_compacts),
 		cmocka_unit_test(few_addresses),
 		cmocka_unit_test(default_prints_and_aborts),
 		cmocka_unit_test(soft_limit_collects_early),
