@@ -180,6 +180,7 @@ void gc_safepoint(struct gc_mutator *pub)
 
 	if (!__atomic_load_n(&m->h->want, __ATOMIC_RELAXED) && end_is(m, m->tlab_end))
 		return;
+	MISUSE_FRAMES(m);
 	mutator_lock(m);
 	tlab_show(m);
 	want = __atomic_fetch_and(&m->h->want, ~WANT_MAJOR, __ATOMIC_RELAXED);
@@ -291,6 +292,7 @@ void *gc_alloc_slow(struct gc_mutator *pub, const struct gc_type *type)
 {
 	if (type->elem)
 		return NULL;
+	MISUSE_FRAMES((struct mutator *)pub);
 	if (type->cell > CELL_MAX)
 		return alloc_large((struct mutator *)pub, type->header, type->cell);
 	return alloc_small((struct mutator *)pub, type->header, type->cell);
@@ -316,10 +318,10 @@ void *gc_alloc_array(struct gc_mutator *pub, const struct gc_type *type, size_t 
 
 	if (!cell)
 		return NULL;
-	if (cell > CELL_MAX)
-		obj = alloc_large(m, hdr, cell);
-	else if (cell <= m->tlab_end - m->pub.cur && !end_is(m, 0))
+	if (cell <= CELL_MAX && cell <= m->tlab_end - m->pub.cur && !end_is(m, 0))
 		obj = bump(m, hdr, cell);
+	else if (MISUSE_FRAMES(m), cell > CELL_MAX)
+		obj = alloc_large(m, hdr, cell);
 	else
 		obj = alloc_small(m, hdr, cell);
 	if (obj)

@@ -328,6 +328,7 @@ int gc_collect(struct gc_mutator *pub, enum gc_collect_kind kind, unsigned reaso
 
 	if (kind < GC_MINOR || kind > GC_FULL)
 		return -EINVAL;
+	MISUSE_FRAMES(m);
 	world_stop(m->h, m);
 	collect_locked(m->h, kind, reason);
 	world_start(m->h);

@@ -306,12 +306,17 @@ struct gc_frame_end_ {
 	struct gc_mutator *m;
 	void **frame;
 };
+GC_API void gc_frame_lost_(const struct gc_mutator *m, const void *frame);
 static inline void gc_frame_push_(struct gc_frame_end_ *e)
 {
 	e->m->frames = (struct gc_frame *)e->frame;
 }
 static inline void gc_frame_pop_(struct gc_frame_end_ *e)
 {
+#ifdef GC_DEBUG
+	if ((void **)e->m->frames != e->frame)
+		gc_frame_lost_(e->m, e->frame);
+#endif
 	e->m->frames = (struct gc_frame *)e->frame[0];
 }
 
@@ -336,7 +341,8 @@ static inline void gc_frame_pop_(struct gc_frame_end_ *e)
  * GC_FRAME(m, a, b, ...): from here to the end of the enclosing C block the 1 to 12
  * pointer variables are roots: collections keep what they refer to and update
  * them. Each must be initialised (NULL will do). The frame ends by itself, also at
- * return; after a longjmp over frames call gc_frames_restore().
+ * return; after a longjmp over frames call gc_frames_restore(). A program that is
+ * compiled with GC_DEBUG defined checks at every end that it is the innermost one's.
  */
 #define GC_FRAME_(m, id, ...)                                                                  \
 	void *GC_CAT_(gc_frame_, id)[] = { (m)->frames, (void *)(size_t)GC_NARG(__VA_ARGS__),  \
@@ -360,7 +366,7 @@ static inline void gc_frames_restore(struct gc_mutator *m, struct gc_frame *save
 typedef gc_slot *gc_handle;
 
 struct gc_scope {
-	size_t mark;
+	size_t mark, outer;
 };
 /* Handles made after open live until the matching close; scopes nest. */
 GC_API void gc_scope_open(struct gc_mutator *m, struct gc_scope *scope);

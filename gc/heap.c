@@ -245,12 +245,15 @@ int gc_heap_destroy(struct gc_heap *h)
 
 static bool desc_ok(const struct gc_type_desc *d)
 {
-	uint32_t words = (d->size + 7) / 8;
+	uint32_t words = d->size / 8, i;
 
 	if (d->struct_size != sizeof(*d) || !d->name)
 		return false;
 	if (d->elem ? d->size != 0 || d->elem > OBJECT_MAX : d->size > OBJECT_MAX)
 		return false;
+	for (i = 0; i < d->nfields; i++)
+		if (!d->fields[i].name || (!d->elem && d->fields[i].offset >= d->size))
+			return false;
 	switch (d->kind) {
 	case GC_DATA:
 		return !d->bitmap && !d->trace;

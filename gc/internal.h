@@ -266,6 +266,8 @@ struct mutator {
 	bool slice_due;   /* marking is to be done before the next slow allocation */
 	struct vec handles; /* of chunk addresses */
 	size_t nhandles;
+	size_t scope;	    /* number of handles when the innermost open scope began */
+	struct range stack; /* of the thread, in a heap that looks for misuse        */
 	struct vec log, card_log; /* as the heap's, where they go when the world stops */
 	pthread_t thread;
 	uint32_t tid;
@@ -610,6 +612,17 @@ const char *weak_check_object(struct gc_heap *h, void *obj);
 uint64_t object_id(struct gc_heap *h, void *obj);
 uint64_t id_take(struct gc_heap *h);
 
+/* misuse.c: when h->debug is set */
+#define MISUSE_POISON ((void *)0xababababababababULL)
+#define MISUSE_FRAMES(m) ((m)->h->debug ? misuse_frames(m, __builtin_frame_address(0)) : (void)0)
+void misuse_init(struct mutator *m);
+void misuse_frames(const struct mutator *m, const void *sp);
+bool misuse_handle_dead(struct mutator *m, size_t i);
+void misuse_handle_new(struct mutator *m, size_t i);
+void misuse_handles_end(struct mutator *m, size_t first);
+void misuse_slot(const struct gc_heap *h, const void *holder, const void *slot);
+void misuse_write(const struct gc_heap *h, const void *obj, const void *slot);
+
 /* zeal.c */
 int zeal_init(struct gc_heap *h, const struct gc_options *o);
 void zeal_end(struct gc_heap *h);
@@ -757,6 +770,12 @@ static inline uintptr_t page_up(uintptr_t a)
 static inline size_t page_of(const struct gc_heap *h, uintptr_t addr)
 {
 	return (addr - h->base) >> PAGE_SHIFT;
+}
+
+#define HANDLES_CHUNK 512 /* slots of one block of memory; behind them a byte for each */
+static inline gc_slot *handle_slot(const struct mutator *m, size_t i)
+{
+	return (gc_slot *)m->handles.v[i / HANDLES_CHUNK] + i % HANDLES_CHUNK;
 }
 
 #endif /* MPGC_INTERNAL_H */

@@ -118,6 +118,9 @@ bool soft_limit_due(const struct gc_heap *h, size_t extra)
 	return now_ns() - e->at >= ns + e->cost;
 }
 
+/* The heap of which a callback about limits runs in this thread. */
+static _Thread_local const struct gc_heap *asking;
+
 /* --- out of memory ------------------------------------------------------------------- */
 
 static void print_last(struct gc_heap *h)
@@ -168,7 +171,9 @@ static bool tell_out_of_memory(struct gc_heap *h, size_t wanted)
 	/* Told; the next futile major tells again. */
 	h->effort.futile = false;
 	heap_unlock(h);
+	asking = h;
 	fn(h, wanted, arg);
+	asking = NULL;
 	heap_lock(h);
 	more = h->old_limit > was;
 	heap_unlock(h);
@@ -222,7 +227,9 @@ static bool ask_limit(struct gc_heap *h, size_t wanted)
 	heap_unlock(h);
 	if (!fn)
 		return false;
+	asking = h;
 	limit = fn(h, was, initial, wanted, arg);
+	asking = NULL;
 	heap_lock(h);
 	if (limit > h->old_limit) {
 		h->old_limit = limit;
@@ -278,6 +285,9 @@ bool make_room(struct mutator *m, size_t wanted)
 	enum verdict v = look(m, wanted);
 	bool more;
 
+	if (v != ROOM && asking == m->h)
+		gc_fatal("the near-limit callback or the out-of-memory handler of a heap allocated "
+			 "from it over its limit");
 	if (v == FULL || v == NO_ADDRESSES) {
 		last_ditch(m, wanted);
 		v = look(m, wanted);

@@ -176,7 +176,7 @@ static bool scan_slots(struct copier *c, gc_slot *slot, size_t n)
 
 static bool scan_custom(struct copier *c, void *obj, const struct type_info *t)
 {
-	struct gc_visitor v = { .h = c->h, .op = VISIT_EVACUATE, .copier = c };
+	struct gc_visitor v = { .h = c->h, .op = VISIT_EVACUATE, .copier = c, .holder = obj };
 
 	t->trace(obj, gc_object_size(obj), &v);
 	return v.young;

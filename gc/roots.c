@@ -11,10 +11,10 @@
 
 #include "gc/internal.h"
 
-#define HANDLES_CHUNK 512 /* handles of one block of memory */
-
 void gc_visit(struct gc_visitor *v, void *slot)
 {
+	if (v->h->debug)
+		misuse_slot(v->h, v->holder, slot);
 	if (v->op == VISIT_EVACUATE)
 		minor_visit(v, slot);
 	else if (v->op == VISIT_MARK)
@@ -37,17 +37,13 @@ static void frames_visit(struct mutator *m, struct gc_visitor *v)
 			gc_visit(v, f->slot[i]);
 }
 
-static gc_slot *handle_slot(struct mutator *m, size_t i)
-{
-	return (gc_slot *)m->handles.v[i / HANDLES_CHUNK] + i % HANDLES_CHUNK;
-}
-
 static void handles_visit(struct mutator *m, struct gc_visitor *v)
 {
 	size_t i;
 
 	for (i = 0; i < m->nhandles; i++)
-		gc_visit(v, handle_slot(m, i));
+		if (!m->h->debug || !misuse_handle_dead(m, i))
+			gc_visit(v, handle_slot(m, i));
 }
 
 /* The global handles: all, or those that were set to a young object. */
@@ -107,16 +103,23 @@ void roots_visit(struct gc_heap *h, struct gc_visitor *v)
 
 void gc_scope_open(struct gc_mutator *m, struct gc_scope *scope)
 {
-	scope->mark = ((struct mutator *)m)->nhandles;
+	struct mutator *mut = (struct mutator *)m;
+
+	scope->outer = mut->scope;
+	scope->mark = mut->scope = mut->nhandles;
 }
 
 void gc_scope_close(struct gc_mutator *m, struct gc_scope *scope)
 {
 	struct mutator *mut = (struct mutator *)m;
 
-	if (scope->mark > mut->nhandles)
-		gc_fatal("gc_scope_close: an outer scope was closed before this one");
-	mut->nhandles = scope->mark;
+	if (scope->mark != mut->scope || scope->mark > mut->nhandles)
+		gc_fatal("gc_scope_close: this scope is not the innermost open one");
+	mut->scope = scope->outer;
+	if (mut->h->debug)
+		misuse_handles_end(mut, scope->mark);
+	else
+		mut->nhandles = scope->mark;
 }
 
 gc_handle gc_handle_new(struct gc_mutator *m, void *obj)
@@ -127,11 +130,13 @@ gc_handle gc_handle_new(struct gc_mutator *m, void *obj)
 
 	if (mut->nhandles == mut->handles.n * HANDLES_CHUNK) {
 		mutator_check(mut);
-		chunk = calloc(HANDLES_CHUNK, sizeof(void *));
+		chunk = calloc(HANDLES_CHUNK, sizeof(void *) + 1);
 		if (!chunk)
 			return NULL;
 		vec_push(&mut->handles, (uintptr_t)chunk);
 	}
+	if (mut->h->debug)
+		misuse_handle_new(mut, mut->nhandles);
 	s = handle_slot(mut, mut->nhandles++);
 	*s = obj;
 	return s;
@@ -247,6 +252,10 @@ void gc_log(struct gc_mutator *pub, void *obj, void *slot)
 	uint64_t hdr = __atomic_load_n(hdr_of(obj), __ATOMIC_RELAXED);
 
 	mutator_check(m);
+	if ((uintptr_t)obj - h->dyn >= h->reserved - (h->dyn - h->base))
+		gc_fatal("gc_write: %p is no object of this heap, or one that has moved", obj);
+	if (h->debug)
+		misuse_write(h, obj, slot);
 	if (hdr_cell(hdr) <= CELL_MAX || h->types[hdr_type(hdr)].kind != GC_REF_ARRAY) {
 		hdr = __atomic_fetch_and(hdr_of(obj), ~HDR_UNLOGGED, __ATOMIC_RELAXED);
 		if (hdr & HDR_UNLOGGED)

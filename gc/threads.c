@@ -431,6 +431,8 @@ int gc_mutator_attach(struct gc_heap *h, struct gc_mutator **out)
 	m = calloc(1, sizeof(*m));
 	if (!m)
 		return -ENOMEM;
+	if (h->debug)
+		misuse_init(m);
 	pthread_mutex_lock(&world_lock);
 	park_mine();
 	while (stop_wanted(h))

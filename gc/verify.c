@@ -301,7 +301,8 @@ static const char *no_object(const struct gc_heap *h, const void *p)
 	if ((uintptr_t)p >> 16 == 0xabababababab)
 		return ": it is of freed memory (poison), or of a closed handle scope";
 	if (in_young(h, p))
-		return ": one was there before a collection, and this was no root then";
+		return ": one was there before a collection, of which neither a root nor a store "
+		       "by gc_write() told";
 	if ((uintptr_t)p - h->base < h->commit_top - h->base)
 		return ": one that was there is dead, or it is inside one";
 	return ": it is outside of the heap";

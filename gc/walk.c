@@ -56,7 +56,7 @@ void heap_walk(struct gc_heap *h, object_fn fn, void *arg)
 	heap_walk_old(h, fn, arg);
 }
 
-/* Visits every slot of an object, whatever its kind; v->holder is the object. */
+/* Visits every slot of an object, whatever its kind; v->holder is the object meanwhile. */
 void object_slots(struct gc_heap *h, void *obj, struct gc_visitor *v)
 {
 	const struct type_info *t = &h->types[hdr_type(*hdr_of(obj))];
@@ -80,4 +80,5 @@ void object_slots(struct gc_heap *h, void *obj, struct gc_visitor *v)
 		t->trace(obj, gc_object_size(obj), v);
 		break;
 	}
+	v->holder = NULL;
 }

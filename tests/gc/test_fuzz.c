@@ -13,8 +13,8 @@
 static void run(uint64_t seed, unsigned zeal, unsigned every, unsigned steps)
 {
 	struct gc_options o = { .struct_size = sizeof(o),
-				.young_min = KIB(128),
-				.young_max = KIB(256),
+				.young_min = seed % 2 ? KIB(128) : MIB(1),
+				.young_max = MIB(1),
 				.no_release_thread = 1,
 				.verify = 1,
 				.zeal = zeal,
