@@ -64,8 +64,9 @@ static void run(uint64_t seed, unsigned zeal, unsigned every, unsigned steps)
 	for (i = 0; i < THREADS; i++) {
 		jobs[i] = jobs[0];
 		jobs[i].seed = (seed * THREADS + (uint64_t)i + 1) * 0x9e3779b97f4a7c15ULL;
-		assert_int_equal(pthread_create(&jobs[i].thread, NULL, work, &jobs[i]), 0);
 	}
+	for (i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&jobs[i].thread, NULL, work, &jobs[i]), 0);
 	gc_blocking_begin(f.m);
 	for (i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_join(jobs[i].thread, NULL), 0);
