@@ -50,7 +50,7 @@ extern "C" {
 /* Spaces: gc_record.space, index of counters.space[], and values of block_kind[]. */
 enum gc_seg_space {
 	GC_SPACE_NONE = 0,  /* no space; as a block kind: the block is free        */
-	GC_SPACE_YOUNG = 1, /* new objects, both halves                            */
+	GC_SPACE_YOUNG = 1, /* new objects, first survivors                          */
 	GC_SPACE_OLD = 2,   /* objects that survived                               */
 	GC_SPACE_LARGE = 3, /* objects on page runs of their own, never moved      */
 	GC_SPACE_REGION = 4, /* memory outside the heap, registered by name        */

@@ -306,7 +306,7 @@ struct gc_heap {
 
 	/*
 	 * Young space: an eden that objects are allocated in, the same addresses after
-	 * every collection, and two survivor halves, each half as large. The second eden
+	 * every collection, and two survivor halves of a sixteenth each. The second eden
 	 * is used in turn with the first only when `alternate` is set (a zeal mode).
 	 */
 	size_t young_max, semi; /* bytes of an eden: reserved, in use            */

@@ -46,6 +46,13 @@ def test_example_of_the_manual(tmp_path, zeal):
     assert p.stderr == "320 bytes in use\n"
 
 
+@pytest.mark.parametrize("zeal", ["", "minor,protect,verify:1000"])
+def test_example_of_the_readme(tmp_path, zeal):
+    text = re.search(r"^```c\n(.*?)^```", README, re.M | re.S).group(1)
+    pairs = build(tmp_path, "pairs", text.replace("10000000", "100000"))
+    assert run(pairs, env=dict(os.environ, MPGC_ZEAL=zeal)).stdout == "99999\n"
+
+
 def test_every_function_is_in_the_manual():
     names = set(re.findall(r"^GC_API [^;(]*?(\w+)\(", GC_H, re.M))
     names |= set(re.findall(r"^static inline [^;(]*?\b(gc_\w*[a-z])\(", GC_H, re.M))
