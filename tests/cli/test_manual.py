@@ -56,6 +56,7 @@ def test_example_of_the_readme(tmp_path, zeal):
 def test_every_function_is_in_the_manual():
     names = set(re.findall(r"^GC_API [^;(]*?(\w+)\(", GC_H, re.M))
     names |= set(re.findall(r"^static inline [^;(]*?\b(gc_\w*[a-z])\(", GC_H, re.M))
+    names = {n for n in names if not n.endswith("_")}  # of macros
     assert len(names) > 60
     functions = MANUAL[MANUAL.index(".SH FUNCTIONS"):MANUAL.index(".SH OPTIONS")]
     missing = {n for n in names if not re.search(rf"\b{n}\(", functions)}
