@@ -102,6 +102,8 @@ struct gc_options {
 	unsigned pause_us;      /* goal for minor collections, microseconds: the eden is
 				 * made as small as it takes, down to 64 KiB; 0: none,
 				 * the least work in all                                */
+	unsigned release_cpu_percent; /* of one processor, that giving pages back may take
+				 * (10: 256 MB take 0.2 s); 100: all at once            */
 };
 #define GC_OPTIONS_INIT { .struct_size = sizeof(struct gc_options) }
 

@@ -59,12 +59,15 @@ static int options_check(struct gc_options *o, const struct gc_options *given)
 	o->gogc = o->gogc ? o->gogc : 100;
 	o->release_delay_ms = o->release_delay_ms ? o->release_delay_ms : 1000;
 	o->release_advice = o->release_advice ? o->release_advice : GC_ADVICE_DONTNEED;
+	o->release_cpu_percent = o->release_cpu_percent ? o->release_cpu_percent : 10;
 	o->ring_slots = o->ring_slots ? o->ring_slots : 8192;
 	o->rings = o->rings ? o->rings : 8;
 	if (!power_of_two(o->young_min) || !power_of_two(o->young_max) || o->young_min < KIB(128) ||
 	    o->young_max > YOUNG_LIMIT || o->young_min > o->young_max)
 		return -EINVAL;
 	if (o->release_advice != GC_ADVICE_DONTNEED && o->release_advice != GC_ADVICE_FREE)
+		return -EINVAL;
+	if (o->release_cpu_percent > 100)
 		return -EINVAL;
 	if (!power_of_two(o->ring_slots) || o->ring_slots < 64 || o->ring_slots > GC_SEG_SLOTS_MAX)
 		return -EINVAL;
@@ -83,6 +86,7 @@ static void options_apply(struct gc_heap *h, const struct gc_options *o)
 	h->pause_goal = o->pause_us * 1000ULL;
 	h->delay_ms = o->release_delay_ms;
 	h->advice = o->release_advice;
+	h->cpu_percent = o->release_cpu_percent;
 	h->thread_wanted = !o->no_release_thread;
 	h->ring_slots = o->ring_slots;
 	h->nrings = o->rings;

@@ -117,6 +117,7 @@ struct block {
 	uint8_t dirty;	 /* pages DIRTY */
 	bool unswept;	 /* old: lines and pages are those of before the last marking */
 	bool evac;	 /* old: to be emptied */
+	bool bits;	 /* its alloc and mark bits may be in memory */
 	uint16_t scan;	 /* old: line from which holes are looked for */
 	uint32_t next;	 /* old: next block of the same list, or BLOCK_NONE */
 	uint32_t live;	 /* old: bytes of objects */
@@ -324,6 +325,7 @@ struct gc_heap {
 	struct hole small, medium;    /* where objects of up to a line, and longer ones, go */
 	uint32_t holes[HOLE_LISTS]; /* swept blocks, by log2 of the longest hole's lines */
 	uint32_t sweep_at, sweep_end; /* blocks that may be unswept */
+	uint64_t marked_at;	      /* the end of the marking they are of, ns */
 	uint8_t epoch;		      /* what line bytes in use have */
 	uint8_t line_epoch;	      /* what they get: epoch, or the other while marking */
 	size_t old_used;	      /* of holes: up to hole.start */
@@ -400,6 +402,7 @@ struct gc_heap {
 
 	/* release */
 	unsigned delay_ms;
+	unsigned cpu_percent; /* that releasing may take */
 	int advice;
 	size_t released_total;
 	uint64_t release_at; /* ns; when the next page may be due, 0: none */

@@ -312,13 +312,13 @@ void old_settle(struct gc_heap *h, uint64_t now)
 /* Sweeps at most n blocks more. False: all were swept before. */
 bool old_sweep_some(struct gc_heap *h, size_t n)
 {
-	uint64_t now = h->sweep_at < h->sweep_end ? now_ns() : 0;
 	bool any = false;
 
 	for (; n && h->sweep_at < h->sweep_end; h->sweep_at++) {
 		if (!h->blocks[h->sweep_at].unswept)
 			continue;
-		sweep_block(h, h->sweep_at, now);
+		/* Its pages are free since the marking, not since somebody looks. */
+		sweep_block(h, h->sweep_at, h->marked_at);
 		any = true;
 		n--;
 	}
@@ -353,6 +353,7 @@ void old_mark_end(struct gc_heap *h, uint64_t now)
 	size_t b, last = block_of(h, h->commit_top);
 
 	h->epoch = h->line_epoch;
+	h->marked_at = now;
 	unlist_all(h);
 	h->small = h->medium = (struct hole){ .block = BLOCK_NONE };
 	h->old_used = 0;

@@ -398,6 +398,7 @@ void block_set_kind(struct gc_heap *h, size_t b, unsigned kind)
 			h->pages_loose -= h->blocks[b].dirty;
 	}
 	h->blocks[b].kind = (uint8_t)kind;
+	h->blocks[b].bits |= kind != GC_SPACE_NONE;
 	if (h->kinds)
 		__atomic_store_n(&h->kinds[b], (uint8_t)kind, __ATOMIC_RELAXED);
 }

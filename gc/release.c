@@ -3,12 +3,16 @@
  * release.c - which free pages go back to the kernel, and when.
  *
  * Policy: a DIRTY page goes back when it has been so for the delay (at once under
- * soft-limit pressure) and while the heap holds more than 1.10 times what it will
- * grow to before its next major collection. Highest addresses first, in batches.
- * Every call is an event.
+ * soft-limit pressure) and while the collector holds more than 1.05 times the goal of
+ * the heap, its tables and the segment included: the process is to be within 10 % of
+ * the goal, and has memory of its own. Highest addresses first, in batches; pages side
+ * by side are one call. With a block that is free and has no page left go the pages
+ * of its alloc and mark bits, which are all zero then. Every call is an event.
  *
  * Done by a thread of the heap (started when the first page becomes DIRTY), else at
- * the end of collections and in gc_tick(). Never touches INUSE pages.
+ * the end of collections and in gc_tick(), a batch at a time. Both take cpu_percent of
+ * one processor at most, by waiting after each batch; under pressure, and in
+ * gc_release_all(), there is no waiting. Never touches INUSE pages.
  */
 #include <errno.h>
 #include <signal.h>
@@ -17,40 +21,94 @@
 
 #include "gc/internal.h"
 
-#define BATCH	    MIB(4) /* bytes of one call, and of one hold of the lock */
-#define SWEEP_BATCH 64	   /* blocks swept in one hold of the lock */
+#define BATCH	     MIB(4)	       /* bytes of one call, and of one hold of the lock */
+#define SWEEP_BATCH  64		       /* blocks swept in one hold of the lock */
+#define KEEP	     105	       /* percent of the goal */
+#define KEEP_SOFT    95		       /* percent of the soft limit */
+#define WAIT_MIN     1000000	       /* ns; less is waited for with the next batch */
+#define BLOCK_BITS   (BLOCK_SIZE / 64) /* bytes of its alloc bits, and of its mark bits */
+#define BLOCK_TABLES 1536	       /* bytes of the tables of a block that stay: lines, pages */
 
-/* What to keep: what the heap will hold at its next major collection, plus 10 %. */
+/* What the collector has besides the heap's pages. */
+static size_t own_bytes(const struct gc_heap *h)
+{
+	size_t used = h->old_blocks + h->pinned.blocks;
+	size_t segment = h->seg ? pages_resident((uintptr_t)h->seg, (uintptr_t)h->seg + h->seg_len)
+				: 0;
+
+	return used * 2 * BLOCK_BITS + block_of(h, h->commit_top) * BLOCK_TABLES + segment;
+}
+
+/*
+ * What the heap's pages may take: what the objects that were left will have grown to at
+ * the goal (nothing for the least goal: memory of a small heap goes back as a whole),
+ * and a bit; under a soft limit 95 % of that at most, as Go does it.
+ */
 static size_t keep_bytes(const struct gc_heap *h)
 {
 	size_t percent = 100 + (h->gogc > 0 ? (size_t)h->gogc : 100);
+	size_t most = h->heap_live / 10000 * percent * KEEP, own = own_bytes(h), soft;
 
-	return h->heap_live / 1000 * percent * 11 + 1;
+	if (h->soft_limit != GC_NO_LIMIT) {
+		soft = h->soft_limit / 100 * KEEP_SOFT;
+		soft = soft > external(h) ? soft - external(h) : 0;
+		most = most < soft ? most : soft;
+	}
+	return most > own ? most - own : 0;
 }
 
+/* Over the soft limit, with something to give back. */
 static bool pressed(const struct gc_heap *h)
 {
-	return h->soft_limit != GC_NO_LIMIT &&
-	       held_bytes(h) + (size_t)h->external_total >= h->soft_limit;
+	return h->soft_limit != GC_NO_LIMIT && heap_owed(h) &&
+	       held_bytes(h) + external(h) >= h->soft_limit;
+}
+
+static bool advise(struct gc_heap *h, unsigned space, uintptr_t addr, size_t len)
+{
+	uint64_t t = now_ns();
+	int rc;
+
+	rc = madvise((void *)addr, len, h->advice) ? -errno : 0;
+	t = now_ns() - t;
+	if (!rc)
+		h->released_total += len;
+	tell_page_release(h, space, addr, len, h->advice, t, rc);
+	return !rc;
 }
 
 static size_t give_back(struct gc_heap *h, uintptr_t addr, uintptr_t end)
 {
 	enum page_state state = h->advice == GC_ADVICE_FREE ? PAGE_LAZY : PAGE_ABSENT;
-	unsigned space = h->blocks[block_of(h, addr)].kind;
-	uint64_t t = now_ns();
 	size_t i;
-	int rc;
 
-	rc = madvise((void *)addr, end - addr, h->advice) ? -errno : 0;
-	t = now_ns() - t;
-	if (!rc) {
-		for (i = page_of(h, addr); i < page_of(h, end); i++)
-			page_set(h, i, state);
-		h->released_total += end - addr;
+	if (!advise(h, h->blocks[block_of(h, addr)].kind, addr, end - addr))
+		return 0;
+	for (i = page_of(h, addr); i < page_of(h, end); i++)
+		page_set(h, i, state);
+	return end - addr;
+}
+
+/*
+ * The bits of blocks that are free and have no dirty page. They are zero, whatever the
+ * advice makes of them: the next one that needs them reads the same.
+ */
+static size_t give_back_bits(struct gc_heap *h)
+{
+	size_t b, end, last = block_of(h, h->commit_top), done = 0, len;
+
+	for (b = block_of(h, h->dyn); b < last; b = end) {
+		for (end = b; end < last && h->blocks[end].bits && !h->blocks[end].dirty &&
+			      h->blocks[end].kind == GC_SPACE_NONE;)
+			h->blocks[end++].bits = false;
+		len = (end - b) * BLOCK_BITS;
+		if (!len)
+			end++;
+		else if (advise(h, GC_SPACE_NONE, (uintptr_t)h->alloc_bits + b * BLOCK_BITS, len) &&
+			 advise(h, GC_SPACE_NONE, (uintptr_t)h->mark_bits + b * BLOCK_BITS, len))
+			done += 2 * len;
 	}
-	tell_page_release(h, space, addr, end - addr, h->advice, t, rc);
-	return rc ? 0 : end - addr;
+	return done;
 }
 
 /*
@@ -159,6 +217,7 @@ size_t release_due(struct gc_heap *h, uint64_t now, bool all, size_t budget, uin
 	*cursor = h->base + (p << PAGE_SHIFT);
 	if (p == 0 || held_bytes(h) <= keep) {
 		*cursor = h->base;
+		done += give_back_bits(h);
 		h->release_at = held_bytes(h) > keep ? next_due(h, &s, now) : 0;
 	}
 	if (done)
@@ -166,23 +225,43 @@ size_t release_due(struct gc_heap *h, uint64_t now, bool all, size_t budget, uin
 	return done;
 }
 
+/* Time to wait after ns of work, so that it is cpu_percent of all. */
+static uint64_t rest(const struct gc_heap *h, uint64_t ns)
+{
+	return ns * (100 - h->cpu_percent) / h->cpu_percent;
+}
+
+/* Without a thread: a batch. The next one is due when the time for it has come. */
+static void release_here(struct gc_heap *h, uint64_t now)
+{
+	uintptr_t cursor = h->commit_top;
+	size_t bytes;
+
+	h->release_at = 0;
+	bytes = release_due(h, now, false, pressed(h) ? SIZE_MAX : BATCH, &cursor);
+	if (cursor > h->base)
+		h->release_at = now_ns() + rest(h, now_ns() - now);
+	tell_release(h, bytes, LOG_RELEASE_EAGER);
+}
+
 /* Called with the lock when pages may have become DIRTY: at the end of a collection. */
 void release_poll(struct gc_heap *h, uint64_t now)
 {
-	uintptr_t cursor = h->commit_top;
-
 	if (!heap_owed(h))
 		return;
-	if (!h->release_at) {
+	if (pressed(h))
+		h->release_at = now;
+	else if (!h->release_at)
 		h->release_at = now + (uint64_t)h->delay_ms * 1000000u;
-		if (h->thread_wanted && !h->thread_on)
-			release_start(h);
-		if (h->thread_on)
-			pthread_cond_signal(&h->cond);
-	}
-	if (!h->thread_on && now >= h->release_at)
-		tell_release(h, release_due(h, now, false, SIZE_MAX, &cursor), LOG_RELEASE_EAGER);
+	if (h->thread_wanted && !h->thread_on)
+		release_start(h);
+	if (h->thread_on)
+		pthread_cond_signal(&h->cond);
+	else if (now >= h->release_at)
+		release_here(h, now);
 }
+
+/* --- the thread --------------------------------------------------------------------- */
 
 static void wait_until(struct gc_heap *h, uint64_t when)
 {
@@ -192,39 +271,66 @@ static void wait_until(struct gc_heap *h, uint64_t when)
 	pthread_cond_timedwait(&h->cond, &h->lock, &ts);
 }
 
+/* Lets others have the lock, for `ns` if that is worth a sleep; else it adds up. */
+static void wait_for(struct gc_heap *h, uint64_t *ns)
+{
+	uint64_t until = now_ns() + *ns;
+
+	heap_unlock(h);
+	heap_lock(h);
+	if (*ns < WAIT_MIN)
+		return;
+	while (now_ns() < until && !h->thread_stop && !pressed(h))
+		wait_until(h, until);
+	*ns = 0;
+}
+
+/* All that is due now. */
+static void release_round(struct gc_heap *h, uint64_t now)
+{
+	uintptr_t cursor = h->commit_top;
+	uint64_t began, owed = 0;
+	size_t bytes = 0;
+
+	do {
+		began = now_ns();
+		bytes += release_due(h, now, false, BATCH, &cursor);
+		segment_counters(h);
+		owed += rest(h, now_ns() - began);
+		wait_for(h, &owed);
+	} while (cursor > h->base && !h->thread_stop);
+	tell_release(h, bytes, LOG_RELEASE_BG);
+}
+
+static void sweep_first(struct gc_heap *h)
+{
+	uint64_t began = now_ns(), owed = 0;
+
+	while (!h->thread_stop && old_sweep_some(h, SWEEP_BATCH)) {
+		owed += rest(h, now_ns() - began);
+		wait_for(h, &owed);
+		began = now_ns();
+	}
+}
+
 static void *release_main(void *arg)
 {
 	struct gc_heap *h = arg;
-	uintptr_t cursor;
-	size_t bytes;
 	uint64_t now;
 
 	heap_lock(h);
 	while (!h->thread_stop) {
+		now = now_ns();
 		if (!h->release_at) {
 			pthread_cond_wait(&h->cond, &h->lock);
-			continue;
-		}
-		now = now_ns();
-		if (now < h->release_at) {
+		} else if (now < h->release_at) {
 			wait_until(h, h->release_at);
-			continue;
+		} else {
+			sweep_first(h);
+			release_round(h, now_ns());
+			resident_look(h, now_ns());
+			counters_event(h);
 		}
-		while (old_sweep_some(h, SWEEP_BATCH)) {
-			pthread_mutex_unlock(&h->lock);
-			pthread_mutex_lock(&h->lock);
-		}
-		cursor = h->commit_top;
-		bytes = 0;
-		do {
-			bytes += release_due(h, now, false, BATCH, &cursor);
-			segment_counters(h);
-			heap_unlock(h);
-			heap_lock(h);
-		} while (cursor > h->base && !h->thread_stop);
-		tell_release(h, bytes, LOG_RELEASE_BG);
-		resident_look(h, now_ns());
-		counters_event(h);
 	}
 	heap_unlock(h);
 	return NULL;
