@@ -123,6 +123,35 @@ def test_every_probe_is_in_the_table():
     assert set(re.findall(r"^\| (\w+) \|", section, re.M)) - {"probe"} == set(probes)
 
 
+READER = r"""
+#include <stdio.h>
+
+int main(void)
+{
+	int fd = segment_open("writer");
+	void *map = fd < 0 ? MAP_FAILED : mmap(NULL, 8192, PROT_READ, MAP_SHARED, fd, 0);
+	struct gc_seg_counters c;
+	struct gc_seg seg;
+	int rc;
+
+	if (map == MAP_FAILED)
+		return 1;
+	rc = gc_seg_attach_check(&seg, map, 8192);
+	segment_update(12345, 67890);
+	printf("%d %s", rc, seg.hdr.source);
+	rc = gc_seg_counters_read(&seg, &c);
+	printf(" %d %lu %lu %d\n", rc, (unsigned long)c.used, (unsigned long)c.committed, c.live == GC_SEG_UNKNOWN);
+	return 0;
+}
+"""
+
+
+def test_minimal_writer(tmp_path):
+    text = re.search(r"^```c\n(.*?)^```", SEGMENT, re.M | re.S).group(1)
+    writer = build(tmp_path, "writer", "#define _GNU_SOURCE\n" + text + READER)
+    assert run(writer).stdout == "0 writer 0 12345 67890 1\n"
+
+
 STRUCTS = [("## 2.", "gc_seg_header"), ("## 3.", "gc_seg_counters"), ("## 6.", "gc_seg_ring")]
 
 
