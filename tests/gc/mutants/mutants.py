@@ -99,7 +99,7 @@ MUTANTS = [
     M("marked-not-pushed", "gc/major.c",
       "\tvec_push(&h->gray, (uintptr_t)obj);\n", "", short=True),
     M("log-not-marked-again", "gc/minor.c",
-      "\t\tif (h->marking)\n\t\t\tmark_again(h, obj);\n", "", short=True),
+      "\t\tif (h->marking)\n\t\t\tmark_again(h, obj);\n", "", ("zeal", "fuzz"), short=True),
     M("card-not-marked-again", "gc/minor.c",
       "\t\t\tmark_card_again(h, a, slot, n);\n", "\t\t\t;\n", ("zeal",)),
     M("new-old-not-marked", "gc/minor.c",
