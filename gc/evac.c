@@ -26,6 +26,7 @@
 #define FILL	  80 /* percent of the holes' bytes that are expected to fit */
 #define LIVE_STEP (BLOCK_SIZE / 16)
 #define FULL	  95 /* percent: compaction leaves such a block alone */
+#define PASSES	  4  /* of compaction: each makes room for the next */
 
 static bool in_dyn(const struct gc_heap *h, const void *p)
 {
@@ -299,7 +300,12 @@ void evac_finish(struct gc_heap *h, uint64_t now)
 /* After a marking without candidates: moves old objects together as far as it goes. */
 void evac_compact(struct gc_heap *h, uint64_t now)
 {
-	choose(h, h->zeal & GC_ZEAL_EVACUATE ? 101 : FULL, spare(h));
-	if (h->candidates)
+	unsigned percent = h->zeal & GC_ZEAL_EVACUATE ? 101 : FULL, pass;
+
+	for (pass = 0; pass < PASSES; pass++) {
+		choose(h, percent, spare(h));
+		if (!h->candidates)
+			return;
 		evacuate(h, false, now);
+	}
 }

@@ -73,6 +73,26 @@ static void compacts_on_request(void **state)
 	fix_close(&f);
 }
 
+/* Holes of a line here and there: several passes until little is left to be won. */
+static void compacts_scattered_holes(void **state)
+{
+	struct gc_refs *t = NULL;
+	struct gc_space_stats old;
+	struct fix f;
+
+	(void)state;
+	open_heap(&f);
+	{
+		GC_FRAME(f.m, t);
+		sparse(&f, &t, 4); /* a quarter of five blocks */
+		gc_collect(f.m, GC_COMPACT, GC_REASON_TESTING);
+		old = stats(&f).space[GC_OLD];
+		assert_int_equal(old.committed, KIB(512));
+		check_kept(t, 4);
+	}
+	fix_close(&f);
+}
+
 /* Every place that can refer to an old object follows it. */
 static void all_places_follow(void **state)
 {
@@ -201,6 +221,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(compacts_on_request),
+		cmocka_unit_test(compacts_scattered_holes),
 		cmocka_unit_test(all_places_follow),
 		cmocka_unit_test(pinned_ones_stay),
 		cmocka_unit_test(majors_empty_sparse_blocks),
