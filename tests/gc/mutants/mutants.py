@@ -175,7 +175,7 @@ MUTANTS = [
     M("page-in-use-released", "gc/old.c",
       "if (!(w[0] | w[1])) {", "if (!w[0]) {", short=True),
     M("absent-without-madvise", "gc/release.c",
-      "rc = madvise((void *)addr, end - addr, h->advice) ? -errno : 0;", "rc = 0;", short=True),
+      "rc = madvise((void *)addr, len, h->advice) ? -errno : 0;", "rc = 0;", short=True),
     M("lazy-called-absent", "gc/release.c",
       "h->advice == GC_ADVICE_FREE ? PAGE_LAZY : PAGE_ABSENT", "PAGE_ABSENT",
       ("release", "fuzz")),
