@@ -13,6 +13,7 @@
 #define SLICE_EVERY  KIB(64)  /* bytes allocated between slices of marking */
 #define SLICE_MOST   MIB(4)   /* bytes marked in one */
 #define SLICE_BYTES  KIB(512) /* marked in one, of a small heap */
+#define FEW_SLICES   4	      /* ... that a pause is preferred to */
 #define GRACE	     8	      /* a marking may end an eighth beyond the goal */
 #define SLICE_QUICK  MIB(64)  /* of live bytes: marked without regard to the goal */
 #define SWEEP_BLOCKS 4	      /* swept at the end of a minor collection */
@@ -66,6 +67,7 @@ static void finish_major(struct gc_heap *h, uint64_t pause)
 {
 	h->live = tenured(h);
 	h->heap_live = heap_used(h);
+	h->external_live = external(h);
 	h->major_count++;
 	h->major_ns_total += pause;
 	pace(h);
@@ -199,12 +201,30 @@ static size_t slice_budget(const struct gc_heap *h, size_t alloc)
 	return budget > (double)SLICE_MOST ? SLICE_MOST : (size_t)budget;
 }
 
-static void start_marking(struct gc_heap *h, unsigned reason)
+/* World stopped. */
+void start_marking(struct gc_heap *h, unsigned reason)
 {
 	h->slices = (struct slices){ .start = now_ns(), .reason = reason };
 	tell_mark_start(h, reason);
 	mark_begin(h);
 	slice_count(h, h->slices.start);
+}
+
+/* A slice of about so many bytes. World stopped. */
+void mark_some(struct gc_heap *h, size_t bytes)
+{
+	uint64_t start = now_ns();
+
+	h->slices.done = mark_slice(h, bytes);
+	slice_count(h, start);
+}
+
+/* What brings the goal: external bytes, when they have grown more than the others have. */
+static unsigned goal_reason(const struct gc_heap *h)
+{
+	size_t more = external(h) > h->external_live ? external(h) - h->external_live : 0;
+
+	return more && tenured(h) < h->live + more ? GC_REASON_EXTERNAL : GC_REASON_GOAL;
 }
 
 /*
@@ -273,13 +293,13 @@ static size_t expected_growth(const struct gc_heap *h)
 /* After a minor collection: a major that is due, or the start of a marking. */
 static void advance(struct gc_heap *h)
 {
-	unsigned due = major_due(h, 0, GC_REASON_GOAL);
+	unsigned due = major_due(h, 0, goal_reason(h));
 
 	if (due) {
 		collect_one(h, GC_SEG_MAJOR, due);
 		effort_major(h, due);
 	} else if (!h->marking && tenured(h) + external(h) + expected_growth(h) >= h->mark_at) {
-		start_marking(h, GC_REASON_GOAL);
+		start_marking(h, goal_reason(h));
 	}
 }
 
@@ -287,7 +307,6 @@ static void advance(struct gc_heap *h)
 void collect_slice(struct mutator *m, size_t extra)
 {
 	struct gc_heap *h = m->h;
-	uint64_t start;
 
 	world_stop(h, m);
 	if (!slice_due(h, extra)) {
@@ -295,14 +314,12 @@ void collect_slice(struct mutator *m, size_t extra)
 		return;
 	}
 	if (h->marking) {
-		start = now_ns();
-		h->slices.done = mark_slice(h, slice_budget(h, h->slices.owed));
+		mark_some(h, slice_budget(h, h->slices.owed));
 		h->slices.owed = 0;
-		slice_count(h, start);
 		if (h->slices.done)
 			collect_locked(h, GC_MAJOR, h->slices.reason);
 	} else {
-		start_marking(h, extra ? GC_REASON_LARGE : GC_REASON_GOAL);
+		start_marking(h, extra ? GC_REASON_LARGE : goal_reason(h));
 	}
 	world_start(h);
 }
@@ -310,13 +327,10 @@ void collect_slice(struct mutator *m, size_t extra)
 /* Zeal: one step of marking after the other, and again. World stopped. */
 void collect_step(struct gc_heap *h)
 {
-	uint64_t start = now_ns();
-
 	if (!h->marking) {
 		start_marking(h, GC_REASON_TESTING);
 	} else if (!h->slices.done) {
-		h->slices.done = mark_slice(h, 1);
-		slice_count(h, start);
+		mark_some(h, 1);
 	} else {
 		collect_locked(h, GC_MAJOR, GC_REASON_TESTING);
 	}
@@ -335,20 +349,31 @@ int gc_collect(struct gc_mutator *pub, enum gc_collect_kind kind, unsigned reaso
 	return 0;
 }
 
-/* A major if one is due. */
+/* External memory has reached the goal, and a marking in slices can still end in time. */
+static bool marking_due(const struct gc_heap *h)
+{
+	size_t total = tenured(h) + external(h);
+
+	return !h->marking && h->live > FEW_SLICES * SLICE_BYTES && total >= h->mark_at &&
+	       total < h->old_goal + h->old_goal / GRACE;
+}
+
+/* A major if one is due, or the start of its marking. */
 void collect_paced(struct mutator *m, unsigned reason)
 {
 	struct gc_heap *h = m->h;
 	unsigned due;
 
 	mutator_lock(m);
-	due = major_due(h, 0, reason);
+	due = major_due(h, 0, reason) || marking_due(h);
 	heap_unlock(h);
 	if (!due)
 		return;
 	world_stop(h, m);
 	due = major_due(h, 0, reason); /* another thread may have made it */
-	if (due)
+	if (marking_due(h))
+		start_marking(h, reason);
+	else if (due)
 		collect_locked(h, GC_MAJOR, due);
 	world_start(h);
 }
@@ -365,6 +390,7 @@ bool collect_for_young(struct mutator *m, uint64_t seen)
 	if (h->minor_count == seen) {
 		collect_begin(h);
 		collect_one(h, GC_SEG_MINOR, GC_REASON_YOUNG_FULL);
+		h->young_full_at = h->minor_end;
 		advance(h);
 		old_sweep_some(h, SWEEP_BLOCKS);
 		collect_end(h);

@@ -515,6 +515,19 @@ GC_API void gc_safepoint(struct gc_mutator *m);
  * counters up to date. */
 GC_API void gc_tick(struct gc_mutator *m);
 
+/*
+ * COLLECTS. For idle loops that have budget_ns to spare: what would have to be done soon
+ * anyway. A minor collection when the eden is at least half full; marking, when memory
+ * has grown a quarter of the way to its goal, in slices, and the end of the major;
+ * sweeping; a smaller young space when it was not used up for release_delay_ms; giving
+ * pages back, without a thread for it. Does nothing that is expected to take longer
+ * than what is left of the budget, but at least one step unless it is 0: a slice takes
+ * up to 0.2 ms, giving 4 MiB back 1 ms, a minor collection or the end of a major its
+ * usual pause.
+ * Returns 1 if there is more to do, 0 if not.
+ */
+GC_API int gc_idle(struct gc_mutator *m, uint64_t budget_ns);
+
 /* Gives every free page back now, whatever its age. Returns the bytes. */
 GC_API size_t gc_release_all(struct gc_heap *heap);
 
@@ -554,6 +567,9 @@ GC_API void gc_set_near_limit(struct gc_heap *heap, gc_near_limit_fn fn, void *a
 /* NULL: the default, which prints the last collections to stderr and aborts. */
 GC_API void gc_set_oom(struct gc_heap *heap, gc_oom_fn fn, void *arg);
 GC_API void gc_set_old_limit(struct gc_heap *heap, size_t bytes);
+/* The most the eden may grow to, a power of two from 64 KiB to the option young_max; a
+ * larger one gets smaller at the next minor collection. -EINVAL: bytes is not that. */
+GC_API int gc_set_young_limit(struct gc_heap *heap, size_t bytes);
 GC_API void gc_set_soft_limit(struct gc_heap *heap, size_t bytes);
 GC_API void gc_set_gogc(struct gc_heap *heap, int percent);
 

@@ -78,8 +78,8 @@ static int options_check(struct gc_options *o, const struct gc_options *given)
 
 static void options_apply(struct gc_heap *h, const struct gc_options *o)
 {
-	h->young_max = o->young_max;
-	h->semi = o->young_min;
+	h->young_max = h->young_limit = o->young_max;
+	h->semi = h->young_min = o->young_min;
 	h->old_limit = h->initial_limit = o->old_limit;
 	h->soft_limit = o->soft_limit;
 	h->gogc = o->gogc;
@@ -408,9 +408,8 @@ int gc_external_adjust(struct gc_heap *h, int cls, int64_t delta)
 		return -EINVAL;
 	}
 	external_add(h, cls, delta);
-	total = h->old_used + h->large_used + h->pinned.used +
-		(h->external_total > 0 ? (size_t)h->external_total : 0);
-	if (delta > 0 && total >= h->old_goal) {
+	total = tenured(h) + external(h);
+	if (delta > 0 && total >= (h->marking ? h->old_goal : h->mark_at)) {
 		__atomic_fetch_or(&h->want, WANT_MAJOR, __ATOMIC_RELAXED);
 		mutators_poke(h);
 	}
@@ -484,6 +483,19 @@ void gc_set_old_limit(struct gc_heap *h, size_t bytes)
 	effort_init(h);
 	segment_counters(h);
 	heap_unlock(h);
+}
+
+int gc_set_young_limit(struct gc_heap *h, size_t bytes)
+{
+	int rc = 0;
+
+	heap_lock(h);
+	if (bytes < EDEN_MIN || bytes > h->young_max || !power_of_two(bytes))
+		rc = -EINVAL;
+	else
+		h->young_limit = bytes;
+	heap_unlock(h);
+	return rc;
 }
 
 void gc_set_soft_limit(struct gc_heap *h, size_t bytes)

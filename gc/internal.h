@@ -52,6 +52,7 @@
 #define PAGE_LINES  (PAGE_SIZE / LINE_SIZE)
 #define SURV_SHIFT  4 /* a survivor half is a sixteenth of the eden */
 #define GOAL_MIN    MIB(4)
+#define EDEN_MIN    KIB(64) /* goals and limits make it no smaller */
 #define YOUNG_LIMIT MIB(64)
 
 /*
@@ -251,6 +252,7 @@ struct slices {
 struct effort {
 	uint64_t ns;   /* in collections and slices that the heap made by itself        */
 	uint64_t at, before, cost; /* of the last major: its end; ns then; what it took */
+	uint64_t stop;		   /* ... of it in one stop                         */
 	struct {
 		uint64_t at, ns; /* its end; ns then */
 	} end[FUTILE_RUN];	 /* of the last majors, in turn from majors % FUTILE_RUN */
@@ -311,6 +313,7 @@ struct gc_heap {
 	 * is used in turn with the first only when `alternate` is set (a zeal mode).
 	 */
 	size_t young_max, semi; /* bytes of an eden: reserved, in use            */
+	size_t young_min, young_limit; /* ... at the start, at most now          */
 	size_t young_mapped[AREAS];
 	size_t young_touched[AREAS]; /* bytes from the start that may be resident    */
 	unsigned eden, surv;	     /* the areas in use: EDEN_A/B, SURV_A/B         */
@@ -371,13 +374,14 @@ struct gc_heap {
 
 	/* pacing and limits */
 	int gogc;
-	size_t live, goal, heap_live;
+	size_t live, goal, heap_live, external_live;
 	size_t old_goal; /* tenured and external bytes at which a major is due */
 	size_t mark_at;	     /* tenured and external bytes at which marking starts */
 	double promote_rate; /* bytes promoted for 256 bytes of the eden */
 	struct slices slices;
 	size_t old_limit, initial_limit, soft_limit;
-	uint64_t minor_end; /* of the last one */
+	uint64_t minor_end;	/* of the last one                        */
+	uint64_t young_full_at; /* ... that was made because the eden was full */
 	struct effort effort;
 	gc_near_limit_fn near_fn;
 	void *near_arg;
@@ -481,6 +485,8 @@ size_t blocks_free(const struct gc_heap *h);
 
 /* release.c */
 size_t release_due(struct gc_heap *h, uint64_t now, bool all, size_t budget, uintptr_t *cursor);
+bool release_is_due(const struct gc_heap *h, uint64_t now);
+void release_batch(struct gc_heap *h, uint64_t now);
 void release_poll(struct gc_heap *h, uint64_t now);
 void release_start(struct gc_heap *h);
 void release_stop(struct gc_heap *h);
@@ -542,6 +548,7 @@ void external_add(struct gc_heap *h, int cls, int64_t delta);
 
 /* minor.c, major.c, collect.c, roots.c */
 void minor_run(struct gc_heap *h);
+void set_eden(struct gc_heap *h, size_t size);
 void minor_resize(struct gc_heap *h, uint64_t pause);
 size_t card_slots(const struct gc_heap *h, struct gc_refs *a, size_t card, gc_slot **slot);
 void mark_begin(struct gc_heap *h);
@@ -557,6 +564,8 @@ void collect_locked(struct gc_heap *h, enum gc_collect_kind kind, unsigned reaso
 void collect_paced(struct mutator *m, unsigned reason);
 bool collect_for_young(struct mutator *m, uint64_t seen);
 bool collect_for_large(struct mutator *m, size_t cell);
+void start_marking(struct gc_heap *h, unsigned reason);
+void mark_some(struct gc_heap *h, size_t bytes);
 bool slice_due(const struct gc_heap *h, size_t extra);
 void collect_step(struct gc_heap *h);
 void collect_slice(struct mutator *m, size_t extra);

@@ -89,7 +89,8 @@ void effort_major(struct gc_heap *h, unsigned reason)
 	uint64_t now = now_ns(), at, ns;
 	unsigned i = e->majors % FUTILE_RUN;
 
-	e->cost = h->slices.ns + line_before(h, 1)->pause + line_before(h, 2)->pause;
+	e->stop = line_before(h, 1)->pause + line_before(h, 2)->pause;
+	e->cost = e->stop + h->slices.ns;
 	e->at = now;
 	e->before = e->ns;
 	if (!near_limit(h))

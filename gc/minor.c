@@ -18,7 +18,6 @@
  */
 #include "gc/internal.h"
 
-#define EDEN_MIN     KIB(64) /* a goal for pauses makes it no smaller */
 #define PAUSES_SHORT 16	     /* collections before the eden is made larger */
 
 /*
@@ -314,7 +313,8 @@ static void drain_copies(void *arg)
 	scan_copies(arg);
 }
 
-static void set_eden(struct gc_heap *h, size_t size)
+/* What the eden holds must fit: none, or not more than `size`. */
+void set_eden(struct gc_heap *h, size_t size)
 {
 	size_t committed = young_committed(h);
 
@@ -328,7 +328,7 @@ static void set_eden(struct gc_heap *h, size_t size)
 /* With few addresses in all the most are left to old objects. */
 static bool may_grow(const struct gc_heap *h)
 {
-	return h->semi < h->young_max && 16 * h->semi <= h->base + h->reserved - h->dyn;
+	return h->semi < h->young_limit && 16 * h->semi <= h->base + h->reserved - h->dyn;
 }
 
 /*
@@ -341,6 +341,8 @@ static bool may_grow(const struct gc_heap *h)
 void minor_resize(struct gc_heap *h, uint64_t pause)
 {
 	h->survivors += h->promoted + (h->surv_top - area_addr(h, h->surv));
+	if (h->semi > h->young_limit)
+		set_eden(h, h->young_limit);
 	if (!h->pause_goal) {
 		if (h->survivors > h->semi && may_grow(h))
 			set_eden(h, 2 * h->semi);

@@ -231,8 +231,14 @@ static uint64_t rest(const struct gc_heap *h, uint64_t ns)
 	return ns * (100 - h->cpu_percent) / h->cpu_percent;
 }
 
-/* Without a thread: a batch. The next one is due when the time for it has come. */
-static void release_here(struct gc_heap *h, uint64_t now)
+/* Without a thread: whether a batch can be given back now. */
+bool release_is_due(const struct gc_heap *h, uint64_t now)
+{
+	return !h->thread_on && h->release_at && now >= h->release_at;
+}
+
+/* Does that. The next batch is due when the time for it has come. */
+void release_batch(struct gc_heap *h, uint64_t now)
 {
 	uintptr_t cursor = h->commit_top;
 	size_t bytes;
@@ -257,8 +263,8 @@ void release_poll(struct gc_heap *h, uint64_t now)
 		release_start(h);
 	if (h->thread_on)
 		pthread_cond_signal(&h->cond);
-	else if (now >= h->release_at)
-		release_here(h, now);
+	else if (release_is_due(h, now))
+		release_batch(h, now);
 }
 
 /* --- the thread --------------------------------------------------------------------- */

@@ -110,7 +110,7 @@ int zeal_init(struct gc_heap *h, const struct gc_options *o)
 	h->alternate = h->zeal & GC_ZEAL_PROTECT;
 	h->tenure_all = h->zeal & GC_ZEAL_PROMOTE;
 	if (h->zeal & GC_ZEAL_NURSERY)
-		h->young_max = h->semi = NURSERY;
+		h->young_max = h->young_limit = h->semi = NURSERY;
 	if (h->zeal & (GC_ZEAL_PROTECT | GC_ZEAL_POISON))
 		watch_faults(h);
 	return 0;

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* test_limits.c - hard limit, near-limit callback, out-of-memory handler, soft limit. */
+/*
+ * test_limits.c - hard limit, near-limit callback, out-of-memory handler, soft limit, limit
+ * of the young space, external memory; that the spaces' figures sum to the heap's.
+ */
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-#include "common.h"
+#include "tap.h"
 
 static int near_calls, oom_calls;
 static size_t oom_wanted;
@@ -268,6 +271,205 @@ static void soft_limit_collects_early(void **state)
 	fix_close(&f);
 }
 
+/* --- external memory ------------------------------------------------------------------ */
+
+struct reasons {
+	unsigned begun[16], ended[16]; /* markings in slices, majors; by reason */
+};
+
+static void see_reason(const struct gc_event *ev, void *arg)
+{
+	struct reasons *r = arg;
+
+	if (ev->type == GC_EV_MARK_BEGIN)
+		r->begun[ev->a]++;
+	if (ev->type == GC_EV_GC_END && ev->flags != GC_SEG_MINOR)
+		r->ended[ev->v[4]]++;
+}
+
+static struct reasons reasons(struct fix *f)
+{
+	struct reasons r = { 0 };
+	struct tap t;
+
+	tap_open(&t, f);
+	tap_read(&t, see_reason, &r);
+	tap_close(&t);
+	return r;
+}
+
+/* Bytes of external memory under the goal do nothing; those that reach it start a marking. */
+static void external_memory_starts_slices(void **state)
+{
+	struct gc_refs *keep = NULL;
+	struct reasons r;
+	struct fix f;
+	unsigned goals;
+	size_t i, room;
+
+	(void)state;
+	fix_open(&f, NULL);
+	{
+		GC_FRAME(f.m, keep);
+		keep = gc_alloc_array(f.m, f.refs, 8000);
+		for (i = 0; i < keep->len; i++)
+			gc_write(f.m, keep, &keep->ref[i], gc_alloc_array(f.m, f.bytes, 1000));
+		gc_collect(f.m, GC_FULL, GC_REASON_TESTING);
+		/* What the old space may grow by: all of the goal but the young space. */
+		room = stats(&f).goal - stats(&f).space[GC_YOUNG].committed - stats(&f).live;
+		gc_external_adjust(f.heap, 0, (int64_t)(room - 1));
+		gc_safepoint(f.m);
+		pair_new(&f, 1);
+		r = reasons(&f);
+		goals = r.ended[GC_REASON_GOAL];
+		assert_int_equal(r.begun[GC_REASON_EXTERNAL], 0);
+		assert_int_equal(r.ended[GC_REASON_EXTERNAL], 0);
+		gc_external_adjust(f.heap, 0, 1);
+		gc_safepoint(f.m);
+		r = reasons(&f);
+		assert_int_equal(r.begun[GC_REASON_EXTERNAL], 1);
+		assert_int_equal(r.ended[GC_REASON_EXTERNAL], 0);
+		for (i = 0; i < 100000; i++)
+			pair_new(&f, 1);
+		r = reasons(&f);
+		assert_int_equal(r.ended[GC_REASON_EXTERNAL], 1);
+		/* Too much for slices to be in time: at once. */
+		gc_external_adjust(f.heap, 0, (int64_t)MIB(64));
+		gc_safepoint(f.m);
+		r = reasons(&f);
+		assert_int_equal(r.begun[GC_REASON_EXTERNAL], 1);
+		assert_int_equal(r.ended[GC_REASON_EXTERNAL], 2);
+		assert_int_equal(r.ended[GC_REASON_GOAL], goals);
+	}
+	fix_close(&f);
+}
+
+/* Small objects until there was a major. */
+static void reach_goal(struct fix *f, bool external)
+{
+	struct gc_refs *keep = NULL;
+	size_t i;
+	GC_FRAME(f->m, keep);
+
+	keep = gc_alloc_array(f->m, f->refs, 5000);
+	gc_external_adjust(f->heap, 0, (int64_t)(external ? MIB(3) - KIB(256) : KIB(512)));
+	for (i = 0; i < keep->len && !stats(f).major_count; i++)
+		gc_write(f->m, keep, &keep->ref[i], gc_alloc_array(f->m, f->bytes, 1000));
+}
+
+/* The reason is what has grown more, whoever notices. */
+static void reason_is_what_grew(void **state)
+{
+	struct reasons r;
+	struct fix f;
+	int round;
+
+	(void)state;
+	for (round = 0; round < 2; round++) {
+		fix_open(&f, NULL);
+		reach_goal(&f, round);
+		r = reasons(&f);
+		assert_int_equal(r.ended[GC_REASON_EXTERNAL], round);
+		assert_int_equal(r.ended[GC_REASON_GOAL], !round);
+		fix_close(&f);
+	}
+}
+
+/* --- the young space ------------------------------------------------------------------ */
+
+static size_t eden(struct fix *f)
+{
+	return stats(f).space[GC_YOUNG].committed / 9 * 8; /* and two sixteenths */
+}
+
+static void grow_young(struct fix *f)
+{
+	struct pair *list = NULL, *p;
+	int i;
+	GC_FRAME(f->m, list);
+
+	for (i = 0; i < 200000; i++) {
+		p = pair_new(f, 1);
+		p->a = list;
+		list = p;
+	}
+}
+
+static void limit_of_the_young_space(void **state)
+{
+	struct gc_options o = { .struct_size = sizeof(o),
+				.young_min = KIB(128),
+				.young_max = MIB(1),
+				.no_release_thread = 1,
+				.verify = 1 };
+	struct fix f;
+
+	(void)state;
+	fix_open(&f, &o);
+	assert_int_equal(gc_set_young_limit(f.heap, MIB(2)), -EINVAL);
+	assert_int_equal(gc_set_young_limit(f.heap, KIB(32)), -EINVAL);
+	assert_int_equal(gc_set_young_limit(f.heap, KIB(300)), -EINVAL);
+	assert_int_equal(gc_set_young_limit(f.heap, KIB(256)), 0);
+	grow_young(&f);
+	assert_int_equal(eden(&f), KIB(256));
+	assert_int_equal(gc_set_young_limit(f.heap, MIB(1)), 0);
+	grow_young(&f);
+	assert_int_equal(eden(&f), MIB(1));
+	assert_int_equal(gc_set_young_limit(f.heap, KIB(64)), 0);
+	gc_collect(f.m, GC_MINOR, GC_REASON_TESTING);
+	assert_int_equal(eden(&f), KIB(64));
+	grow_young(&f);
+	assert_int_equal(eden(&f), KIB(64));
+	fix_close(&f);
+}
+
+/* --- what is told ---------------------------------------------------------------------- */
+
+static void spaces_add_up(struct fix *f)
+{
+	struct gc_stats st = stats(f);
+	size_t used = 0, committed = 0, s;
+
+	for (s = GC_YOUNG; s < GC_NSPACES; s++) {
+		used += st.space[s].used;
+		committed += st.space[s].committed;
+		assert_true(st.space[s].used <= st.space[s].committed);
+	}
+	assert_int_equal(used, st.heap_used);
+	assert_true(committed <= st.heap_total && st.heap_total - committed <= st.owed);
+	gc_release_all(f->heap);
+	st = stats(f);
+	assert_int_equal(st.owed, 0);
+	assert_int_equal(committed, st.heap_total);
+}
+
+static void spaces_sum_to_the_heap(void **state)
+{
+	struct gc_refs *keep = NULL;
+	struct fix f;
+	size_t i;
+
+	(void)state;
+	fix_open(&f, NULL);
+	{
+		GC_FRAME(f.m, keep);
+		spaces_add_up(&f);
+		keep = gc_alloc_array(f.m, f.refs, 2000);
+		for (i = 0; i < keep->len; i++) {
+			gc_write(f.m, keep, &keep->ref[i],
+				 i % 3 ? gc_alloc_array(f.m, f.bytes, i * 30)
+				       : gc_alloc_pinned_array(f.m, f.bytes, i));
+			if (i % 500 == 499)
+				spaces_add_up(&f);
+		}
+		for (i = 0; i < keep->len; i += 2)
+			gc_write(f.m, keep, &keep->ref[i], NULL);
+		gc_collect(f.m, GC_FULL, GC_REASON_TESTING);
+		spaces_add_up(&f);
+	}
+	fix_close(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -278,6 +480,10 @@ int main(void)
 		cmocka_unit_test(few_addresses),
 		cmocka_unit_test(default_prints_and_aborts),
 		cmocka_unit_test(soft_limit_collects_early),
+		cmocka_unit_test(external_memory_starts_slices),
+		cmocka_unit_test(reason_is_what_grew),
+		cmocka_unit_test(limit_of_the_young_space),
+		cmocka_unit_test(spaces_sum_to_the_heap),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
