@@ -101,8 +101,10 @@ static void choose(struct gc_heap *h, unsigned percent, size_t spare)
 		if (i + 1 > fresh_blocks(moving, room) || h->zeal & GC_ZEAL_EVACUATE)
 			last = i + 1;
 	}
-	for (i = 0; i < last; i++)
+	for (i = 0; i < last; i++) {
 		h->blocks[list[i]].evac = true;
+		h->closed_room += BLOCK_SIZE - h->blocks[list[i]].live;
+	}
 	free(list);
 	h->candidates = last;
 	if (!last)
@@ -285,7 +287,7 @@ static void evacuate(struct gc_heap *h, bool noted, uint64_t now)
 	phase_begin(h, GC_PHASE_FIXUP);
 	fix_all(h, noted);
 	h->stack.n = h->evac_slots.n = 0;
-	h->candidates = 0;
+	h->candidates = h->closed_room = 0;
 	old_settle(h, now);
 	phase_end(h, GC_PHASE_FIXUP, GC_SEG_UNKNOWN);
 }

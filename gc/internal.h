@@ -363,6 +363,7 @@ struct gc_heap {
 	struct vec arrays; /* ... pairs: reference array, element to go on from */
 	struct vec evac_slots; /* slots, or objects plus 1, that refer into blocks to be emptied */
 	size_t candidates;     /* blocks to be emptied */
+	size_t closed_room;    /* bytes free in those, not to be had until then */
 	size_t evacuated;      /* bytes the last evacuation moved */
 	size_t mark_work;  /* bytes this marking has done */
 	uintptr_t to, to_free, to_end;

@@ -200,7 +200,7 @@ static bool under_limit(const struct gc_heap *h, size_t wanted)
  */
 static bool addresses_fit(const struct gc_heap *h, size_t wanted)
 {
-	size_t holes = (h->old_blocks << BLOCK_SHIFT) - h->old_used;
+	size_t holes = (h->old_blocks << BLOCK_SHIFT) - h->old_used - h->closed_room;
 	size_t room = (blocks_free(h) << BLOCK_SHIFT) + holes / 2;
 
 	return room >= wanted + 2 * young_committed(h) + SPARE_ROOM;

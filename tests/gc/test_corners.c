@@ -258,13 +258,15 @@ static void little_edens_say_little(void **state)
 
 /* --- few addresses -------------------------------------------------------------------- */
 
-static void small_reservation(struct fix *f)
+static void small_reservation(struct fix *f, unsigned zeal, unsigned every)
 {
 	struct gc_options o = { .struct_size = sizeof(o),
 				.young_min = KIB(128),
 				.young_max = KIB(256),
 				.no_release_thread = 1,
-				.reserve = MIB(20) };
+				.reserve = MIB(20),
+				.zeal = zeal,
+				.zeal_every = every };
 
 	fix_open(f, &o);
 	assert_int_equal(stats(f).reserved, MIB(20));
@@ -280,7 +282,7 @@ static void a_full_reservation_is_collected(void **state)
 	struct fix f;
 
 	(void)state;
-	small_reservation(&f);
+	small_reservation(&f, 0, 0);
 	{
 		GC_FRAME(f.m, t);
 		t = gc_alloc_array(f.m, f.refs, n);
@@ -302,7 +304,7 @@ static void a_full_reservation_is_out_of_memory(void **state)
 	size_t n = 0;
 
 	(void)state;
-	small_reservation(&f);
+	small_reservation(&f, 0, 0);
 	{
 		GC_FRAME(f.m, list);
 		while ((p = gc_alloc(f.m, f.pair))) {
@@ -321,6 +323,38 @@ static void a_full_reservation_is_out_of_memory(void **state)
 	fix_close(&f);
 }
 
+/* While a marking goes on, the holes in blocks that it is going to empty are no room. */
+static void holes_in_candidates_are_no_room(void **state)
+{
+	struct pair *list = NULL, *p;
+	struct gc_refs *t = NULL;
+	size_t i, n = 280000;
+	struct fix f;
+
+	(void)state;
+	/* A step of one object at every 1000th allocation: the marking does not end. */
+	small_reservation(&f, GC_ZEAL_SLICES, 1000);
+	gc_set_gogc(f.heap, 1000);
+	{
+		GC_FRAME(f.m, t, list);
+		t = gc_alloc_array(f.m, f.refs, n);
+		for (i = 0; i < n; i++)
+			gc_write(f.m, t, &t->ref[i], pair_new(&f, i));
+		for (i = 0; i < n; i++)
+			if (i % 5)
+				gc_write(f.m, t, &t->ref[i], NULL);
+		gc_collect(f.m, GC_FULL, GC_REASON_TESTING);
+		assert_int_equal(oom_calls, 0);
+		for (n = 0; (p = gc_alloc(f.m, f.pair)); n++) {
+			p->a = list;
+			list = p;
+		}
+		assert_int_equal(oom_calls, 1);
+		assert_true(n * 32 > MIB(6));
+	}
+	fix_close(&f);
+}
+
 /* Old objects have the blocks between large ones when no others are left. */
 static void blocks_between_large_objects(void **state)
 {
@@ -330,7 +364,7 @@ static void blocks_between_large_objects(void **state)
 	struct fix f;
 
 	(void)state;
-	small_reservation(&f);
+	small_reservation(&f, 0, 0);
 	{
 		GC_FRAME(f.m, big, list);
 		big = gc_alloc_array(f.m, f.refs, 24);
@@ -414,6 +448,7 @@ int main(void)
 		cmocka_unit_test(little_edens_say_little),
 		cmocka_unit_test(a_full_reservation_is_collected),
 		cmocka_unit_test(a_full_reservation_is_out_of_memory),
+		cmocka_unit_test(holes_in_candidates_are_no_room),
 		cmocka_unit_test(blocks_between_large_objects),
 		cmocka_unit_test(limits_on_memory),
 	};
