@@ -48,7 +48,11 @@ enum mp_type {
 	MP_EV_TICK = 18,    /* time passed and nothing else did               */
 	MP_EV_PHASE = 19,   /* a part of a collection ended                   */
 	MP_EV_SAMPLE = 20,  /* an allocation, one of many                     */
-	MP_EV_MAX = 21,     /* one past the last, not a wire number           */
+	MP_EV_MAJOR = 21,   /* a fault that waited for I/O (told by FAULT too) */
+	MP_EV_STACK = 22,   /* a piece of a user stack                        */
+	MP_EV_SITE = 23,    /* where it was done: a fault, one of many, or a call */
+	MP_EV_CGROUP = 24,  /* what the control group of a process is charged */
+	MP_EV_MAX = 25,     /* one past the last, not a wire number           */
 };
 
 /*
@@ -74,7 +78,12 @@ enum mp_call {
 	MP_CALL_MADVISE = 5,
 	MP_CALL_PROCESS_MADVISE = 6,
 	MP_CALL_MPROTECT = 7,
-	MP_CALL_MAX = 8,           /* one past the last, not a wire number */
+	MP_CALL_MLOCK = 8,         /* mlock, mlock2: x = flags             */
+	MP_CALL_MLOCKALL = 9,      /* x = flags                            */
+	MP_CALL_SHMAT = 10,        /* ret = address; its length is not told */
+	MP_CALL_SHMDT = 11,        /* addr; its length is not told         */
+	MP_CALL_REMAP_FILE = 12,   /* remap_file_pages                     */
+	MP_CALL_MAX = 13,          /* one past the last, not a wire number */
 };
 
 /* mp_event.flags of MP_EV_CALL. */
@@ -114,6 +123,7 @@ enum mp_map_bits {
 	MP_MAP_SHARED = 1 << 3,
 	MP_MAP_FILE = 1 << 4,  /* backed by an inode: file, memfd, shmem */
 	MP_MAP_SHMEM = 1 << 5, /* ... and that inode lives in shmem      */
+	MP_MAP_HUGETLB = 1 << 6, /* ... or in hugetlbfs: in no RSS counter */
 };
 
 /*
@@ -124,7 +134,9 @@ enum mp_pages_op {
 	MP_PAGES_ABSENT = 1,
 	MP_PAGES_RESIDENT = 2,
 	MP_PAGES_DROPPED = 3, /* in a state dump: dropped by a call, not touched since */
+	MP_PAGES_LAZY = 4,    /* in a state dump: resident, given up by MADV_FREE */
 };
+#define MP_PAGES_HUGE 1 /* mp_event.flags of RESIDENT: mapped as huge pages (2 MiB) */
 
 /* MP_EV_TASK: `sub`. */
 enum mp_task_op {
@@ -134,6 +146,7 @@ enum mp_task_op {
 	MP_TASK_MM_EXIT = 4,  /* the mm was torn down: every counter is 0 now    */
 	MP_TASK_THREAD = 5,   /* a new thread: a = its tid                       */
 	MP_TASK_TARGET = 6,   /* a process is being watched: a = tgid; x = flags */
+	MP_TASK_NAME = 7,     /* the name of the thread tid: comm                */
 };
 #define MP_TASK_COMM_LEN 16 /* bytes, with the final NUL */
 #define MP_TASK_F_LAUNCHED 1 /* MP_TASK_TARGET: started by memprof itself */
@@ -193,7 +206,18 @@ enum mp_loss {
 	MP_LOSS_TARGETS = 7,     /* no room for one more target              */
 	MP_LOSS_BUSY = 8,        /* a probe interrupted itself on one CPU    */
 	MP_LOSS_DAMAGED = 9,     /* a block of the recording was unreadable  */
-	MP_LOSS_MAX = 10,        /* one past the last, not a wire number     */
+	MP_LOSS_STACK = 10,      /* a stack that found no room in the table  */
+	MP_LOSS_MAX = 11,        /* one past the last, not a wire number     */
+};
+
+/*
+ * MP_EV_SITE: `sub`. A FAULT site is one sampled fault that stands for x pages
+ * touched at random points of the stream of all of them (so sums over sites are
+ * unbiased). A CALL site comes right before the CALL of the same tid and ts.
+ */
+enum mp_site {
+	MP_SITE_FAULT = 1,
+	MP_SITE_CALL = 2,
 };
 
 /* MP_EV_PROBE: `sub` is the feature, x the rung, v[0] a -errno, v[1] a string. */
@@ -204,7 +228,9 @@ enum mp_feature {
 	MP_FEAT_RSS = 4,
 	MP_FEAT_HEAP_V8 = 5,
 	MP_FEAT_HEAP_GC = 6,
-	MP_FEAT_MAX = 7, /* one past the last, not a wire number */
+	MP_FEAT_MAJORS = 7,
+	MP_FEAT_STACKS = 8,
+	MP_FEAT_MAX = 9, /* one past the last, not a wire number */
 };
 
 enum mp_rung {
@@ -254,6 +280,8 @@ enum mp_total {
 	MP_TOTAL_MODEL = 2, /* a field of the whole stream             */
 	MP_TOTAL_MAP = 3,   /* v: start, faults, released, refaulted, last ts */
 	MP_TOTAL_GC = 4,    /* x = words so far of one collection's record     */
+	MP_TOTAL_SITE = 5,  /* x = words so far of one call site's record      */
+	MP_TOTAL_THREAD = 6,/* x = words so far of one thread's record         */
 };
 
 struct mp_event {
@@ -288,7 +316,8 @@ struct mp_event {
 			__u64 anon, file, shmem, swap; /* pages              */
 			__u64 lazyfree;                /* pages, MP_UNKNOWN  */
 			__u64 hugetlb;                 /* bytes, MP_UNKNOWN  */
-			__u64 rsvd;
+			__u64 slack; /* pages: threads may hold back so many (up to
+				      * 6.1); 0 = the figures are exact      */
 		} rss;
 		struct {
 			__u64 start, end; /* bytes                              */
@@ -300,7 +329,9 @@ struct mp_event {
 		} map;
 		struct {
 			__u64 addr, len; /* bytes                               */
-			__u64 rsvd[5];
+			__u64 since;     /* DROPPED, LAZY: ns, when; 0 = not told */
+			__u64 site;      /* DROPPED, LAZY: stack id of the call */
+			__u64 rsvd[3];
 		} pages;
 		struct {
 			__u64 a, b, c;
@@ -353,6 +384,28 @@ struct mp_event {
 			__u64 rsvd[2];
 		} sample;
 		struct {
+			__u64 addr;      /* of the page; sub: enum mp_fault_kind */
+			__u64 ip;        /* user instruction, 0 if unknown      */
+			__u64 rsvd[5];
+		} major;
+		struct {
+			__u64 id;        /* from 1; x = frames in all           */
+			__u64 pos;       /* number of the first frame here, 0 = innermost */
+			__u64 ip[5];     /* MP_STACK_CHUNK frames at most       */
+		} stack;
+		struct {
+			__u64 stack;     /* stack id, 0 = none could be taken   */
+			__u64 addr;      /* FAULT: of the page                  */
+			__u64 rsvd[5];   /* x: FAULT: pages it stands for       */
+		} site;
+		struct {
+			__u64 charged;   /* bytes charged; sub: version, 1 or 2 */
+			__u64 limit;     /* bytes, MP_UNKNOWN = none            */
+			__u64 anon, file, shmem; /* bytes; file holds no shmem  */
+			__u64 kernel;    /* bytes: page tables, slab, sockets   */
+			__u64 swap;      /* bytes                               */
+		} cgroup;
+		struct {
 			__u32 id;        /* x = total length in bytes           */
 			__u32 pos;       /* offset of this piece in bytes       */
 			char text[48];   /* MP_STR_CHUNK bytes at most          */
@@ -365,6 +418,8 @@ struct mp_event {
 	};
 };
 
+#define MP_STACK_CHUNK 5
+#define MP_STACK_MAX 64 /* frames of one stack */
 #define MP_STR_CHUNK 48
 #define MP_STR_MAX 4096 /* bytes of one interned string */
 

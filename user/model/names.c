@@ -23,7 +23,9 @@ const char *mp_call_name(unsigned call)
 		[MP_CALL_MMAP] = "mmap",	 [MP_CALL_MUNMAP] = "munmap",
 		[MP_CALL_MREMAP] = "mremap",	 [MP_CALL_BRK] = "brk",
 		[MP_CALL_MADVISE] = "madvise",	 [MP_CALL_PROCESS_MADVISE] = "process_madvise",
-		[MP_CALL_MPROTECT] = "mprotect",
+		[MP_CALL_MPROTECT] = "mprotect", [MP_CALL_MLOCK] = "mlock",
+		[MP_CALL_MLOCKALL] = "mlockall", [MP_CALL_SHMAT] = "shmat",
+		[MP_CALL_SHMDT] = "shmdt",	 [MP_CALL_REMAP_FILE] = "remap_file_pages",
 	};
 	return NAME(n, call);
 }
@@ -78,7 +80,7 @@ const char *mp_loss_name(unsigned cause)
 		[MP_LOSS_MISSED_EXIT] = "missed_exit", [MP_LOSS_COMPAT] = "compat_32bit",
 		[MP_LOSS_GC_RING] = "gc_ring",	       [MP_LOSS_DISK] = "disk",
 		[MP_LOSS_TARGETS] = "targets",	       [MP_LOSS_BUSY] = "busy",
-		[MP_LOSS_DAMAGED] = "damaged",
+		[MP_LOSS_DAMAGED] = "damaged",	       [MP_LOSS_STACK] = "stack_table",
 	};
 	return NAME(n, cause);
 }
@@ -89,6 +91,7 @@ const char *mp_feature_name(unsigned feat)
 		[MP_FEAT_FAULTS] = "faults",   [MP_FEAT_CALLS] = "calls",
 		[MP_FEAT_TASKS] = "tasks",     [MP_FEAT_RSS] = "rss",
 		[MP_FEAT_HEAP_V8] = "heap_v8", [MP_FEAT_HEAP_GC] = "heap_gc",
+		[MP_FEAT_MAJORS] = "majors",   [MP_FEAT_STACKS] = "stacks",
 	};
 	return NAME(n, feat);
 }

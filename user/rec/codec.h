@@ -18,7 +18,7 @@
 
 #define MP_FILE_HEAD	 16
 #define MP_FILE_MAJOR	 1
-#define MP_FILE_MINOR	 1
+#define MP_FILE_MINOR	 2
 #define MP_BLOCK_HEAD	 48
 #define MP_BLOCK_MAX	 (8u << 20) /* bytes of a payload, stored or inflated */
 #define MP_BLOCK_COUNT	 65536u	    /* events of a block at most              */

@@ -76,6 +76,8 @@ static const struct mp_layout layouts[] = {
 	[MP_EV_NOTE] = LAYOUT(plain),  [MP_EV_KEYFRAME] = LAYOUT(plain),
 	[MP_EV_TOTAL] = LAYOUT(plain), [MP_EV_TICK] = LAYOUT(plain),
 	[MP_EV_PHASE] = LAYOUT(plain), [MP_EV_SAMPLE] = LAYOUT(plain),
+	[MP_EV_MAJOR] = LAYOUT(plain), [MP_EV_STACK] = LAYOUT(plain),
+	[MP_EV_SITE] = LAYOUT(plain),  [MP_EV_CGROUP] = LAYOUT(plain),
 };
 
 _Static_assert(sizeof(call) / sizeof(call[0]) <= MP_FIELDS_MAX, "MP_FIELDS_MAX is too low");

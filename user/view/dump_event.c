@@ -266,9 +266,9 @@ static void head_meta(const struct line *l)
 /* clang-format off */
 static const char *const rss_subs[] = { NULL, "kernel", "proc" };
 static const char *const map_subs[] = { NULL, "begin", "line", "end" };
-static const char *const pages_subs[] = { NULL, "absent", "resident" };
+static const char *const pages_subs[] = { NULL, "absent", "resident", "dropped", "lazy" };
 static const char *const task_subs[] = { NULL,	    "fork",   "exec",  "exit",
-					 "mm-exit", "thread", "target" };
+					 "mm-exit", "thread", "target", "name" };
 static const char *const range_subs[] = { NULL, "reserve", "commit", "release", "unreserve" };
 static const char *const meta_subs[] = { NULL,	     "pid",	   "comm",    "exe",
 					 "page-size", "start-ts",   "wall-ns", "boot-ns",
@@ -278,6 +278,7 @@ static const char *const note_subs[] = { NULL, "program", "user", "memprof" };
 static const char *const phase_subs[] = { NULL,	      "stop",	    "roots", "remembered", "copy",
 					  "mark",     "remark",	    "ephemerons", "finalizers",
 					  "sweep",    "evacuate",   "fixup", "release" };
+static const char *const site_subs[] = { NULL, "fault", "call" };
 static const char *const key_subs[] = { NULL, "begin", "end" };
 
 static const struct type {
@@ -300,13 +301,15 @@ static const struct type {
 			{ F("anon", PAGES, rss.anon), F("file", PAGES, rss.file),
 			  F("shmem", PAGES, rss.shmem), F("swap", PAGES, rss.swap),
 			  F("lazyfree", PAGES, rss.lazyfree),
-			  F("hugetlb", BYTES, rss.hugetlb) } },
+			  F("hugetlb", BYTES, rss.hugetlb),
+			  F("slack", PAGES, rss.slack) } },
 	[MP_EV_MAP] = { "map", NULL, NAME(map_subs), head_map,
 			{ F("start", HEX, map.start), F("end", HEX, map.end),
 			  F("off", HEX, map.off), F("dev", DEV, map.dev), F("ino", NUM, map.ino),
 			  F("name", STR, map.name) } },
 	[MP_EV_PAGES] = { "pages", NULL, NAME(pages_subs), head_x,
-			  { F("addr", HEX, pages.addr), F("len", BYTES, pages.len) } },
+			  { F("addr", HEX, pages.addr), F("len", BYTES, pages.len),
+			    F("since", TIME, pages.since), F("site", NUM, pages.site) } },
 	[MP_EV_TASK] = { "task", NULL, NAME(task_subs), head_x,
 			 { F("a", NUM, task.a), F("b", NUM, task.b), F("c", NUM, task.c),
 			   F("comm", STR, task.comm) } },
@@ -344,6 +347,20 @@ static const struct type {
 			   { F("addr", HEX, sample.addr), F("size", BYTES, sample.size),
 			     F("mean", BYTES, sample.mean), F("what", STR, sample.what),
 			     F("stack", NUM, sample.stack) } },
+	[MP_EV_MAJOR] = { "major", NULL, NO_NAMES, head_x,
+			  { F("addr", HEX, major.addr), F("ip", HEX, major.ip) } },
+	[MP_EV_STACK] = { "stack", NULL, NO_NAMES, head_x,
+			  { F("id", NUM, stack.id), F("pos", NUM, stack.pos),
+			    F("ip0", HEX, stack.ip[0]), F("ip1", HEX, stack.ip[1]),
+			    F("ip2", HEX, stack.ip[2]), F("ip3", HEX, stack.ip[3]),
+			    F("ip4", HEX, stack.ip[4]) } },
+	[MP_EV_SITE] = { "site", NULL, NAME(site_subs), head_x,
+			 { F("stack", NUM, site.stack), F("addr", HEX, site.addr) } },
+	[MP_EV_CGROUP] = { "cgroup", NULL, NO_NAMES, head_x,
+			   { F("charged", BYTES, cgroup.charged), F("limit", BYTES, cgroup.limit),
+			     F("anon", BYTES, cgroup.anon), F("file", BYTES, cgroup.file),
+			     F("shmem", BYTES, cgroup.shmem), F("kernel", BYTES, cgroup.kernel),
+			     F("swap", BYTES, cgroup.swap) } },
 };
 /* clang-format on */
 
