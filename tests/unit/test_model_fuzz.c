@@ -65,7 +65,7 @@ static struct mp_event garbage(struct rnd *r, bool all_random)
 	e.ts = all_random ? rnd(r) : T0 + rnd_below(r, 1000 * SEC);
 	if (!all_random && !rnd_below(r, 500))
 		e.ts = odd(r);
-	e.type = (uint16_t)(all_random && rnd_below(r, 2) ? rnd(r) : rnd_below(r, 21));
+	e.type = (uint16_t)(all_random && rnd_below(r, 2) ? rnd(r) : rnd_below(r, MP_EV_MAX));
 	e.sub = (uint8_t)(all_random ? rnd(r) : rnd_below(r, 9));
 	e.flags = (uint8_t)(rnd_below(r, 2) ? rnd(r) : 0);
 	e.mm = (uint32_t)(all_random && !rnd_below(r, 4) ? rnd(r) : rnd_below(r, 5));

@@ -221,6 +221,8 @@ static void out_stream(struct out *o)
 		if (o->m->probes[i].known)
 			out(o, &e);
 	}
+	if (!o->err)
+		o->err = stacks_dump(o->m, o->emit, o->ctx);
 	for (size_t i = 0; i < N(model_fields); i++)
 		out_words(o, MP_TOTAL_MODEL, &model_fields[i], o->m);
 }

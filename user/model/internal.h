@@ -60,6 +60,12 @@ void pair_collection(struct mp_proc *p, struct mp_gc *g);
 void pair_refault(struct mp_proc *p, uint64_t bytes);
 void pair_settle(struct mp_proc *p, const struct mp_account *a);
 
+/* stacks.c */
+int fold_stack(struct mp_model *m, const struct mp_event *e);
+void stacks_free(struct mp_model *m);
+int stacks_dump(const struct mp_model *m, int (*emit)(void *ctx, const struct mp_event *e),
+		void *ctx);
+
 /* dump.c */
 int fold_total(struct mp_model *m, const struct mp_event *e);
 

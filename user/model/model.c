@@ -87,6 +87,7 @@ void mp_model_free(struct mp_model *m)
 	for (size_t i = 0; i < m->n_strs; i++)
 		free(m->strs[i]);
 	snapshot_free(m->snap);
+	stacks_free(m);
 	drop_before(m);
 	free(m->procs);
 	free(m->strs);
@@ -465,6 +466,7 @@ static int fold_keyframe(struct mp_model *m, const struct mp_event *e)
 	m->n_procs = 0;
 	if (m->n_mm)
 		memset(m->mm_proc, 0, m->n_mm * sizeof(*m->mm_proc));
+	stacks_free(m);
 	memset(m->probes, 0, sizeof(m->probes));
 	for (unsigned i = 0; i < MP_META_MAX; i++)
 		m->meta[i] = MP_UNKNOWN;
@@ -497,6 +499,8 @@ static int fold_stream(struct mp_model *m, struct mp_proc *p, const struct mp_ev
 		return fold_task(m, e);
 	case MP_EV_MAP:
 		return fold_map(m, e);
+	case MP_EV_STACK:
+		return fold_stack(m, e);
 	default:
 		return 0; /* TICK, or a type from a newer version */
 	}

@@ -212,6 +212,17 @@ struct mp_proc {
 	struct mp_timeline tl;
 };
 
+/*
+ * A user stack, innermost frame first. n < total while its pieces are still coming
+ * (or were lost). Sites name it by id; it lives until the next state dump.
+ */
+struct mp_stack {
+	uint64_t id;
+	uint32_t mm;       /* whose addresses these are */
+	uint32_t n, total; /* frames known, frames in all; at most MP_STACK_MAX */
+	uint64_t *ip;      /* all but the first are return addresses */
+};
+
 struct mp_probe {
 	bool known;
 	uint8_t rung;      /* enum mp_rung           */
@@ -235,6 +246,7 @@ struct mp_model {
 	/* mm id -> proc index, growing array */
 	size_t n_mm;
 	uint32_t *mm_proc;          /* index + 1, 0 = none             */
+	struct mp_stacks *stacks;   /* by id: mp_model_stack()         */
 	struct mp_snapshot *snap;   /* a mapping snapshot being built  */
 	bool in_key;                /* inside a state dump             */
 	size_t n_before;            /* processes from before that dump: their timelines */
@@ -270,6 +282,15 @@ uint64_t mp_model_digest(const struct mp_model *m);
 /* String by id; "" for 0, "?" for an id never defined. Raw bytes from outside:
  * clean with mp_clean() before they meet a terminal. */
 const char *mp_str(const struct mp_model *m, uint32_t id);
+
+/* The stack of an id, or NULL: never told, or no room was left. */
+const struct mp_stack *mp_model_stack(const struct mp_model *m, uint64_t id);
+/*
+ * A frame as text: "libc.so.6+0x8a3f4" (the offset is one of the file), or the
+ * address alone where nothing with a name is mapped now. Raw bytes from outside,
+ * as with mp_str(). Returns buf.
+ */
+char *mp_frame_text(const struct mp_model *m, uint32_t mm, uint64_t ip, char *buf, size_t size);
 
 /* The process of an mm id, or NULL. */
 struct mp_proc *mp_model_proc(const struct mp_model *m, uint32_t mm);
