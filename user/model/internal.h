@@ -32,6 +32,14 @@ size_t maps_index(const struct mp_proc *p, uint64_t addr);
 /* The stack mapping that grew down to addr, extended to it, or NULL. */
 struct mp_mapping *maps_grow_stack(struct mp_proc *p, uint64_t addr, const struct mp_model *m);
 
+/* classes.c: what a mapping is used for. */
+/* By its shape and its neighbours in the table (NULL = none). */
+enum mp_class class_of(const struct mp_proc *p, const struct mp_mapping *prev,
+		       const struct mp_mapping *v, const struct mp_mapping *next);
+/* By the name that the kernel gives it, or MP_CLS_MAX. */
+enum mp_class class_named(const struct mp_model *m, const struct mp_mapping *v);
+bool class_in_heap_range(const struct mp_proc *p, const struct mp_mapping *v);
+
 /* Residency by ranges; class and mapping counts follow. */
 struct range_effect {
 	uint64_t pages;      /* that changed state      */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * maps.c - the mapping table of a process: kept by calls, replaced by
- * snapshots, each mapping with its class and its resident pages.
+ * snapshots, each mapping with its class (classes.c) and its resident pages.
  *
  * Invariants, restored by every function here (maps_check in the unit tests):
  *   sorted, disjoint, start < end;
@@ -16,14 +16,7 @@
 #include "user/model/internal.h"
 #include "user/util/util.h"
 
-#define KIB 1024ULL
-#define MIB (1024 * KIB)
 #define RWX (MP_MAP_R | MP_MAP_W | MP_MAP_X)
-
-static bool anon_private(const struct mp_mapping *v)
-{
-	return !(v->bits & (MP_MAP_FILE | MP_MAP_SHMEM | MP_MAP_SHARED));
-}
 
 size_t maps_index(const struct mp_proc *p, uint64_t addr)
 {
@@ -47,92 +40,13 @@ struct mp_mapping *mp_proc_find(const struct mp_proc *p, uint64_t addr)
 	return i < p->n_maps && p->maps[i]->start <= addr ? p->maps[i] : NULL;
 }
 
-/* --- classes (shapes: incidents, mapping classifier) ---------------------------- */
+/* --- classes ------------------------------------------------------------------- */
 
-static bool in_heap_range(const struct mp_proc *p, const struct mp_mapping *v)
+/* The class of the mapping at index i, by itself and its neighbours. */
+static enum mp_class class_at(const struct mp_proc *p, size_t i)
 {
-	for (size_t i = 0; i < p->n_ranges; i++)
-		if (v->start >= p->ranges[i].start && v->start < p->ranges[i].end)
-			return true;
-	return false;
-}
-
-/* A glibc arena: starts on 64 MiB, readable head, inaccessible tail, together a
- * multiple of 64 MiB; or a head grown to the whole (HEAP_MAX_SIZE in malloc/arena.c). */
-static bool is_arena(const struct mp_proc *p, size_t i)
-{
-	const struct mp_mapping *v = p->maps[i];
-
-	if (v->start % (64 * MIB) == 0 && (v->bits & MP_MAP_W)) {
-		const struct mp_mapping *n = i + 1 < p->n_maps ? p->maps[i + 1] : NULL;
-
-		if (v->end - v->start == 64 * MIB)
-			return true;
-		return n && n->start == v->end && anon_private(n) && !(n->bits & RWX) &&
-		       (n->end - v->start) % (64 * MIB) == 0;
-	}
-	if (!(v->bits & RWX) && i > 0) { /* the tail */
-		const struct mp_mapping *h = p->maps[i - 1];
-
-		return h->end == v->start && h->cls == MP_CLS_ARENA;
-	}
-	return false;
-}
-
-/* A thread stack: writable, above an inaccessible guard of at most 64 KiB
- * (allocate_stack in nptl/allocatestack.c). */
-static bool is_thread_stack(const struct mp_proc *p, size_t i)
-{
-	const struct mp_mapping *v = p->maps[i], *g = i ? p->maps[i - 1] : NULL;
-	uint64_t size = v->end - v->start;
-
-	return g && g->end == v->start && anon_private(g) && !(g->bits & RWX) &&
-	       g->end - g->start <= 64 * KIB && (v->bits & (MP_MAP_R | MP_MAP_W)) &&
-	       size >= 64 * KIB && size <= 1024 * MIB;
-}
-
-/* V8 maps its pages on multiples of 256 KiB (kPageSizeBits 18). */
-static bool is_v8_page(const struct mp_proc *p, const struct mp_mapping *v)
-{
-	return p->heaps[MP_SRC_V8].present && v->start % (256 * KIB) == 0;
-}
-
-static bool is_go_heap(const struct mp_proc *p, const struct mp_mapping *v)
-{
-	return p->heaps[MP_SRC_GO].present && v->start >> 32 == 0xc0;
-}
-
-static enum mp_class class_by_name(const char *name, enum mp_class otherwise)
-{
-	if (!strcmp(name, "[heap]"))
-		return MP_CLS_BRK;
-	if (!strncmp(name, "[stack", 6))
-		return MP_CLS_STACK;
-	if (name[0] == '[' && strncmp(name, "[anon", 5))
-		return MP_CLS_SPECIAL;
-	return otherwise;
-}
-
-static enum mp_class class_of(const struct mp_proc *p, size_t i)
-{
-	const struct mp_mapping *v = p->maps[i];
-
-	if (in_heap_range(p, v))
-		return MP_CLS_HEAP;
-	if (v->bits & MP_MAP_SHMEM)
-		return MP_CLS_SHMEM;
-	if (v->bits & MP_MAP_FILE)
-		return MP_CLS_FILE;
-	/* Named by the kernel: the snapshot said so, calls keep it. */
-	if (v->cls == MP_CLS_BRK || v->cls == MP_CLS_SPECIAL || (v->cls == MP_CLS_STACK && v->name))
-		return v->cls;
-	if (is_arena(p, i))
-		return MP_CLS_ARENA;
-	if (is_thread_stack(p, i))
-		return MP_CLS_STACK;
-	if (is_v8_page(p, v) || is_go_heap(p, v))
-		return MP_CLS_HEAP;
-	return MP_CLS_ANON;
+	return class_of(p, i ? p->maps[i - 1] : NULL, p->maps[i],
+			i + 1 < p->n_maps ? p->maps[i + 1] : NULL);
 }
 
 static void set_class(struct mp_proc *p, struct mp_mapping *v, enum mp_class c)
@@ -148,7 +62,7 @@ static void classify_near(struct mp_proc *p, size_t i)
 	size_t from = i ? i - 1 : 0;
 
 	for (size_t k = from; k <= i + 2 && k < p->n_maps; k++)
-		set_class(p, p->maps[k], class_of(p, k));
+		set_class(p, p->maps[k], class_at(p, k));
 }
 
 void maps_classify_all(struct mp_proc *p, const struct mp_model *m)
@@ -157,11 +71,9 @@ void maps_classify_all(struct mp_proc *p, const struct mp_model *m)
 		return;
 	for (size_t i = 0; i < p->n_maps; i++) {
 		struct mp_mapping *v = p->maps[i];
-		enum mp_class named = MP_CLS_MAX;
+		enum mp_class named = class_named(m, v);
 
-		if (v->name && !(v->bits & (MP_MAP_FILE | MP_MAP_SHMEM)))
-			named = class_by_name(mp_str(m, v->name), MP_CLS_MAX);
-		set_class(p, v, named != MP_CLS_MAX ? named : class_of(p, i));
+		set_class(p, v, named != MP_CLS_MAX ? named : class_at(p, i));
 	}
 }
 
@@ -269,7 +181,7 @@ static bool mergeable(const struct mp_proc *p, const struct mp_mapping *a,
 	/* Classes that the shape alone does not give back after joining. */
 	if ((a->cls == MP_CLS_BRK) != (b->cls == MP_CLS_BRK) ||
 	    (a->cls == MP_CLS_SPECIAL) != (b->cls == MP_CLS_SPECIAL) ||
-	    in_heap_range(p, a) != in_heap_range(p, b))
+	    class_in_heap_range(p, a) != class_in_heap_range(p, b))
 		return false;
 	/* Of a file the next part, and not another mapping of it. */
 	return !(a->bits & MP_MAP_FILE) ||
@@ -372,7 +284,7 @@ int maps_cut(struct mp_proc *p, uint64_t start, uint64_t end)
 	int err = carve(p, start, end, &i);
 
 	for (; !err && i < p->n_maps && p->maps[i]->start < end; i++)
-		set_class(p, p->maps[i], class_of(p, i));
+		set_class(p, p->maps[i], class_at(p, i));
 	return err;
 }
 
