@@ -11,7 +11,7 @@
 #ifndef MEMPROF_CALL_BPF_H
 #define MEMPROF_CALL_BPF_H
 
-#include "bpf/core.bpf.h"
+#include "bpf/stack.bpf.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -50,12 +50,13 @@ static __always_inline u64 pidfd_mm(struct task_struct *task, u32 fd)
 		       PIDTYPE_TGID * sizeof(void *) * 2);
 }
 
-/* The arguments of the call in the family's terms. */
-static __always_inline void call_args(struct mp_inflight *c, const u64 a[6])
+/* The arguments of the call in the family's terms. `call` is a constant where it matters: a
+ * tracepoint may not read arguments that its call does not have. */
+static __always_inline void call_args(struct mp_inflight *c, u8 call, const u64 a[6])
 {
 	c->addr = a[0];
 	c->len = a[1];
-	switch (c->call) {
+	switch (call) {
 	case MP_CALL_MMAP:
 		c->x = MP_MMAP_X(a[2], a[3]);
 		break;
@@ -70,6 +71,18 @@ static __always_inline void call_args(struct mp_inflight *c, const u64 a[6])
 	case MP_CALL_MADVISE:
 	case MP_CALL_MPROTECT:
 		c->x = a[2];
+		break;
+	case MP_CALL_MLOCKALL:
+		c->addr = c->len = 0;
+		c->x = a[0];
+		break;
+	case MP_CALL_SHMAT: /* a segment's id is no address; how long it is nobody says */
+		c->addr = a[1];
+		c->len = 0;
+		c->x = a[2];
+		break;
+	case MP_CALL_SHMDT:
+		c->len = 0;
 		break;
 	default:
 		break;
@@ -117,11 +130,15 @@ static __always_inline void call_enter(u8 call, const u64 a[6])
 		c.len2 = a[2];
 		c.x = a[3];
 	} else {
-		call_args(&c, a);
+		call_args(&c, call, a);
 	}
-	if (__sync_fetch_and_add(&t->active, 1))
+	/* Added and read in two steps (new_id() says why): two that come at once may
+	 * read the same numbers, and then both see that they are not alone. */
+	__sync_fetch_and_add(&t->active, 1);
+	__sync_fetch_and_add(&t->seq, 1);
+	c.seq = *(volatile u32 *)&t->seq;
+	if (*(volatile u32 *)&t->active != 1)
 		c.flags |= MP_CALL_SHARED;
-	c.seq = __sync_fetch_and_add(&t->seq, 1) + 1;
 	if (!rss_read(mm2, c.rss))
 		c.flags |= MP_CALL_NO_DELTA;
 	c.ts = bpf_ktime_get_ns();
@@ -183,7 +200,7 @@ static __always_inline void iov_send(struct mp_inflight *c, u32 id, u32 tid, s64
 		lose(MP_LOSS_INFLIGHT, n - IOV_MAX_EVENTS, 0);
 }
 
-static __always_inline void call_exit(s64 ret)
+static __always_inline void call_exit(void *ctx, s64 ret)
 {
 	u32 tid = (u32)bpf_get_current_pid_tgid();
 	struct mp_inflight *p = bpf_map_lookup_elem(&inflight, &tid);
@@ -206,6 +223,11 @@ static __always_inline void call_exit(s64 ret)
 	if (others_faulted(t->id, tid, c.ts))
 		c.flags |= MP_CALL_FAULTED;
 	bool known = !(c.flags & MP_CALL_NO_DELTA) && rss_read(c.mm, rss);
+	/* mprotect neither takes nor gives, and allocators call it all the time */
+	u32 stack = c.call == MP_CALL_MPROTECT ? 0 : stack_take(ctx, STACK_OF_CALL, now);
+
+	if (stack)
+		site_event(MP_SITE_CALL, stack, now, t->id, tid, c.addr, 0);
 
 	if (c.call == MP_CALL_PROCESS_MADVISE)
 		iov_send(&c, t->id, tid, ret, rss, now);
@@ -225,7 +247,13 @@ enum {
 	NR_mremap = 216,
 	NR_madvise = 233,
 	NR_process_madvise = 440,
-	NR_exit_group = 94
+	NR_exit_group = 94,
+	NR_mlock = 228,
+	NR_mlock2 = 284,
+	NR_mlockall = 230,
+	NR_shmat = 196,
+	NR_shmdt = 197,
+	NR_remap_file_pages = 234
 };
 #else
 enum {
@@ -236,7 +264,13 @@ enum {
 	NR_mremap = 25,
 	NR_madvise = 28,
 	NR_process_madvise = 440,
-	NR_exit_group = 231
+	NR_exit_group = 231,
+	NR_mlock = 149,
+	NR_mlock2 = 325,
+	NR_mlockall = 151,
+	NR_shmat = 30,
+	NR_shmdt = 67,
+	NR_remap_file_pages = 216
 };
 #define USER32_CS 0x23 /* __USER32_CS: numbers mean other calls there */
 #endif
@@ -258,6 +292,17 @@ static __always_inline u8 call_of_nr(long nr)
 		return MP_CALL_PROCESS_MADVISE;
 	case NR_mprotect:
 		return MP_CALL_MPROTECT;
+	case NR_mlock:
+	case NR_mlock2:
+		return MP_CALL_MLOCK;
+	case NR_mlockall:
+		return MP_CALL_MLOCKALL;
+	case NR_shmat:
+		return MP_CALL_SHMAT;
+	case NR_shmdt:
+		return MP_CALL_SHMDT;
+	case NR_remap_file_pages:
+		return MP_CALL_REMAP_FILE;
 	default:
 		return 0;
 	}
@@ -317,10 +362,10 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(sys_exit_btf, struct pt_regs *regs, long ret)
 {
 #if defined(__TARGET_ARCH_arm64)
-	call_exit(ret);
+	call_exit(ctx, ret);
 #else
 	if (call_of_nr(regs->orig_ax))
-		call_exit(ret);
+		call_exit(ctx, ret);
 #endif
 	return 0;
 }
@@ -343,7 +388,7 @@ int BPF_PROG(sys_exit_btf, struct pt_regs *regs, long ret)
 	SEC("fexit/" SYSCALL_FN(name))                                                 \
 	int BPF_PROG(name##_fexit, const struct pt_regs *regs, long ret)               \
 	{                                                                              \
-		call_exit(ret);                                                        \
+		call_exit(ctx, ret);                                                   \
 		return 0;                                                              \
 	}                                                                              \
 	SEC("tracepoint/syscalls/sys_enter_" #name)                                    \
@@ -356,7 +401,7 @@ int BPF_PROG(sys_exit_btf, struct pt_regs *regs, long ret)
 	SEC("tracepoint/syscalls/sys_exit_" #name)                                     \
 	int name##_exit_tp(struct trace_event_raw_sys_exit *ctx)                       \
 	{                                                                              \
-		call_exit(ctx->ret);                                                   \
+		call_exit(ctx, ctx->ret);                                              \
 		return 0;                                                              \
 	}
 
@@ -367,5 +412,11 @@ CALL_PROBES(brk, MP_CALL_BRK)
 CALL_PROBES(madvise, MP_CALL_MADVISE)
 CALL_PROBES(process_madvise, MP_CALL_PROCESS_MADVISE)
 CALL_PROBES(mprotect, MP_CALL_MPROTECT)
+CALL_PROBES(mlock, MP_CALL_MLOCK)
+CALL_PROBES(mlock2, MP_CALL_MLOCK)
+CALL_PROBES(mlockall, MP_CALL_MLOCKALL)
+CALL_PROBES(shmat, MP_CALL_SHMAT)
+CALL_PROBES(shmdt, MP_CALL_SHMDT)
+CALL_PROBES(remap_file_pages, MP_CALL_REMAP_FILE)
 
 #endif /* MEMPROF_CALL_BPF_H */

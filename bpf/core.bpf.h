@@ -19,7 +19,7 @@
 /* Set before load, constant afterwards: the verifier prunes on them. */
 const volatile __u32 cfg_ncpu = 1; /* possible CPUs                    */
 const volatile __u8 cfg_follow_forks = 0;
-const volatile __u8 cfg_have_exit_mmap = 0; /* else an mm ends with its process */
+const volatile __u8 cfg_have_exit_mmap = 0;   /* else an mm ends with its process */
 const volatile __u64 cfg_rss_every = 5000000; /* ns between RSS events of faults */
 const volatile __u32 cfg_ring_wake = 1 << 20; /* bytes waiting that wake the reader */
 
@@ -146,6 +146,20 @@ static __always_inline struct mp_target *target_find(u64 mm)
 	return bpf_map_lookup_elem(&targets, &mm);
 }
 
+/*
+ * The next mm id. Atomic operations that give back the old value came with 5.12
+ * (5ca419f2864a, "bpf: Add BPF_FETCH field / create atomic_fetch_add instruction"),
+ * so each CPU has ids of its own. Forks and execs run here with preemption off.
+ */
+static __always_inline u32 new_id(void)
+{
+	u32 cpu = bpf_get_smp_processor_id();
+
+	if (cpu >= cfg_ncpu) /* never; the verifier and a CPU beyond the map's bound */
+		cpu = 0;
+	return shared.runs[cpu & (MP_CPUS_MAX - 1)].ids++ * cfg_ncpu + cpu + 1;
+}
+
 /* The target an mm belongs to, or NULL. */
 static __always_inline struct mp_target *target_of(u64 mm)
 {
@@ -161,13 +175,14 @@ static __always_inline u32 target_add(u64 mm, u32 tgid, u32 id)
 	struct mp_target t = { .id = id, .tgid = tgid };
 
 	if (!id)
-		t.id = __sync_fetch_and_add(&shared.next_id, 1);
+		t.id = new_id();
 	if (bpf_map_update_elem(&targets, &mm, &t, BPF_ANY)) {
 		lose(MP_LOSS_TARGETS, 1, 0);
 		return 0;
 	}
 	/* A second target switches the short cut off before it can be missed. */
-	if (__sync_fetch_and_add(&shared.n_targets, 1) == 0) {
+	__sync_fetch_and_add(&shared.n_targets, 1);
+	if (*(volatile u32 *)&shared.n_targets == 1) {
 		shared.only_id = t.id;
 		shared.only_mm = mm;
 	} else {

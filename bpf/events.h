@@ -78,7 +78,7 @@ enum mp_call {
 	MP_CALL_MADVISE = 5,
 	MP_CALL_PROCESS_MADVISE = 6,
 	MP_CALL_MPROTECT = 7,
-	MP_CALL_MLOCK = 8,         /* mlock, mlock2: x = flags             */
+	MP_CALL_MLOCK = 8,         /* mlock, mlock2; flags are not told    */
 	MP_CALL_MLOCKALL = 9,      /* x = flags                            */
 	MP_CALL_SHMAT = 10,        /* ret = address; its length is not told */
 	MP_CALL_SHMDT = 11,        /* addr; its length is not told         */

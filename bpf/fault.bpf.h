@@ -15,7 +15,7 @@
 #ifndef MEMPROF_FAULT_BPF_H
 #define MEMPROF_FAULT_BPF_H
 
-#include "bpf/core.bpf.h"
+#include "bpf/stack.bpf.h"
 
 /* x86 page fault error code, arch/x86/include/asm/trap_pf.h */
 #define PF_PROT	 (1 << 0)
@@ -29,19 +29,48 @@ static __always_inline u8 fault_kind(u64 error_code)
 	       (error_code & PF_INSTR ? MP_FAULT_INSTR : 0);
 }
 
-static __always_inline void run_send(struct mp_run *r)
+/* Sends what this CPU has closed and kept. */
+static __always_inline void batch_send(u32 cpu)
 {
-	struct mp_event *e = event_new(MP_EV_FAULT, r->last_ts, r->mm, r->tid, r->n);
+	struct mp_raw_runs *b = &shared.batch[cpu & (MP_CPUS_MAX - 1)];
+	u32 n = b->n;
+	u64 faults = 0;
 
-	if (e) {
-		e->sub = r->kind;
-		e->x = r->n;
-		e->fault.addr = r->next - (u64)r->n * MP_PAGE_SIZE;
-		e->fault.ip = r->ip;
-		e->fault.span = r->last_ts - r->first_ts;
-		event_send(e);
+	if (!n || n > MP_RUNS_BATCH)
+		return;
+	b->ts = b->r[0].ts;
+	b->type = MP_RAW_RUNS;
+	if (bpf_ringbuf_output(&ring, b, sizeof(*b) - (MP_RUNS_BATCH - n) * sizeof(b->r[0]),
+			       wake_flags())) {
+		for (u32 i = 0; i < MP_RUNS_BATCH && i < n; i++)
+			faults += b->r[i].n;
+		lose(MP_LOSS_RING_FULL, n, faults);
 	}
+	b->n = 0;
+}
+
+/* Closed runs go out together: a reservation in the ring costs as much as all else
+ * that is done for a run. The flush sends what is left, so none waits longer than
+ * an open run may. */
+static __always_inline void run_send(struct mp_run *r, u32 cpu)
+{
+	struct mp_raw_runs *b = &shared.batch[cpu & (MP_CPUS_MAX - 1)];
+	u32 at = b->n;
+
+	if (at >= MP_RUNS_BATCH)
+		at = 0; /* never */
+	b->r[at].ts = r->last_ts;
+	b->r[at].addr = r->next - (u64)r->n * MP_PAGE_SIZE;
+	b->r[at].ip = r->ip;
+	b->r[at].span = r->last_ts - r->first_ts;
+	b->r[at].mm = r->mm;
+	b->r[at].tid = r->tid;
+	b->r[at].n = r->n;
+	b->r[at].kind = r->kind;
+	b->n = at + 1;
 	r->n = 0;
+	if (b->n == MP_RUNS_BATCH)
+		batch_send(cpu);
 }
 
 static __always_inline void run_begin(struct mp_run *r, u64 mm_addr, u32 mm, u32 tid, u64 page,
@@ -72,7 +101,7 @@ static __always_inline u32 watched_id(u64 mm)
 	return t ? t->id : 0;
 }
 
-#define RUN_LONG 64 /* pages: from here on a run gets an RSS figure of its own ... */
+#define RUN_LONG     64	    /* pages: from here on a run gets an RSS figure of its own ... */
 #define RUN_FLOOR_NS 200000 /* ... unless the last is younger than this */
 
 /*
@@ -80,23 +109,30 @@ static __always_inline u32 watched_id(u64 mm)
  * otherwise stand against a figure from before it. If no call came between, the
  * figure is that of the run's end and gets its time, so that the two are seen as one.
  */
-static __always_inline void run_end(struct mp_run *r, u64 mm, u64 now)
+static __always_inline void run_end(struct mp_run *r, u32 cpu, u64 now)
 {
-	struct mp_target *t = target_find(mm);
 	bool is_long = r->n >= RUN_LONG;
-	u64 pause = is_long ? RUN_FLOOR_NS : cfg_rss_every;
+	struct mp_target *t;
 	s64 rss[4];
 
 	if (r->n)
-		run_send(r);
-	if (!t || now - t->rss_ts < pause || !rss_read(mm, rss))
+		run_send(r, cpu);
+	if (now < r->rss_next && !is_long)
+		return;
+	t = target_find(r->mm_addr);
+	if (!t)
+		return;
+	r->rss_next = t->rss_ts + cfg_rss_every;
+	if (now - t->rss_ts < (is_long ? RUN_FLOOR_NS : cfg_rss_every) ||
+	    !rss_read(r->mm_addr, rss))
 		return;
 	if (is_long && r->epoch == shared.epoch)
 		now = r->last_ts;
 	rss_event(t, rss, now);
+	r->rss_next = now + cfg_rss_every;
 }
 
-static __always_inline int on_fault(u64 address, u64 ip, u8 kind)
+static __always_inline int on_fault(void *ctx, u64 address, u64 ip, u8 kind)
 {
 	u64 mm = current_mm();
 	u32 id = watched_id(mm);
@@ -130,9 +166,10 @@ static __always_inline int on_fault(u64 address, u64 ip, u8 kind)
 		u64 now = bpf_ktime_get_ns();
 
 		r->jiffy = jiffy;
-		run_end(r, mm, now);
+		run_end(r, cpu, now);
 		run_begin(r, mm, id, tid, page, ip, kind, now);
 	}
+	sample_fault(ctx, r, page, id, tid);
 	barrier();
 	r->busy = 0;
 	return 0;
@@ -151,37 +188,37 @@ static __always_inline bool faults_disabled(void)
 }
 
 /* A fault raised in kernel mode: read() or recv() into memory not touched yet. */
-static __always_inline int on_kernel_fault(u64 address, u8 kind)
+static __always_inline int on_kernel_fault(void *ctx, u64 address, u8 kind)
 {
 	if ((s64)address < 0) /* a kernel address: vmalloc, not the target's memory */
 		return 0;
 	if (faults_disabled())
 		return 0;
-	return on_fault(address, 0, kind | MP_FAULT_KERNEL);
+	return on_fault(ctx, address, 0, kind | MP_FAULT_KERNEL);
 }
 
 SEC("tp_btf/page_fault_user")
 int BPF_PROG(pf_user_btf, unsigned long address, struct pt_regs *regs, unsigned long error_code)
 {
-	return on_fault(address, PT_REGS_IP(regs), fault_kind(error_code));
+	return on_fault(ctx, address, PT_REGS_IP(regs), fault_kind(error_code));
 }
 
 SEC("tp_btf/page_fault_kernel")
 int BPF_PROG(pf_kernel_btf, unsigned long address, struct pt_regs *regs, unsigned long error_code)
 {
-	return on_kernel_fault(address, fault_kind(error_code));
+	return on_kernel_fault(ctx, address, fault_kind(error_code));
 }
 
 SEC("tracepoint/exceptions/page_fault_user")
 int pf_user_tp(struct tp_exceptions *ctx)
 {
-	return on_fault(ctx->address, ctx->ip, fault_kind(ctx->error_code));
+	return on_fault(ctx, ctx->address, ctx->ip, fault_kind(ctx->error_code));
 }
 
 SEC("tracepoint/exceptions/page_fault_kernel")
 int pf_kernel_tp(struct tp_exceptions *ctx)
 {
-	return on_kernel_fault(ctx->address, fault_kind(ctx->error_code));
+	return on_kernel_fault(ctx, ctx->address, fault_kind(ctx->error_code));
 }
 
 SEC("perf_event")
@@ -190,8 +227,41 @@ int pf_perf(struct bpf_perf_event_data *ctx)
 	u64 ip = PT_REGS_IP(&ctx->regs);
 
 	if ((s64)ip < 0)
-		return on_kernel_fault(ctx->addr, MP_FAULT_NOKIND);
-	return on_fault(ctx->addr, ip, MP_FAULT_NOKIND);
+		return on_kernel_fault(ctx, ctx->addr, MP_FAULT_NOKIND);
+	return on_fault(ctx, ctx->addr, ip, MP_FAULT_NOKIND);
+}
+
+/*
+ * A fault that waited for I/O, told when it is done (mm_account_fault): FAULT told it
+ * when it was raised. The run it is in is closed, so that it comes before this.
+ */
+SEC("perf_event")
+int pf_major(struct bpf_perf_event_data *ctx)
+{
+	u32 id = watched_id(current_mm()), cpu = bpf_get_smp_processor_id();
+	struct mp_run *r = &shared.runs[cpu & (MP_CPUS_MAX - 1)];
+	u32 tid = (u32)bpf_get_current_pid_tgid();
+	u64 now, ip = PT_REGS_IP(&ctx->regs);
+	struct mp_event *e;
+
+	if (!id)
+		return 0;
+	now = bpf_ktime_get_ns();
+	if (r->n && r->tid == tid && !r->busy) {
+		r->busy = 1;
+		barrier();
+		run_end(r, cpu, now);
+		barrier();
+		r->busy = 0;
+	}
+	e = event_new(MP_EV_MAJOR, now, id, tid, 0);
+	if (!e)
+		return 0;
+	e->sub = (s64)ip < 0 ? MP_FAULT_KERNEL : 0;
+	e->major.addr = ctx->addr & ~(MP_PAGE_SIZE - 1);
+	e->major.ip = (s64)ip < 0 ? 0 : ip;
+	event_send(e);
+	return 0;
 }
 
 /*
@@ -210,7 +280,8 @@ int flush_runs(void *ctx)
 	r->busy = 1;
 	barrier();
 	if (r->n)
-		run_end(r, r->mm_addr, bpf_ktime_get_ns());
+		run_end(r, cpu, bpf_ktime_get_ns());
+	batch_send(cpu);
 	barrier();
 	r->busy = 0;
 	return 0;

@@ -2,13 +2,15 @@
 /*
  * memprof.bpf.c - the kernel side as one object. What it consists of:
  *   core.bpf.h   targets, ring, losses, RSS counters
+ *   stack.bpf.h  user stacks, and which faults get one
  *   fault.bpf.h  page faults as runs
- *   call.bpf.h   mmap, munmap, mremap, brk, madvise, process_madvise, mprotect
+ *   call.bpf.h   mmap, munmap, mremap, brk, madvise, process_madvise, mprotect, mlock, shmat, ...
  *   task.bpf.h   fork, exec, exit, exit_mmap, finding a running process
  *   heap.bpf.h   lines of runtimes' collectors
  * Which programs are loaded is decided by the ladder in user/live/probes.c.
  */
 #include "bpf/core.bpf.h"
+#include "bpf/stack.bpf.h"
 #include "bpf/fault.bpf.h"
 #include "bpf/call.bpf.h"
 #include "bpf/task.bpf.h"

@@ -8,13 +8,15 @@
 
 #include "bpf/events.h"
 
-#define MP_CPUS_MAX 512 /* runs are kept per CPU up to here, single above */
-#define MP_TARGETS_MAX 4096
-#define MP_JIFFY_NS 10000000ULL /* the longest there is: CONFIG_HZ 100 */
-#define MP_INFLIGHT_MAX 16384 /* threads inside a watched call at once */
+#define MP_CPUS_MAX	512 /* runs are kept per CPU up to here, single above */
+#define MP_TARGETS_MAX	4096
+#define MP_JIFFY_NS	10000000ULL /* the longest there is: CONFIG_HZ 100 */
+#define MP_INFLIGHT_MAX 16384	    /* threads inside a watched call at once */
+#define MP_STACKS_MAX	16384	    /* different user stacks of a session */
+#define MP_RUNS_BATCH	16	    /* closed runs that go through the ring together */
 
 struct mp_target {
-	__u32 id;   /* mm id, as in events */
+	__u32 id; /* mm id, as in events */
 	__u32 tgid;
 	__u64 rss_ts; /* ns: last RSS event */
 	__u32 active; /* threads inside a watched call */
@@ -22,9 +24,9 @@ struct mp_target {
 };
 
 struct mp_watch {
-	__u32 mm_id;   /* 0: becomes a target at its next exec */
+	__u32 mm_id; /* 0: becomes a target at its next exec */
 	__u32 flags;
-	__u64 mm;      /* struct mm_struct *, 0 before that exec */
+	__u64 mm; /* struct mm_struct *, 0 before that exec */
 };
 
 /*
@@ -34,48 +36,84 @@ struct mp_watch {
  */
 struct mp_run {
 	__u32 busy;
-	__u32 n;      /* faults in it; 0 = none open */
-	__u64 next;   /* address that would continue it */
+	__u32 n;		 /* faults in it; 0 = none open */
+	__u64 next;		 /* address that would continue it */
 	__u64 first_ts, last_ts; /* last_ts is up to MP_JIFFY_NS early */
 	__u64 ip;
 	__u32 mm, tid;
-	__u32 epoch;  /* shared.epoch when it was begun */
+	__u32 epoch; /* shared.epoch when it was begun */
 	__u8 kind;
 	__u8 pad[3];
-	__u64 mm_addr; /* struct mm_struct * */
-	__u64 jiffy;   /* when last_ts was read */
+	__u32 ids;	/* mm ids given out on this CPU */
+	__u64 mm_addr;	/* struct mm_struct * */
+	__u64 jiffy;	/* when last_ts was read */
+	__u64 rss_next; /* ns: no RSS figure is due before, as far as this CPU knows */
+	__u32 left;	/* pages to the next one whose stack is taken */
+	__u32 stacks;	/* stack ids given out on this CPU */
 } __attribute__((aligned(64)));
+
+/*
+ * What comes through the ring besides mp_event and mp_raw_text. All begin with the
+ * same 16 bytes, so that `type` tells them apart.
+ */
+#define MP_RAW_RUNS	 0x8002
+#define MP_RAW_STACK	 0x8003
+#define MP_RAW_STACK_MAX 32 /* frames */
+
+/* A closed run: the fields of an MP_EV_FAULT. */
+struct mp_run_rec {
+	__u64 ts, addr, ip, span;
+	__u32 mm, tid, n;
+	__u32 kind;
+};
+
+struct mp_raw_runs {
+	__u64 ts;
+	__u16 type; /* MP_RAW_RUNS */
+	__u16 pad;
+	__u32 n;
+	struct mp_run_rec r[MP_RUNS_BATCH];
+};
+
+struct mp_raw_stack {
+	__u64 ts;
+	__u16 type; /* MP_RAW_STACK */
+	__u16 n;    /* frames */
+	__u32 id;
+	__u64 ip[MP_RAW_STACK_MAX]; /* innermost first */
+	__u64 busy;
+};
 
 struct mp_inflight {
 	__u64 ts;
-	__u64 mm;     /* struct mm_struct * */
+	__u64 mm; /* struct mm_struct * */
 	__u64 addr, len, len2;
 	__u64 old_brk;
 	__s64 rss[4];
 	__u32 x;
-	__u32 seq;    /* of the target when this call had entered */
+	__u32 seq; /* of the target when this call had entered */
 	__u8 call;
 	__u8 flags;
 	__u8 pad[6];
-	__u64 mm2;    /* process_madvise: the mm it works on */
+	__u64 mm2; /* process_madvise: the mm it works on */
 };
 
 struct mp_shared {
-	__u64 only_mm;   /* the target when there is exactly one, else 0 */
-	__u32 only_id;   /* its mm id */
+	__u64 only_mm; /* the target when there is exactly one, else 0 */
+	__u32 only_id; /* its mm id */
 	__u32 n_targets;
-	__u32 next_id;   /* next mm id */
-	__u32 epoch;     /* moves with every call that can drop pages: no run
-			  * spans such a call */
+	__u32 epoch;	   /* moves with every call that can drop pages: no run
+			    * spans such a call */
 	__u32 attach_tgid; /* argument of the task iterator */
 	__u32 attach_found;
 	__u32 pad;
-	__u32 cpus_known;  /* cpu_off is filled in: per-CPU counters can be summed */
+	__u32 cpus_known; /* cpu_off is filled in: per-CPU counters can be summed */
 	__u64 scratch[2];
 	__u64 cpu_off[MP_CPUS_MAX]; /* of each CPU's area; 0 = unknown or offline */
 	__u64 lost[MP_LOSS_MAX];
 	__u64 lost_faults[MP_LOSS_MAX];
 	struct mp_run runs[MP_CPUS_MAX];
+	struct mp_raw_runs batch[MP_CPUS_MAX]; /* guarded as the run is */
 };
 
 #endif /* MEMPROF_SHARED_H */

@@ -45,7 +45,7 @@ static const struct opt_row rows[] = {
 	    "'memprof doctor'",
 	    0 } },
 	{ MP_TAKES_HOOKS,
-	  { "no-stacks", KEY_NO_STACKS, NULL, 0, "Take no user stacks (this version takes none)",
+	  { "no-stacks", KEY_NO_STACKS, NULL, 0, "Take no user stacks of faults and calls",
 	    0 } },
 	{ MP_TAKES_INTERVAL,
 	  { "interval", KEY_INTERVAL, "TIME", 0, "Between lines or frames: 1, 500ms", 0 } },
@@ -241,5 +241,7 @@ void mp_args_parse(const struct mp_command *c, int argc, char **argv, struct mp_
 	argv[0] = name; /* what argp says in front of its messages */
 	argp_err_exit_status = MP_EXIT_USAGE;
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &p);
+	if (a->no_stacks)
+		a->hooks.allow[MP_FEAT_STACKS] = 0;
 	check(c, a);
 }

@@ -198,6 +198,14 @@ static void add_hookless(struct findings *f)
 		(struct mp_rung_result){ .feature = MP_FEAT_RSS, .rung = MP_RUNG_PROC };
 	f->rung[f->n_rungs++] =
 		(struct mp_rung_result){ .feature = MP_FEAT_HEAP_GC, .rung = MP_RUNG_SEGMENT };
+	/* taken by the probes of faults, whichever they are */
+	for (size_t i = 0; i < f->n_rungs; i++) {
+		if (f->rung[i].feature != MP_FEAT_FAULTS || f->rung[i].err)
+			continue;
+		f->rung[f->n_rungs] = f->rung[i];
+		f->rung[f->n_rungs++].feature = MP_FEAT_STACKS;
+		break;
+	}
 }
 
 int cmd_doctor(struct mp_args *a)
@@ -207,7 +215,7 @@ int cmd_doctor(struct mp_args *a)
 	int err = 0;
 
 	libbpf_set_print(NULL);
-	f.n_rungs = mp_ladder_try(f.rung, RUNGS_MAX - 2);
+	f.n_rungs = mp_ladder_try(f.rung, RUNGS_MAX - 3);
 	add_hookless(&f);
 	check_machine(&f);
 	if (a->n_pids)

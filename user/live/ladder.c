@@ -106,11 +106,11 @@ static int try_tracepoint(const char *category, const char *name)
 	return attach_perf(perf_open(&attr), BPF_PROG_TYPE_TRACEPOINT);
 }
 
-static int try_perf_faults(void)
+static int try_perf_faults(__u64 which)
 {
 	struct perf_event_attr attr = { .type = PERF_TYPE_SOFTWARE,
 					.size = sizeof(attr),
-					.config = PERF_COUNT_SW_PAGE_FAULTS,
+					.config = which,
 					.sample_period = 1,
 					.sample_type = PERF_SAMPLE_ADDR };
 
@@ -148,11 +148,11 @@ struct rung_row {
 /* In order of preference. Typed tracepoints first for faults and tasks; for
  * calls fentry, which costs other processes nothing. */
 static const struct rung_row rows[] = {
-	{ MP_FEAT_FAULTS, MP_RUNG_TP_BTF },  { MP_FEAT_FAULTS, MP_RUNG_TRACEPOINT },
-	{ MP_FEAT_FAULTS, MP_RUNG_PERF },    { MP_FEAT_CALLS, MP_RUNG_FENTRY },
-	{ MP_FEAT_CALLS, MP_RUNG_TP_BTF },   { MP_FEAT_CALLS, MP_RUNG_TRACEPOINT },
-	{ MP_FEAT_TASKS, MP_RUNG_TP_BTF },   { MP_FEAT_TASKS, MP_RUNG_TRACEPOINT },
-	{ MP_FEAT_HEAP_V8, MP_RUNG_UPROBE },
+	{ MP_FEAT_FAULTS, MP_RUNG_TP_BTF }, { MP_FEAT_FAULTS, MP_RUNG_TRACEPOINT },
+	{ MP_FEAT_FAULTS, MP_RUNG_PERF },   { MP_FEAT_CALLS, MP_RUNG_FENTRY },
+	{ MP_FEAT_CALLS, MP_RUNG_TP_BTF },  { MP_FEAT_CALLS, MP_RUNG_TRACEPOINT },
+	{ MP_FEAT_TASKS, MP_RUNG_TP_BTF },  { MP_FEAT_TASKS, MP_RUNG_TRACEPOINT },
+	{ MP_FEAT_MAJORS, MP_RUNG_PERF },   { MP_FEAT_HEAP_V8, MP_RUNG_UPROBE },
 };
 
 static int try_rung(const struct rung_row *r)
@@ -163,7 +163,9 @@ static int try_rung(const struct rung_row *r)
 	case MP_FEAT_FAULTS << 8 | MP_RUNG_TRACEPOINT:
 		return try_tracepoint("exceptions", "page_fault_user");
 	case MP_FEAT_FAULTS << 8 | MP_RUNG_PERF:
-		return try_perf_faults();
+		return try_perf_faults(PERF_COUNT_SW_PAGE_FAULTS);
+	case MP_FEAT_MAJORS << 8 | MP_RUNG_PERF:
+		return try_perf_faults(PERF_COUNT_SW_PAGE_FAULTS_MAJ);
 	case MP_FEAT_CALLS << 8 | MP_RUNG_FENTRY:
 		return try_btf_hook(BPF_TRACE_FENTRY, SYS_MMAP_FN);
 	case MP_FEAT_CALLS << 8 | MP_RUNG_TP_BTF:

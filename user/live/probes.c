@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <linux/perf_event.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,9 +23,11 @@
 #include "bpf/memprof.skel.h" /* made in the build folder */
 #include "user/live/rights.h"
 #include "user/model/model.h"
+#include "user/util/util.h"
 
-#define LINKS_MAX (64 + MP_CPUS_MAX)
-#define RUNGS_MAX 32
+#define LINKS_MAX    (64 + 2 * MP_CPUS_MAX)
+#define RUNGS_MAX    32
+#define SAMPLE_PAGES 128 /* one fault in so many has its stack taken */
 
 struct mp_probes {
 	struct memprof_bpf *skel;
@@ -34,6 +37,9 @@ struct mp_probes {
 	struct mp_rung_result rung[MP_FEAT_MAX];
 	struct mp_shared *shared; /* the mapped .bss */
 	int ncpu;
+	uint32_t *stack_id; /* by the kernel side's id: ours, from 1 without gaps */
+	size_t cap_stacks;
+	uint32_t n_stacks;
 	/* the drain's destination while it runs */
 	int (*fn)(void *ctx, void *data, size_t size);
 	void *ctx;
@@ -135,7 +141,8 @@ static void choose(struct mp_probes *p, const struct mp_hooks *h)
 
 	for (unsigned f = 0; f < MP_FEAT_MAX; f++) {
 		p->rung[f] = (struct mp_rung_result){ .feature = (uint8_t)f, .err = -EOPNOTSUPP };
-		snprintf(p->rung[f].why, sizeof(p->rung[f].why), "turned off by --hooks");
+		snprintf(p->rung[f].why, sizeof(p->rung[f].why),
+			 "turned off by --hooks or --no-stacks");
 	}
 	for (size_t i = 0; i < n; i++) {
 		struct mp_rung_result *r = &p->rung[all[i].feature];
@@ -149,9 +156,15 @@ static void choose(struct mp_probes *p, const struct mp_hooks *h)
 			memcpy(r->why, all[i].why, sizeof(r->why));
 		}
 	}
-	for (unsigned f = 0; f < MP_FEAT_MAX; f++)
-		if (p->rung[f].rung)
-			p->rung[f].why[0] = 0;
+	/* Stacks come with the probes of faults. */
+	if (h->allow[MP_FEAT_STACKS] && p->rung[MP_FEAT_FAULTS].rung)
+		p->rung[MP_FEAT_STACKS].rung = p->rung[MP_FEAT_FAULTS].rung;
+	for (unsigned f = 0; f < MP_FEAT_MAX; f++) {
+		if (!p->rung[f].rung)
+			continue;
+		p->rung[f].why[0] = 0;
+		p->rung[f].err = 0;
+	}
 }
 
 /* Programs by feature and rung; a call's four are named by its system call. */
@@ -185,12 +198,19 @@ static const struct prog_row progs[] = {
 	CALL_ROWS(madvise),
 	CALL_ROWS(process_madvise),
 	CALL_ROWS(mprotect),
+	CALL_ROWS(mlock),
+	CALL_ROWS(mlock2),
+	CALL_ROWS(mlockall),
+	CALL_ROWS(shmat),
+	CALL_ROWS(shmdt),
+	CALL_ROWS(remap_file_pages),
 	{ MP_FEAT_TASKS, MP_RUNG_TP_BTF, "fork_btf", NULL, NULL },
 	{ MP_FEAT_TASKS, MP_RUNG_TP_BTF, "exec_btf", NULL, NULL },
 	{ MP_FEAT_TASKS, MP_RUNG_TP_BTF, "exit_btf", NULL, NULL },
 	{ MP_FEAT_TASKS, MP_RUNG_TRACEPOINT, "fork_tp", "sched", "sched_process_fork" },
 	{ MP_FEAT_TASKS, MP_RUNG_TRACEPOINT, "exec_tp", "sched", "sched_process_exec" },
 	{ MP_FEAT_TASKS, MP_RUNG_TRACEPOINT, "exit_tp", "sched", "sched_process_exit" },
+	{ MP_FEAT_MAJORS, MP_RUNG_PERF, "pf_major", NULL, NULL },
 	{ MP_FEAT_HEAP_V8, MP_RUNG_UPROBE, "v8_gc_line", NULL, NULL },
 };
 #define N_PROGS (sizeof(progs) / sizeof(progs[0]))
@@ -214,6 +234,22 @@ static bool have_exit_mmap(void)
 static bool use_exit_mmap(const struct mp_probes *p)
 {
 	return p->rung[MP_FEAT_TASKS].rung == MP_RUNG_TP_BTF && have_exit_mmap();
+}
+
+/* sample_gap() in bpf/stack.bpf.h has the formula. The gap that each CPU begins with
+ * is drawn here, or the first fault of each would always be one of the sample. */
+static void configure_sample(struct mp_probes *p)
+{
+	double theta = -1.0 / log1p(-1.0 / SAMPLE_PAGES);
+	unsigned seed = (unsigned)mp_monotonic_ns();
+
+	p->skel->rodata->cfg_sample = SAMPLE_PAGES;
+	p->skel->rodata->cfg_gap_scale = (__u32)lround(theta * M_LN2 * 65536);
+	for (int cpu = 0; cpu < MP_CPUS_MAX; cpu++) {
+		double u = (rand_r(&seed) + 1.0) / (RAND_MAX + 1.0);
+
+		p->skel->bss->shared.runs[cpu].left = 1 + (__u32)(-log(u) * theta);
+	}
 }
 
 static int configure(struct mp_probes *p, const struct mp_probes_opts *o)
@@ -240,9 +276,10 @@ static int configure(struct mp_probes *p, const struct mp_probes_opts *o)
 	p->skel->rodata->cfg_ncpu = (__u32)p->ncpu;
 	p->skel->rodata->cfg_follow_forks = o->follow_forks;
 	p->skel->rodata->cfg_have_exit_mmap = exit_mmap;
+	if (p->rung[MP_FEAT_STACKS].rung)
+		configure_sample(p);
 	if (o->rss_every_ns)
 		p->skel->rodata->cfg_rss_every = o->rss_every_ns;
-	p->skel->bss->shared.next_id = 1;
 	if (o->ring_bytes) {
 		p->skel->rodata->cfg_ring_wake = o->ring_bytes / 16;
 		return bpf_map__set_max_entries(p->skel->maps.ring, o->ring_bytes);
@@ -283,12 +320,12 @@ static int keep(struct mp_probes *p, struct bpf_link *l)
 	return 0;
 }
 
-/* The page-faults software event on every CPU; a CPU that is offline has none. */
-static int attach_perf_faults(struct mp_probes *p, struct bpf_program *prog)
+/* A software event of page faults on every CPU; a CPU that is offline has none. */
+static int attach_perf_faults(struct mp_probes *p, struct bpf_program *prog, __u64 which)
 {
 	struct perf_event_attr attr = { .type = PERF_TYPE_SOFTWARE,
 					.size = sizeof(attr),
-					.config = PERF_COUNT_SW_PAGE_FAULTS,
+					.config = which,
 					.sample_period = 1,
 					.sample_type = PERF_SAMPLE_ADDR };
 	int got = 0;
@@ -324,7 +361,10 @@ static int attach_one(struct mp_probes *p, const struct prog_row *r)
 	case MP_RUNG_TRACEPOINT:
 		return keep(p, bpf_program__attach_tracepoint(prog, r->category, r->event));
 	case MP_RUNG_PERF:
-		return attach_perf_faults(p, prog);
+		return attach_perf_faults(p, prog,
+					  r->feature == MP_FEAT_MAJORS
+						  ? PERF_COUNT_SW_PAGE_FAULTS_MAJ
+						  : PERF_COUNT_SW_PAGE_FAULTS);
 	default: /* uprobes are attached when a runtime is found */
 		return 0;
 	}
@@ -349,11 +389,93 @@ static int attach_all(struct mp_probes *p, struct mp_diag *diag)
 	return err;
 }
 
+/* --- what comes through the ring ------------------------------------------------------- */
+
+static int give(struct mp_probes *p, struct mp_event *e)
+{
+	return p->fn(p->ctx, e, sizeof(*e));
+}
+
+static int on_runs(struct mp_probes *p, const struct mp_raw_runs *b)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; i < b->n && i < MP_RUNS_BATCH && !err; i++) {
+		const struct mp_run_rec *r = &b->r[i];
+		struct mp_event e = { .ts = r->ts,
+				      .type = MP_EV_FAULT,
+				      .sub = (uint8_t)r->kind,
+				      .mm = r->mm,
+				      .tid = r->tid,
+				      .x = r->n };
+
+		e.fault.addr = r->addr;
+		e.fault.ip = r->ip;
+		e.fault.span = r->span;
+		err = give(p, &e);
+	}
+	return err;
+}
+
+/* A stack seen for the first time gets a number, and is told in pieces. */
+static int on_stack(struct mp_probes *p, const struct mp_raw_stack *r)
+{
+	struct mp_event e = { .ts = r->ts, .type = MP_EV_STACK };
+	unsigned frames = r->n < MP_RAW_STACK_MAX ? r->n : MP_RAW_STACK_MAX;
+	int err = 0;
+
+	if (r->id >= p->cap_stacks) {
+		size_t cap = ((size_t)r->id + 1) * 2;
+		uint32_t *t = realloc(p->stack_id, cap * sizeof(*t));
+
+		if (!t)
+			return -ENOMEM;
+		memset(t + p->cap_stacks, 0, (cap - p->cap_stacks) * sizeof(*t));
+		p->stack_id = t;
+		p->cap_stacks = cap;
+	}
+	p->stack_id[r->id] = ++p->n_stacks;
+	e.stack.id = p->n_stacks;
+	/* The outermost frame of a thread ends in a return address of 0. */
+	while (frames > 1 && !r->ip[frames - 1])
+		frames--;
+	e.x = frames;
+	for (unsigned at = 0; at < frames && !err; at += MP_STACK_CHUNK) {
+		unsigned n = frames - at < MP_STACK_CHUNK ? frames - at : MP_STACK_CHUNK;
+
+		memset(e.stack.ip, 0, sizeof(e.stack.ip));
+		memcpy(e.stack.ip, r->ip + at, n * sizeof(r->ip[0]));
+		e.stack.pos = at;
+		err = give(p, &e);
+	}
+	return err;
+}
+
+static int on_site(struct mp_probes *p, const struct mp_event *e)
+{
+	struct mp_event copy = *e;
+
+	copy.site.stack = e->site.stack < p->cap_stacks ? p->stack_id[e->site.stack] : 0;
+	return give(p, &copy);
+}
+
 static int on_record(void *ctx, void *data, size_t size)
 {
+	const struct mp_event *e = data;
 	struct mp_probes *p = ctx;
 
-	return p->fn(p->ctx, data, size);
+	if (size < offsetof(struct mp_event, sub))
+		return 0;
+	switch (e->type) {
+	case MP_RAW_RUNS:
+		return size >= offsetof(struct mp_raw_runs, r) ? on_runs(p, data) : 0;
+	case MP_RAW_STACK:
+		return size >= sizeof(struct mp_raw_stack) ? on_stack(p, data) : 0;
+	case MP_EV_SITE:
+		return on_site(p, e);
+	default:
+		return p->fn(p->ctx, data, size);
+	}
 }
 
 /* Nothing that sees faults or tasks: no point in going on without saying so. */
@@ -446,6 +568,7 @@ void mp_probes_close(struct mp_probes *p)
 		bpf_link__destroy(p->links[--p->n_links]);
 	ring_buffer__free(p->rb);
 	memprof_bpf__destroy(p->skel);
+	free(p->stack_id);
 	free(p);
 }
 
@@ -506,7 +629,8 @@ static bool run_open(const struct mp_probes *p, int cpu)
 	const struct mp_run *r = &p->shared->runs[cpu & (MP_CPUS_MAX - 1)];
 
 	return __atomic_load_n(&r->n, __ATOMIC_RELAXED) ||
-	       __atomic_load_n(&r->busy, __ATOMIC_RELAXED);
+	       __atomic_load_n(&r->busy, __ATOMIC_RELAXED) ||
+	       __atomic_load_n(&p->shared->batch[cpu & (MP_CPUS_MAX - 1)].n, __ATOMIC_RELAXED);
 }
 
 #define FLUSH_TRIES 1000
