@@ -50,8 +50,10 @@ struct range_effect {
 int pages_set(struct mp_proc *p, uint64_t addr, uint64_t len, struct range_effect *eff);
 void pages_clear(struct mp_proc *p, uint64_t addr, uint64_t len, int drop, struct range_effect *eff);
 
-/* mem.c */
+/* faults.c */
 int fold_fault(struct mp_model *m, struct mp_proc *p, const struct mp_event *e);
+
+/* mem.c */
 int fold_call(struct mp_model *m, struct mp_proc *p, const struct mp_event *e);
 int fold_rss(struct mp_proc *p, const struct mp_event *e);
 int fold_pages(struct mp_proc *p, const struct mp_event *e);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * mem.c - the fold of kernel events: faults, calls, counters, scans.
+ * mem.c - the fold of kernel events: calls, counters, scans. Faults: faults.c.
  *
  * What an event says about residency follows the kernel's rules; where it does
  * not say (huge pages, fault-around, populate, reclaim) nothing is guessed: a
@@ -25,79 +25,6 @@
 static uint64_t page_up(uint64_t v)
 {
 	return (v + MP_PAGE_SIZE - 1) & ~(MP_PAGE_SIZE - 1);
-}
-
-/*
- * Does a fault of this kind leave the page resident? A read of private
- * anonymous memory maps the zero page: a fault, but not in RSS
- * (do_anonymous_page). Reads of files and shmem bring the page in.
- */
-static bool fault_makes_resident(const struct mp_mapping *v, uint8_t kind)
-{
-	if (kind & (MP_FAULT_WRITE | MP_FAULT_NOKIND))
-		return true;
-	if (kind & MP_FAULT_PRESENT) /* a protection fault that was no write */
-		return false;
-	return v && (v->bits & (MP_MAP_FILE | MP_MAP_SHMEM | MP_MAP_SHARED));
-}
-
-static void count_faults(struct mp_proc *p, const struct mp_event *e)
-{
-	struct mp_point *pt = tl_now(p);
-
-	p->faults += e->x;
-	if (e->sub & MP_FAULT_KERNEL)
-		p->faults_kernel += e->x;
-	else
-		p->faults_user += e->x;
-	if (e->sub & MP_FAULT_WRITE)
-		p->faults_write += e->x;
-	if (e->sub & MP_FAULT_PRESENT)
-		p->faults_present += e->x;
-	if (pt)
-		pt->faults += e->x;
-}
-
-int fold_fault(struct mp_model *m, struct mp_proc *p, const struct mp_event *e)
-{
-	uint64_t addr = e->fault.addr, end = addr + (uint64_t)e->x * MP_PAGE_SIZE;
-	struct range_effect eff = { 0 };
-	size_t i;
-
-	if (e->x > PAGES_MAX || !range_ok(addr, end - addr))
-		return -EINVAL;
-	if (p->mm_gone) /* nobody's: the struct of the mm was used again */
-		return 0;
-	count_faults(p, e);
-	i = maps_index(p, addr);
-	while (addr < end) {
-		struct mp_mapping *v = i < p->n_maps ? p->maps[i] : NULL;
-		uint64_t stop = end;
-
-		if (v && v->start > addr && !mp_proc_find(p, addr))
-			v = maps_grow_stack(p, addr, m);
-		if (v && v->start > addr)
-			v = NULL;
-		if (v) {
-			stop = v->end < end ? v->end : end;
-			v->faults += (stop - addr) / MP_PAGE_SIZE;
-			v->last_ts = e->ts;
-			i++;
-		} else if (i < p->n_maps && p->maps[i]->start < end) {
-			stop = p->maps[i]->start;
-		}
-		if (fault_makes_resident(v, e->sub)) {
-			int err = pages_set(p, addr, stop - addr, &eff);
-
-			if (err)
-				return err;
-		}
-		addr = stop;
-	}
-	p->pages_added += eff.pages;
-	if (eff.heap_refaulted)
-		pair_refault(p, eff.heap_refaulted * MP_PAGE_SIZE);
-	return 0;
 }
 
 /* --- calls ------------------------------------------------------------------------ */
