@@ -249,7 +249,8 @@ static inline struct mp_event ev_str(uint64_t ts, uint32_t id, const char *s, si
 /* What model.h promises of a process; says which promise broke. */
 static inline void check_proc(const struct mp_proc *p)
 {
-	uint64_t cls[MP_CLS_MAX] = { 0 }, in_maps = 0, prev = 0, owed = 0;
+	uint64_t cls[MP_CLS_MAX] = { 0 }, kind[MP_KIND_MAX] = { 0 };
+	uint64_t in_maps = 0, prev = 0, owed = 0;
 	struct mp_account a;
 
 	for (size_t i = 0; i < p->n_maps; i++) {
@@ -261,10 +262,14 @@ static inline void check_proc(const struct mp_proc *p)
 		assert_true(v->cls < MP_CLS_MAX);
 		assert_int_equal(v->resident, mp_proc_resident(p, v->start, v->end));
 		cls[v->cls] += v->resident;
+		kind[mp_map_kind(v)] += v->resident;
+		assert_true(!(v->bits & MP_MAP_HUGETLB) || !v->resident);
 		in_maps += v->resident;
 	}
 	for (int c = 0; c < MP_CLS_MAX; c++)
 		assert_int_equal(cls[c], p->cls_pages[c]);
+	for (int k = 0; k < MP_KIND_MAX; k++)
+		assert_int_equal(kind[k], p->kind_pages[k]);
 	assert_int_equal(in_maps + p->orphan_pages, mp_pageset_total(p->pages));
 	for (size_t i = 0; i < p->n_gcs; i++) {
 		const struct mp_gc *g = &p->gcs[i];

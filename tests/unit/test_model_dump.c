@@ -61,6 +61,8 @@ static void assert_same(const struct mp_model *a, const struct mp_model *b)
 		assert_int_equal(p->mm_gone, q->mm_gone);
 		assert_int_equal(p->launched, q->launched);
 		assert_int_equal(mp_proc_rss(p), mp_proc_rss(q));
+		assert_int_equal(mp_pageset_huge_total(p->pages), mp_pageset_huge_total(q->pages));
+		assert_int_equal(p->rss.hugetlb, q->rss.hugetlb);
 	}
 	assert_true(mp_model_digest(a) == mp_model_digest(b));
 }
@@ -112,6 +114,8 @@ static struct mp_event next(struct session *s)
 	case 11:
 		e = ev_rss(mm, s->ts, rnd_below(r, 1500), rnd_below(r, 100), rnd_below(r, 100));
 		e.rss.swap = rnd_below(r, 10);
+		if (!rnd_below(r, 3))
+			e.rss.hugetlb = rnd_below(r, 5) * 2 * MIB;
 		return e;
 	case 12:
 		s->used = rnd_below(r, 600);
@@ -127,7 +131,11 @@ static struct mp_event next(struct session *s)
 		return ev_range(mm, s->ts, 1 + (unsigned)rnd_below(r, 4),
 				base + rnd_below(r, 6) * 100 * PG, 100 * PG);
 	case 16:
-		return ev_pages(mm, s->ts, 1 + (unsigned)rnd_below(r, 2), at, n * PG);
+		if (rnd_below(r, 3))
+			return ev_pages(mm, s->ts, 1 + (unsigned)rnd_below(r, 2), at, n * PG);
+		e = ev_pages(mm, s->ts, MP_PAGES_RESIDENT, base, (1 + rnd_below(r, 2)) * 2 * MIB);
+		e.flags = MP_PAGES_HUGE;
+		return e;
 	case 17:
 		e = ev(MP_EV_LOSS, (unsigned)rnd_below(r, MP_LOSS_MAX), 0, s->ts);
 		e.x = (uint32_t)rnd_below(r, 10);

@@ -490,6 +490,91 @@ static void test_scan(void **state)
 	fx_free(&f);
 }
 
+/* A scan says what is mapped as huge pages; what leaves takes the mark away. */
+static void test_scan_huge(void **state)
+{
+	const struct mp_pageset *s;
+	struct mp_event e;
+	struct fx f = fx_new();
+
+	(void)state;
+	s = P(&f)->pages;
+	do_mmap(&f, A, 8 * MIB, RW, PRIV);
+	e = ev_pages(MM, tick(&f), MP_PAGES_RESIDENT, A, 6 * MIB + 64 * PG);
+	e.flags = MP_PAGES_HUGE;
+	fold(&f, e);
+	assert_int_equal(P(&f)->maps[0]->resident, 3 * 512 + 64);
+	assert_int_equal(mp_pageset_huge_total(s), 3 * 512); /* the rest fills no chunk */
+	do_madvise(&f, A + 2 * MIB + PG, PG, MADV_DONTNEED);
+	assert_int_equal(mp_pageset_huge_total(s), 2 * 512);
+	do_touch(&f, A + 2 * MIB + PG, 1); /* full again, but of small pages */
+	assert_int_equal(mp_pageset_huge_total(s), 2 * 512);
+	/* a scan that found them split */
+	fold(&f, ev_pages(MM, tick(&f), MP_PAGES_RESIDENT, A, 2 * MIB));
+	assert_int_equal(mp_pageset_huge_total(s), 512);
+	fold(&f, ev_mremap(MM, tick(&f), A + 4 * MIB, 2 * MIB, 2 * MIB, A + GIB, MREMAP_MAYMOVE));
+	assert_int_equal(mp_pageset_huge_total(s), 512);
+	fold(&f,
+	     ev_mremap(MM, tick(&f), A + GIB, 2 * MIB, 2 * MIB, A + 2 * GIB + PG, MREMAP_MAYMOVE));
+	assert_int_equal(mp_pageset_huge_total(s), 0);
+	fx_free(&f);
+}
+
+/* hugetlb pages are in no counter of RSS: not in the set, whoever speaks of them. */
+static void test_hugetlb_is_apart(void **state)
+{
+	struct mp_event e;
+	struct fx f = fx_new();
+
+	(void)state;
+	do_mmap(&f, A, 8 * MIB, RW, PRIV | MAP_HUGETLB);
+	do_touch(&f, A, 4);
+	fold(&f, ev_pages(MM, tick(&f), MP_PAGES_RESIDENT, A, 2 * MIB));
+	assert_int_equal(P(&f)->maps[0]->faults, 4);
+	assert_int_equal(mp_pageset_total(P(&f)->pages), 0);
+	/* a file whose nature only the snapshot tells */
+	do_mmap(&f, A + GIB, 8 * MIB, RW, MAP_SHARED);
+	do_touch(&f, A + GIB, 4);
+	assert_int_equal(P(&f)->kind_pages[MP_KIND_UNTOLD], 4);
+	fx_snap_begin(&f);
+	fx_line(&f, A + GIB, 8 * MIB, BITS_RW | MP_MAP_SHARED | MP_MAP_FILE | MP_MAP_HUGETLB, 0);
+	fx_snap_end(&f);
+	assert_int_equal(mp_pageset_total(P(&f)->pages), 0);
+	/* and the figure beside RSS, which only /proc has, outlives the kernel's events */
+	e = ev_rss(MM, tick(&f), 10, 0, 0);
+	e.rss.hugetlb = 4 * MIB;
+	fold(&f, e);
+	fold(&f, ev_rss(MM, tick(&f), 11, 0, 0));
+	assert_int_equal(P(&f)->rss.hugetlb, 4 * MIB);
+	fx_free(&f);
+}
+
+/* By which counters the kernel counts the pages of a mapping. */
+static void test_kinds(void **state)
+{
+	static const uint32_t bits[] = {
+		BITS_RW,
+		BITS_LIB,
+		BITS_LIB | MP_MAP_SHARED,
+		BITS_RW | MP_MAP_FILE | MP_MAP_SHMEM,
+		BITS_RW | MP_MAP_FILE | MP_MAP_SHMEM | MP_MAP_SHARED,
+	};
+	static const enum mp_kind kind[] = { MP_KIND_ANON, MP_KIND_FILE_PRIVATE, MP_KIND_FILE,
+					     MP_KIND_SHMEM_PRIVATE, MP_KIND_SHMEM };
+	struct mp_mapping v = { .cls = MP_CLS_ANON };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bits) / sizeof(bits[0]); i++) {
+		v.bits = bits[i];
+		v.ino = bits[i] & MP_MAP_FILE ? 7 : 0;
+		assert_int_equal(mp_map_kind(&v), kind[i]);
+	}
+	v = (struct mp_mapping){ .bits = BITS_LIB, .cls = MP_CLS_FILE };
+	assert_int_equal(mp_map_kind(&v), MP_KIND_UNTOLD); /* an mmap of a descriptor */
+	v = (struct mp_mapping){ .bits = MP_MAP_R, .cls = MP_CLS_SPECIAL };
+	assert_int_equal(mp_map_kind(&v), MP_KIND_UNTOLD); /* [vdso] */
+}
+
 /* In a state dump: dropped by a call, not touched since. A touch is a refault. */
 static void test_scan_dropped(void **state)
 {
@@ -589,6 +674,9 @@ int main(void)
 		cmocka_unit_test(test_process_madvise),
 		cmocka_unit_test(test_unknown_call),
 		cmocka_unit_test(test_scan),
+		cmocka_unit_test(test_scan_huge),
+		cmocka_unit_test(test_hugetlb_is_apart),
+		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_scan_dropped),
 		cmocka_unit_test(test_rss_range),
 		cmocka_unit_test(test_mm_exit_freezes),

@@ -93,7 +93,7 @@ static void assert_keys(const char *json)
 		"recording.blocks", "recording.bytes", "recording.lost.total", "target.pid",
 		"target.comm", "target.exe", "target.exited", "target.exit_code", "probes",
 		"rss.start", "rss.max", "rss.end", "rss.anon", "rss.file", "rss.shmem", "rss.swap",
-		"rss.lazyfree", "account.live_heap", "account.free_heap_resident",
+		"rss.lazyfree", "rss.hugetlb", "account.live_heap", "account.free_heap_resident",
 		"account.arenas", "account.stacks", "account.other_anon", "account.file",
 		"account.shmem", "account.unknown", "account.rss", "account.lazy_heap",
 		"faults.total", "faults.user", "faults.kernel", "faults.major", "faults.cow",

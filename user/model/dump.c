@@ -238,6 +238,18 @@ static int out_pages(void *ctx, uint64_t addr, uint64_t len)
 	return o->err;
 }
 
+static int out_huge(void *ctx, uint64_t addr, uint64_t len)
+{
+	struct out *o = ctx;
+	struct mp_event e = blank(o, MP_EV_PAGES, MP_PAGES_RESIDENT);
+
+	e.flags = MP_PAGES_HUGE;
+	e.pages.addr = addr;
+	e.pages.len = len;
+	out(o, &e);
+	return o->err;
+}
+
 static void out_maps(struct out *o)
 {
 	struct mp_event e = blank(o, MP_EV_MAP, MP_MAP_BEGIN);
@@ -365,6 +377,7 @@ static void out_proc(struct out *o)
 	mp_pageset_runs(p->pages, 0, 1ULL << 63, 1, out_pages, o);
 	o->pages_op = MP_PAGES_RESIDENT;
 	mp_pageset_runs(p->pages, 0, 1ULL << 63, 0, out_pages, o);
+	mp_pageset_huge_runs(p->pages, 0, 1ULL << 63, out_huge, o);
 	out_map_counters(o);
 	out_ranges(o);
 	for (uint8_t s = 1; s < MP_SRC_MAX; s++)
@@ -378,7 +391,7 @@ static void out_proc(struct out *o)
 		e.rss.shmem = p->rss.shmem;
 		e.rss.swap = p->rss.swap;
 		e.rss.lazyfree = p->rss.lazyfree;
-		e.rss.hugetlb = MP_UNKNOWN;
+		e.rss.hugetlb = p->rss.hugetlb;
 		out(o, &e);
 	}
 	if (p->exited) {

@@ -40,6 +40,21 @@ struct mp_mapping *mp_proc_find(const struct mp_proc *p, uint64_t addr)
 	return i < p->n_maps && p->maps[i]->start <= addr ? p->maps[i] : NULL;
 }
 
+enum mp_kind mp_map_kind(const struct mp_mapping *v)
+{
+	bool shared = v->bits & MP_MAP_SHARED;
+
+	if (v->bits & MP_MAP_SHMEM)
+		return shared ? MP_KIND_SHMEM : MP_KIND_SHMEM_PRIVATE;
+	if (v->cls == MP_CLS_SPECIAL) /* [vdso] counts as file */
+		return MP_KIND_UNTOLD;
+	if (!(v->bits & MP_MAP_FILE))
+		return MP_KIND_ANON;
+	if (!v->ino)
+		return MP_KIND_UNTOLD;
+	return shared ? MP_KIND_FILE : MP_KIND_FILE_PRIVATE;
+}
+
 /* --- classes ------------------------------------------------------------------- */
 
 /* The class of the mapping at index i, by itself and its neighbours. */
@@ -49,11 +64,21 @@ static enum mp_class class_at(const struct mp_proc *p, size_t i)
 			i + 1 < p->n_maps ? p->maps[i + 1] : NULL);
 }
 
+/* The one place where the resident pages of a mapping change; `n` may be "negative". */
+static void count_pages(struct mp_proc *p, struct mp_mapping *v, uint64_t n)
+{
+	v->resident += n;
+	p->cls_pages[v->cls] += n;
+	p->kind_pages[mp_map_kind(v)] += n;
+}
+
 static void set_class(struct mp_proc *p, struct mp_mapping *v, enum mp_class c)
 {
-	p->cls_pages[v->cls] -= v->resident;
+	uint64_t n = v->resident;
+
+	count_pages(p, v, -n);
 	v->cls = c;
-	p->cls_pages[v->cls] += v->resident;
+	count_pages(p, v, n);
 }
 
 /* A change at i can change the shape its neighbours are known by. */
@@ -90,9 +115,11 @@ static void count_orphans(struct mp_proc *p)
 
 static void recount(struct mp_proc *p, struct mp_mapping *v)
 {
-	p->cls_pages[v->cls] -= v->resident;
-	v->resident = mp_pageset_count(p->pages, v->start, v->end - v->start);
-	p->cls_pages[v->cls] += v->resident;
+	uint64_t len = v->end - v->start;
+
+	if (v->bits & MP_MAP_HUGETLB) /* in no counter of RSS, so not in the set */
+		mp_pageset_clear(p->pages, v->start, len, 0);
+	count_pages(p, v, mp_pageset_count(p->pages, v->start, len) - v->resident);
 }
 
 static int table_add(struct mp_proc *p, size_t i, struct mp_mapping *v)
@@ -115,7 +142,7 @@ static void table_del(struct mp_proc *p, size_t i)
 {
 	struct mp_mapping *v = p->maps[i];
 
-	p->cls_pages[v->cls] -= v->resident;
+	count_pages(p, v, -v->resident);
 	free(v);
 	p->n_maps--;
 	memmove(p->maps + i, p->maps + i + 1, (p->n_maps - i) * sizeof(*p->maps));
@@ -407,15 +434,19 @@ int pages_set(struct mp_proc *p, uint64_t addr, uint64_t len, struct range_effec
 
 		if (stop > end)
 			stop = end;
+		if (inside && v->bits & MP_MAP_HUGETLB) {
+			addr = stop;
+			i++;
+			continue;
+		}
 		n = mp_pageset_set(p->pages, addr, stop - addr, &again);
 		if (n < 0)
 			return (int)n;
 		eff->pages += (uint64_t)n;
 		eff->refaulted += again;
 		if (inside) {
-			v->resident += (uint64_t)n;
+			count_pages(p, v, (uint64_t)n);
 			v->refaulted += again;
-			p->cls_pages[v->cls] += (uint64_t)n;
 			if (v->cls == MP_CLS_HEAP) {
 				eff->heap += (uint64_t)n;
 				eff->heap_refaulted += again;
@@ -447,10 +478,9 @@ void pages_clear(struct mp_proc *p, uint64_t addr, uint64_t len, int drop, struc
 		n = (uint64_t)mp_pageset_clear(p->pages, addr, stop - addr, drop);
 		eff->pages += n;
 		if (inside) {
-			v->resident -= n;
+			count_pages(p, v, -n);
 			if (drop)
 				v->released += n;
-			p->cls_pages[v->cls] -= n;
 			if (v->cls == MP_CLS_HEAP)
 				eff->heap += n;
 			i++;

@@ -81,6 +81,8 @@ static int call_mmap(struct mp_proc *p, const struct mp_event *e, struct call_ef
 		bits |= MP_MAP_FILE;
 	else if (flags & MAP_SHARED)
 		bits |= MP_MAP_FILE | MP_MAP_SHMEM; /* lives in a nameless shmem file */
+	if (flags & MAP_HUGETLB)
+		bits = (bits | MP_MAP_FILE | MP_MAP_HUGETLB) & ~(uint32_t)MP_MAP_SHMEM;
 	drop_range(p, start, len, 0, ce);	    /* MAP_FIXED over something */
 	p->vma_calls++;
 	like.bits = bits;
@@ -350,6 +352,8 @@ int fold_rss(struct mp_proc *p, const struct mp_event *e)
 	p->rss.shmem = e->rss.shmem;
 	p->rss.swap = e->rss.swap;
 	p->rss.lazyfree = e->rss.lazyfree;
+	if (e->rss.hugetlb != MP_UNKNOWN) /* /proc alone tells */
+		p->rss.hugetlb = e->rss.hugetlb;
 	p->rss.ts = e->ts;
 	p->rss_known = true;
 	rss = (int64_t)mp_proc_rss(p);
@@ -379,6 +383,8 @@ int fold_pages(struct mp_proc *p, const struct mp_event *e)
 		break;
 	case MP_PAGES_RESIDENT:
 		err = pages_set(p, e->pages.addr, e->pages.len, &eff);
+		mp_pageset_huge_set(p->pages, e->pages.addr, e->pages.len,
+				    e->flags & MP_PAGES_HUGE);
 		break;
 	case MP_PAGES_DROPPED:
 		err = pages_set(p, e->pages.addr, e->pages.len, &eff);

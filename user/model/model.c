@@ -205,7 +205,7 @@ static struct mp_proc *proc_new(uint32_t mm)
 		return NULL;
 	}
 	range_unknown(&p->r_rss);
-	p->rss.lazyfree = MP_UNKNOWN;
+	p->rss.lazyfree = p->rss.hugetlb = MP_UNKNOWN;
 	heaps_reset(p);
 	return p;
 }
@@ -242,7 +242,7 @@ void proc_reset_mm(struct mp_proc *p)
 	p->mm_gone = false;
 	p->n_ranges = 0;
 	memset(&p->rss, 0, sizeof(p->rss));
-	p->rss.lazyfree = MP_UNKNOWN;
+	p->rss.lazyfree = p->rss.hugetlb = MP_UNKNOWN;
 	p->rss_known = false;
 	heaps_reset(p);
 	/* What the old image still owed is gone with its memory. */

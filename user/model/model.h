@@ -35,6 +35,21 @@ enum mp_class {
 	MP_CLS_MAX = 8,
 };
 
+/*
+ * By which counters the kernel counts the pages of a mapping. A private mapping of
+ * a file or of shared memory has pages of its own kind and, once written, anonymous
+ * ones; one that an mmap call told of and no snapshot yet may be of any kind.
+ */
+enum mp_kind {
+	MP_KIND_ANON = 0,
+	MP_KIND_FILE = 1,         /* shared: file only                */
+	MP_KIND_FILE_PRIVATE = 2, /* file or anon                     */
+	MP_KIND_SHMEM = 3,        /* shared: shmem only               */
+	MP_KIND_SHMEM_PRIVATE = 4,/* shmem or anon                    */
+	MP_KIND_UNTOLD = 5,       /* any                              */
+	MP_KIND_MAX = 6,
+};
+
 struct mp_mapping {
 	uint64_t start, end; /* bytes, [start, end)                       */
 	uint64_t off, ino, dev;
@@ -70,6 +85,7 @@ struct mp_account {
 struct mp_rss {
 	uint64_t anon, file, shmem, swap; /* pages */
 	uint64_t lazyfree;                /* pages, or MP_UNKNOWN */
+	uint64_t hugetlb;                 /* bytes beside RSS, or MP_UNKNOWN */
 	uint64_t ts;
 };
 
@@ -182,6 +198,7 @@ struct mp_proc {
 	struct mp_pageset *pages;
 	uint64_t cls_pages[MP_CLS_MAX]; /* resident pages by class; sum == pageset count - orphans */
 	uint64_t orphan_pages;          /* resident by events, in no mapping known */
+	uint64_t kind_pages[MP_KIND_MAX]; /* resident pages by kind; the same sum */
 	size_t n_maps;
 	struct mp_mapping **maps;       /* sorted by start */
 	bool maps_known;                /* a snapshot has been folded in */
@@ -296,6 +313,8 @@ char *mp_frame_text(const struct mp_model *m, uint32_t mm, uint64_t ip, char *bu
 struct mp_proc *mp_model_proc(const struct mp_model *m, uint32_t mm);
 /* The first target, or NULL: what a view of one process shows. */
 const struct mp_proc *mp_model_main(const struct mp_model *m);
+/* By which counters the pages of a mapping are counted. */
+enum mp_kind mp_map_kind(const struct mp_mapping *v);
 /* Resident bytes by the kernel's counters. */
 uint64_t mp_proc_rss(const struct mp_proc *p);
 /* The mapping holding addr, or NULL. */

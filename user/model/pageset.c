@@ -30,8 +30,9 @@
 struct chunk {
 	uint64_t res[CHUNK_PAGES / 64];
 	uint64_t drop[CHUNK_PAGES / 64];
-	uint32_t n;  /* resident */
-	uint32_t nd; /* dropped */
+	uint32_t n;    /* resident */
+	uint32_t nd;   /* dropped */
+	uint32_t huge; /* mapped as one huge page, as a scan saw it; n == CHUNK_PAGES then */
 };
 
 struct region {
@@ -46,6 +47,7 @@ struct mp_pageset {
 	size_t n_reg, cap_reg;
 	size_t last; /* where the last look-up ended */
 	uint64_t total;
+	uint64_t n_huge; /* chunks */
 };
 
 struct mp_pageset *mp_pageset_new(void)
@@ -63,6 +65,7 @@ void mp_pageset_reset(struct mp_pageset *s)
 	s->n_reg = 0;
 	s->last = 0;
 	s->total = 0;
+	s->n_huge = 0;
 }
 
 void mp_pageset_free(struct mp_pageset *s)
@@ -322,6 +325,10 @@ int64_t mp_pageset_clear(struct mp_pageset *s, uint64_t addr, uint64_t len, int 
 
 		s->total -= n;
 		gone += n;
+		if (n && c->huge) { /* a part gone: the kernel has split it */
+			c->huge = 0;
+			s->n_huge--;
+		}
 		if (!c->n && !c->nd) {
 			free(c);
 			r->chunk[p.chunk] = NULL;
@@ -357,6 +364,46 @@ uint64_t mp_pageset_count(const struct mp_pageset *s, uint64_t addr, uint64_t le
 uint64_t mp_pageset_total(const struct mp_pageset *s)
 {
 	return s->total;
+}
+
+void mp_pageset_huge_set(struct mp_pageset *s, uint64_t addr, uint64_t len, int huge)
+{
+	uint64_t page = first_page(addr), end = end_page(addr, len);
+	struct region *r = NULL;
+	struct piece p;
+
+	while (next_piece(&page, end, &p)) {
+		struct chunk *c = chunk_at(s, &r, &p, &page, end);
+		uint32_t now = huge && c && c->n == CHUNK_PAGES;
+
+		if (!c || p.to - p.from < CHUNK_PAGES || c->huge == now)
+			continue;
+		c->huge = now;
+		s->n_huge += now ? 1 : -1ULL;
+	}
+}
+
+uint64_t mp_pageset_huge_total(const struct mp_pageset *s)
+{
+	return s->n_huge * CHUNK_PAGES;
+}
+
+int mp_pageset_huge_runs(const struct mp_pageset *s, uint64_t addr, uint64_t len,
+			 int (*fn)(void *ctx, uint64_t addr, uint64_t len), void *ctx)
+{
+	uint64_t page = first_page(addr), end = end_page(addr, len);
+	struct region *r = NULL;
+	struct piece p;
+	int err = 0;
+
+	while (s->n_huge && !err && next_piece(&page, end, &p)) {
+		uint64_t base = page - (p.to - p.from);
+		const struct chunk *c = chunk_at(s, &r, &p, &page, end);
+
+		if (c && c->huge && p.to - p.from == CHUNK_PAGES)
+			err = fn(ctx, base << MP_PAGE_SHIFT, 1ULL << CHUNK_SHIFT);
+	}
+	return err;
 }
 
 int mp_pageset_test(const struct mp_pageset *s, uint64_t addr)
@@ -449,11 +496,13 @@ static int save_run(void *ctx, uint64_t addr, uint64_t len)
 
 int mp_pageset_move(struct mp_pageset *s, uint64_t from, uint64_t to, uint64_t len)
 {
-	struct saved_runs res = { 0 }, drop = { 0 };
+	struct saved_runs res = { 0 }, drop = { 0 }, huge = { 0 };
 	int err = mp_pageset_runs(s, from, len, 0, save_run, &res);
 
 	if (!err)
 		err = mp_pageset_runs(s, from, len, 1, save_run, &drop);
+	if (!err)
+		err = mp_pageset_huge_runs(s, from, len, save_run, &huge);
 	if (err)
 		goto out;
 	mp_pageset_clear(s, from, len, 0);
@@ -468,8 +517,12 @@ int mp_pageset_move(struct mp_pageset *s, uint64_t from, uint64_t to, uint64_t l
 	for (size_t i = 0; i < res.n && !err; i++)
 		err = mp_pageset_set(s, res.v[i].addr - from + to, res.v[i].len, NULL) < 0 ? -ENOMEM
 											   : 0;
+	/* The kernel moves a huge page whole where both ends are aligned to it. */
+	for (size_t i = 0; i < huge.n; i++)
+		mp_pageset_huge_set(s, huge.v[i].addr - from + to, huge.v[i].len, 1);
 out:
 	free(res.v);
 	free(drop.v);
+	free(huge.v);
 	return err;
 }

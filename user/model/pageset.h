@@ -28,6 +28,17 @@ int64_t mp_pageset_clear(struct mp_pageset *s, uint64_t addr, uint64_t len, int 
 int mp_pageset_move(struct mp_pageset *s, uint64_t from, uint64_t to, uint64_t len);
 void mp_pageset_reset(struct mp_pageset *s);
 
+/*
+ * Which chunks of 2 MiB are mapped as one huge page, as a scan saw it. Only chunks
+ * that lie whole in the range and are resident whole can be marked; any page that
+ * leaves takes the mark away.
+ */
+void mp_pageset_huge_set(struct mp_pageset *s, uint64_t addr, uint64_t len, int huge);
+uint64_t mp_pageset_huge_total(const struct mp_pageset *s); /* pages */
+/* Calls fn for each such chunk of the range, in address order. */
+int mp_pageset_huge_runs(const struct mp_pageset *s, uint64_t addr, uint64_t len,
+			 int (*fn)(void *ctx, uint64_t addr, uint64_t len), void *ctx);
+
 uint64_t mp_pageset_count(const struct mp_pageset *s, uint64_t addr, uint64_t len);
 uint64_t mp_pageset_total(const struct mp_pageset *s);
 int mp_pageset_test(const struct mp_pageset *s, uint64_t addr);

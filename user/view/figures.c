@@ -97,6 +97,7 @@ static void fill_rss(struct mp_figures *fg)
 		{ "shmem", "shmem", 0, false, 0 },
 		{ "swap", "swap", 0, false, 0 },
 		{ "lazyfree", "LazyFree", 0, false, 0 },
+		{ "hugetlb", "hugetlb", 0, false, 0 },
 	};
 	const struct mp_proc *p = fg->p;
 
@@ -104,12 +105,14 @@ static void fill_rss(struct mp_figures *fg)
 	if (!p || !p->rss_known)
 		return;
 
-	const uint64_t got[MP_FRSS_N] = { p->r_rss.start, p->r_rss.max,	  p->r_rss.end,
-					  p->rss.anon,	  p->rss.file,	  p->rss.shmem,
-					  p->rss.swap,	  p->rss.lazyfree };
+	const uint64_t got[MP_FRSS_N] = { p->r_rss.start, p->r_rss.max,	   p->r_rss.end,
+					  p->rss.anon,	  p->rss.file,	   p->rss.shmem,
+					  p->rss.swap,	  p->rss.lazyfree, p->rss.hugetlb };
 	for (size_t i = 0; i < MP_FRSS_N; i++) {
 		fg->rss[i].known = got[i] != MP_UNKNOWN;
-		fg->rss[i].v = (int64_t)(i > MP_FRSS_END ? got[i] * MP_PAGE_SIZE : got[i]);
+		fg->rss[i].v = (int64_t)(i > MP_FRSS_END && i != MP_FRSS_HUGETLB
+						 ? got[i] * MP_PAGE_SIZE
+						 : got[i]);
 	}
 }
 

@@ -35,7 +35,15 @@ struct mp_fig {
 
 /* Rows of the account: the first MP_ACC_RSS sum to the one of that number. */
 enum { MP_ACC_LIVE, MP_ACC_UNKNOWN = 7, MP_ACC_RSS = 8, MP_ACC_LAZY = 9, MP_ACC_N = 10 };
-enum { MP_FRSS_START, MP_FRSS_MAX, MP_FRSS_END, MP_FRSS_SWAP = 6, MP_FRSS_LAZYFREE, MP_FRSS_N };
+enum {
+	MP_FRSS_START,
+	MP_FRSS_MAX,
+	MP_FRSS_END,
+	MP_FRSS_SWAP = 6,
+	MP_FRSS_LAZYFREE,
+	MP_FRSS_HUGETLB,
+	MP_FRSS_N
+};
 enum { MP_FFAULT_N = 6 };
 
 struct mp_fig_call {

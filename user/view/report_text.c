@@ -254,9 +254,11 @@ static void put_account(const struct out *o)
 	int64_t whole = acc[MP_ACC_RSS].known ? acc[MP_ACC_RSS].v : 0, sum = 0;
 	unsigned cols = mp_text_left(o->term, 47);
 	const struct mp_fig *beside[] = { &acc[MP_ACC_LAZY], &o->fg->rss[MP_FRSS_SWAP],
-					  &o->fg->rss[MP_FRSS_LAZYFREE] };
+					  &o->fg->rss[MP_FRSS_LAZYFREE],
+					  &o->fg->rss[MP_FRSS_HUGETLB] };
 	static const char *const why[] = { "beside RSS", "beside RSS",
-					   "in RSS, the kernel may take it" };
+					   "in RSS, the kernel may take it",
+					   "in no counter of RSS" };
 	struct txt t;
 
 	head(o, "Account at the end", MP_LOW_PAGES | MP_LOW_GC);
@@ -281,9 +283,12 @@ static void put_account(const struct out *o)
 		}
 		fputc('\n', o->f);
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(beside); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(beside); i++) {
+		if (i == 3 && !beside[i]->v) /* few programs have any */
+			continue;
 		fprintf(o->f, "  %-24s %8s%c  (%s)\n", beside[i]->label, fig_bytes(&t, beside[i]),
 			beside[i]->known ? mark(o, beside[i]->group) : ' ', why[i]);
+	}
 }
 
 static void put_heaps(const struct out *o)
