@@ -31,10 +31,9 @@ static const struct bpf_insn nothing[] = {
 };
 #define N_INSNS (sizeof(nothing) / sizeof(nothing[0]))
 
-static int try_btf_hook(enum bpf_attach_type type, const char *name)
+static int try_btf_hook(const struct btf *btf, enum bpf_attach_type type, const char *name)
 {
 	LIBBPF_OPTS(bpf_prog_load_opts, o, .expected_attach_type = type);
-	struct btf *btf = btf__load_vmlinux_btf();
 	char typedef_name[96];
 	int id, fd, link;
 
@@ -46,7 +45,6 @@ static int try_btf_hook(enum bpf_attach_type type, const char *name)
 	} else {
 		id = btf__find_by_name_kind(btf, name, BTF_KIND_FUNC);
 	}
-	btf__free(btf);
 	if (id < 0)
 		return -ENOENT;
 	o.attach_btf_id = (__u32)id;
@@ -155,11 +153,11 @@ static const struct rung_row rows[] = {
 	{ MP_FEAT_MAJORS, MP_RUNG_PERF },   { MP_FEAT_HEAP_V8, MP_RUNG_UPROBE },
 };
 
-static int try_rung(const struct rung_row *r)
+static int try_rung(const struct btf *btf, const struct rung_row *r)
 {
 	switch (r->feature << 8 | r->rung) {
 	case MP_FEAT_FAULTS << 8 | MP_RUNG_TP_BTF:
-		return try_btf_hook(BPF_TRACE_RAW_TP, "page_fault_user");
+		return try_btf_hook(btf, BPF_TRACE_RAW_TP, "page_fault_user");
 	case MP_FEAT_FAULTS << 8 | MP_RUNG_TRACEPOINT:
 		return try_tracepoint("exceptions", "page_fault_user");
 	case MP_FEAT_FAULTS << 8 | MP_RUNG_PERF:
@@ -167,13 +165,13 @@ static int try_rung(const struct rung_row *r)
 	case MP_FEAT_MAJORS << 8 | MP_RUNG_PERF:
 		return try_perf_faults(PERF_COUNT_SW_PAGE_FAULTS_MAJ);
 	case MP_FEAT_CALLS << 8 | MP_RUNG_FENTRY:
-		return try_btf_hook(BPF_TRACE_FENTRY, SYS_MMAP_FN);
+		return try_btf_hook(btf, BPF_TRACE_FENTRY, SYS_MMAP_FN);
 	case MP_FEAT_CALLS << 8 | MP_RUNG_TP_BTF:
-		return try_btf_hook(BPF_TRACE_RAW_TP, "sys_enter");
+		return try_btf_hook(btf, BPF_TRACE_RAW_TP, "sys_enter");
 	case MP_FEAT_CALLS << 8 | MP_RUNG_TRACEPOINT:
 		return try_tracepoint("syscalls", "sys_enter_mmap");
 	case MP_FEAT_TASKS << 8 | MP_RUNG_TP_BTF:
-		return try_btf_hook(BPF_TRACE_RAW_TP, "sched_process_exec");
+		return try_btf_hook(btf, BPF_TRACE_RAW_TP, "sched_process_exec");
 	case MP_FEAT_TASKS << 8 | MP_RUNG_TRACEPOINT:
 		return try_tracepoint("sched", "sched_process_exec");
 	case MP_FEAT_HEAP_V8 << 8 | MP_RUNG_UPROBE:
@@ -213,6 +211,8 @@ static void explain(struct mp_rung_result *r)
 
 size_t mp_ladder_try(struct mp_rung_result *out, size_t max)
 {
+	/* 5 MB that take longer to read than all rungs to try: once for all of them */
+	struct btf *vmlinux = mp_have_btf() ? btf__load_vmlinux_btf() : NULL;
 	size_t n = 0;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && n < max; i++, n++) {
@@ -220,8 +220,9 @@ size_t mp_ladder_try(struct mp_rung_result *out, size_t max)
 
 		out[n] =
 			(struct mp_rung_result){ .feature = rows[i].feature, .rung = rows[i].rung };
-		out[n].err = btf && !mp_have_btf() ? -ENOENT : try_rung(&rows[i]);
+		out[n].err = btf && !mp_have_btf() ? -ENOENT : try_rung(vmlinux, &rows[i]);
 		explain(&out[n]);
 	}
+	btf__free(vmlinux);
 	return n;
 }
