@@ -83,8 +83,8 @@ int tui_rows_build(struct tui_rows *rows, const struct mp_proc *p, enum tui_sort
 		return 0;
 	if (mp_grow(&rows->m, &rows->cap, p->n_maps, sizeof(rows->m[0])))
 		return -ENOMEM;
-	memcpy(rows->m, p->maps, p->n_maps * sizeof(rows->m[0]));
-	rows->n = p->n_maps;
+	for (struct mp_mapping *v = p->maps; v; v = v->next)
+		rows->m[rows->n++] = v;
 	qsort(rows->m, rows->n, sizeof(rows->m[0]), order[sort]);
 	return 0;
 }

@@ -246,6 +246,27 @@ static inline struct mp_event ev_str(uint64_t ts, uint32_t id, const char *s, si
 
 /* --- invariants ---------------------------------------------------------------------- */
 
+/* The list and what finds in it are one table, sorted and disjoint. */
+static inline void check_index(const struct mp_proc *p)
+{
+	const struct mp_mapping *prev = NULL;
+	size_t n = 0;
+
+	for (struct mp_mapping *v = p->maps; v; v = v->next) {
+		assert_ptr_equal(v->prev, prev);
+		assert_true(!prev || prev->end <= v->start);
+		assert_ptr_equal(mp_map_at(p, n), v);
+		assert_ptr_equal(mp_proc_find(p, v->start), v);
+		assert_ptr_equal(mp_proc_find(p, v->end - 1), v);
+		if (!prev || prev->end < v->start)
+			assert_null(mp_proc_find(p, v->start - 1));
+		prev = v;
+		n++;
+	}
+	assert_int_equal(p->n_maps, n);
+	assert_null(mp_map_at(p, n));
+}
+
 /* What model.h promises of a process; says which promise broke. */
 static inline void check_proc(const struct mp_proc *p)
 {
@@ -253,9 +274,8 @@ static inline void check_proc(const struct mp_proc *p)
 	uint64_t in_maps = 0, prev = 0, owed = 0;
 	struct mp_account a;
 
-	for (size_t i = 0; i < p->n_maps; i++) {
-		const struct mp_mapping *v = p->maps[i];
-
+	check_index(p);
+	for (const struct mp_mapping *v = p->maps; v; v = v->next) {
 		assert_true(v->start < v->end);
 		assert_true(v->start >= prev);
 		prev = v->end;

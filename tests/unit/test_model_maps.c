@@ -92,10 +92,10 @@ static void test_snapshot_keeps_counters(void **state)
 	fx_snap_begin(&f);
 	fx_line(&f, A, 8 * PG, BITS_RW, 0);
 	fx_snap_end(&f);
-	assert_int_equal(P(&f)->maps[0]->faults, 10);
-	assert_int_equal(P(&f)->maps[0]->released, 4);
-	assert_int_equal(P(&f)->maps[0]->refaulted, 2);
-	assert_int_equal(P(&f)->maps[0]->resident, 6);
+	assert_int_equal(mp_map_at(P(&f), 0)->faults, 10);
+	assert_int_equal(mp_map_at(P(&f), 0)->released, 4);
+	assert_int_equal(mp_map_at(P(&f), 0)->refaulted, 2);
+	assert_int_equal(mp_map_at(P(&f), 0)->resident, 6);
 	fx_free(&f);
 }
 
@@ -106,8 +106,8 @@ static void test_mmap_inserts(void **state)
 	(void)state;
 	do_mmap(&f, A, 3 * PG - 100, RW, PRIV); /* lengths are rounded up to pages */
 	assert_mapping(&f, A + 2 * PG, A, 3 * PG);
-	assert_int_equal(P(&f)->maps[0]->bits, MP_MAP_R | MP_MAP_W);
-	assert_int_equal(P(&f)->maps[0]->resident, 0);
+	assert_int_equal(mp_map_at(P(&f), 0)->bits, MP_MAP_R | MP_MAP_W);
+	assert_int_equal(mp_map_at(P(&f), 0)->resident, 0);
 	do_mmap(&f, A + 16 * PG, PG, PROT_READ | PROT_EXEC, MAP_PRIVATE);
 	assert_int_equal(mp_proc_find(P(&f), A + 16 * PG)->bits, MP_MAP_R | MP_MAP_X | MP_MAP_FILE);
 	assert_int_equal(mp_proc_find(P(&f), A + 16 * PG)->cls, MP_CLS_FILE);
@@ -155,8 +155,8 @@ static void test_munmap_middle(void **state)
 	assert_null(mp_proc_find(P(&f), A + 5 * PG));
 	assert_null(mp_proc_find(P(&f), A + 7 * PG));
 	assert_mapping(&f, A + 8 * PG, A + 8 * PG, 8 * PG);
-	assert_int_equal(P(&f)->maps[0]->resident, 5);
-	assert_int_equal(P(&f)->maps[1]->resident, 8);
+	assert_int_equal(mp_map_at(P(&f), 0)->resident, 5);
+	assert_int_equal(mp_map_at(P(&f), 1)->resident, 8);
 	assert_int_equal(P(&f)->calls[MP_CALL_MUNMAP].dropped, 3);
 	assert_int_equal(P(&f)->orphan_pages, 0);
 	/* over a hole and both neighbours */
@@ -168,8 +168,8 @@ static void test_munmap_middle(void **state)
 	/* mapped again: nothing of the past is in it */
 	do_mmap(&f, A, 16 * PG, RW, PRIV);
 	do_touch(&f, A, 16);
-	assert_int_equal(P(&f)->maps[0]->refaulted, 0);
-	assert_int_equal(P(&f)->maps[0]->faults, 16);
+	assert_int_equal(mp_map_at(P(&f), 0)->refaulted, 0);
+	assert_int_equal(mp_map_at(P(&f), 0)->faults, 16);
 	fx_free(&f);
 }
 
@@ -190,10 +190,10 @@ static void test_neighbours_merge(void **state)
 	do_mmap(&f, A + 2 * PG, 2 * PG, RW, PRIV); /* fills the gap: one */
 	assert_int_equal(P(&f)->n_maps, 1);
 	assert_mapping(&f, A, A, 6 * PG);
-	assert_int_equal(P(&f)->maps[0]->resident, 3);
-	assert_int_equal(P(&f)->maps[0]->faults, 5);
-	assert_int_equal(P(&f)->maps[0]->released, 2);
-	assert_int_equal(P(&f)->maps[0]->refaulted, 2);
+	assert_int_equal(mp_map_at(P(&f), 0)->resident, 3);
+	assert_int_equal(mp_map_at(P(&f), 0)->faults, 5);
+	assert_int_equal(mp_map_at(P(&f), 0)->released, 2);
+	assert_int_equal(mp_map_at(P(&f), 0)->refaulted, 2);
 	/* other permissions, shared, files: not */
 	do_mmap(&f, A + 6 * PG, PG, PROT_READ, PRIV);
 	do_mmap(&f, A + 7 * PG, PG, RW, MAP_SHARED | MAP_ANONYMOUS);
@@ -215,7 +215,7 @@ static void test_mprotect_splits_and_rejoins(void **state)
 	assert_int_equal(P(&f)->n_maps, 3);
 	assert_int_equal(mp_proc_find(P(&f), A + 4 * PG)->bits, 0);
 	assert_int_equal(res(&f, A, 16), 16); /* RSS unchanged */
-	assert_int_equal(P(&f)->maps[1]->resident, 4);
+	assert_int_equal(mp_map_at(P(&f), 1)->resident, 4);
 	assert_int_equal(P(&f)->calls[MP_CALL_MPROTECT].dropped, 0);
 	do_mprotect(&f, A + 6 * PG, 4 * PG, PROT_READ);
 	assert_int_equal(P(&f)->n_maps, 4);
@@ -223,7 +223,7 @@ static void test_mprotect_splits_and_rejoins(void **state)
 	do_mprotect(&f, A, 16 * PG, RW);
 	assert_int_equal(P(&f)->n_maps, 1);
 	assert_mapping(&f, A, A, 16 * PG);
-	assert_int_equal(P(&f)->maps[0]->resident, 16);
+	assert_int_equal(mp_map_at(P(&f), 0)->resident, 16);
 	fx_free(&f);
 }
 
@@ -237,7 +237,7 @@ static void test_mremap_shrink(void **state)
 	do_mremap(&f, A, 16 * PG, 6 * PG, A, 0);
 	assert_int_equal(P(&f)->n_maps, 1);
 	assert_mapping(&f, A, A, 6 * PG);
-	assert_int_equal(P(&f)->maps[0]->resident, 6);
+	assert_int_equal(mp_map_at(P(&f), 0)->resident, 6);
 	assert_int_equal(P(&f)->calls[MP_CALL_MREMAP].dropped, 10);
 	fx_free(&f);
 }
@@ -252,7 +252,7 @@ static void test_mremap_grow_in_place(void **state)
 	do_mremap(&f, A, 4 * PG, 16 * PG, A, MREMAP_MAYMOVE);
 	assert_int_equal(P(&f)->n_maps, 1);
 	assert_mapping(&f, A, A, 16 * PG);
-	assert_int_equal(P(&f)->maps[0]->resident, 4);
+	assert_int_equal(mp_map_at(P(&f), 0)->resident, 4);
 	fx_free(&f);
 }
 
@@ -284,7 +284,7 @@ static void test_mremap_move(void **state)
 	assert_int_equal(res(&f, A, 8), 0);
 	assert_int_equal(res(&f, to, 16), 7);
 	assert_int_equal(res(&f, to + PG, 1), 0);
-	assert_int_equal(P(&f)->maps[0]->bits, MP_MAP_R | MP_MAP_W);
+	assert_int_equal(mp_map_at(P(&f), 0)->bits, MP_MAP_R | MP_MAP_W);
 	assert_int_equal(P(&f)->calls[MP_CALL_MREMAP].dropped, 0); /* RSS unchanged */
 	fx_free(&f);
 }
@@ -436,7 +436,7 @@ static void test_brk_first(void **state)
 	do_brk(&f, h, h + 0x1234);
 	assert_int_equal(P(&f)->n_maps, 1);
 	assert_mapping(&f, h, h, 0x2000);
-	assert_int_equal(P(&f)->maps[0]->cls, MP_CLS_BRK);
+	assert_int_equal(mp_map_at(P(&f), 0)->cls, MP_CLS_BRK);
 	do_brk(&f, h + 0x1234, h + 0x5678);
 	do_brk(&f, h + 0x5678, h + 0x9abc);
 	assert_int_equal(P(&f)->n_maps, 1);
@@ -499,7 +499,7 @@ static void test_orphans_adopted(void **state)
 	fx_line(&f, A, 8 * PG, BITS_RW, 0);
 	fx_snap_end(&f);
 	assert_int_equal(P(&f)->orphan_pages, 0);
-	assert_int_equal(P(&f)->maps[0]->resident, 4);
+	assert_int_equal(mp_map_at(P(&f), 0)->resident, 4);
 	fx_free(&f);
 }
 
@@ -518,6 +518,51 @@ static void test_many_mappings(void **state)
 	assert_int_equal(P(&f)->n_maps, 0);
 	do_mmap(&f, A, PG, RW, PRIV);
 	assert_int_equal(P(&f)->n_maps, 1);
+	fx_free(&f);
+}
+
+/*
+ * As many as the kernel allows (vm.max_map_count), made and taken away in random order:
+ * leaves are split, emptied, joined; the table is looked at as a whole now and then.
+ */
+static void test_as_many_as_there_can_be(void **state)
+{
+	enum { ALL = 65530, STEPS = 200000 };
+	static bool there[ALL];
+	struct fx f = fx_new();
+	uint64_t seed = 20261121;
+	size_t n = 0;
+
+	(void)state;
+	memset(there, 0, sizeof(there));
+	print_message("seed %llu\n", (unsigned long long)seed);
+	for (int step = 0; step < STEPS; step++) {
+		struct mp_event e;
+		size_t i;
+
+		seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+		i = (seed >> 33) % ALL;
+		/* first it grows, in the end it is emptied */
+		if (there[i] && step < STEPS / 2 && seed >> 63)
+			continue;
+		if (there[i])
+			e = ev_call(MM, tick(&f), MP_CALL_MUNMAP, A + i * 2 * PG, PG, 0);
+		else if (step < STEPS / 4 * 3)
+			e = ev_mmap(MM, tick(&f), A + i * 2 * PG, PG, RW, PRIV);
+		else
+			continue;
+		assert_int_equal(mp_model_fold(f.m, &e), 0);
+		there[i] = !there[i];
+		n = there[i] ? n + 1 : n - 1;
+		assert_int_equal(P(&f)->n_maps, n);
+		if (step % 20000 == 0)
+			check_model(f.m);
+	}
+	check_model(f.m);
+	for (size_t i = 0; i < ALL; i++)
+		assert_int_equal(mp_proc_find(P(&f), A + i * 2 * PG) != NULL, there[i]);
+	do_munmap(&f, A, ALL * 2 * PG);
+	assert_int_equal(P(&f)->n_maps, 0);
 	fx_free(&f);
 }
 
@@ -710,6 +755,7 @@ int main(void)
 		cmocka_unit_test(test_others_do_not_grow),
 		cmocka_unit_test(test_orphans_adopted),
 		cmocka_unit_test(test_many_mappings),
+		cmocka_unit_test(test_as_many_as_there_can_be),
 		cmocka_unit_test(test_random_calls),
 	};
 

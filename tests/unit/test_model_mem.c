@@ -22,8 +22,8 @@ static void test_write_makes_resident(void **state)
 	assert_int_equal(P(&f)->faults_write, 5);
 	assert_int_equal(P(&f)->faults_present, 0);
 	assert_int_equal(P(&f)->pages_added, 5);
-	assert_int_equal(P(&f)->maps[0]->faults, 5);
-	assert_int_equal(P(&f)->maps[0]->last_ts, f.ts);
+	assert_int_equal(mp_map_at(P(&f), 0)->faults, 5);
+	assert_int_equal(mp_map_at(P(&f), 0)->last_ts, f.ts);
 	fx_free(&f);
 }
 
@@ -39,7 +39,7 @@ static void test_read_of_anonymous(void **state)
 	assert_int_equal(P(&f)->faults, 8);
 	assert_int_equal(P(&f)->faults_write, 0);
 	assert_int_equal(P(&f)->pages_added, 0);
-	assert_int_equal(P(&f)->maps[0]->faults, 8);
+	assert_int_equal(mp_map_at(P(&f), 0)->faults, 8);
 	/* the later write finds the zero page present, and adds */
 	fold(&f, ev_fault(MM, tick(&f), A, 8, MP_FAULT_WRITE | MP_FAULT_PRESENT));
 	assert_int_equal(res(&f, A, 16), 8);
@@ -118,20 +118,20 @@ static void test_run_over_mappings(void **state)
 	do_mmap(&f, A + 4 * PG, 4 * PG, PROT_READ, PRIV);
 	do_mmap(&f, A + 10 * PG, 4 * PG, RW, MAP_SHARED | MAP_ANONYMOUS);
 	do_touch(&f, A + 2 * PG, 10);
-	assert_int_equal(P(&f)->maps[0]->faults, 2);
-	assert_int_equal(P(&f)->maps[1]->faults, 4);
-	assert_int_equal(P(&f)->maps[2]->faults, 2);
-	assert_int_equal(P(&f)->maps[0]->resident, 2);
-	assert_int_equal(P(&f)->maps[1]->resident, 4);
-	assert_int_equal(P(&f)->maps[2]->resident, 2);
+	assert_int_equal(mp_map_at(P(&f), 0)->faults, 2);
+	assert_int_equal(mp_map_at(P(&f), 1)->faults, 4);
+	assert_int_equal(mp_map_at(P(&f), 2)->faults, 2);
+	assert_int_equal(mp_map_at(P(&f), 0)->resident, 2);
+	assert_int_equal(mp_map_at(P(&f), 1)->resident, 4);
+	assert_int_equal(mp_map_at(P(&f), 2)->resident, 2);
 	assert_int_equal(P(&f)->orphan_pages, 2);
 	assert_int_equal(P(&f)->faults, 10);
 	/* read: only the shared one brings pages in */
 	do_madvise(&f, A, 14 * PG, MADV_DONTNEED);
 	do_read(&f, A, 14);
-	assert_int_equal(P(&f)->maps[0]->resident, 0);
-	assert_int_equal(P(&f)->maps[1]->resident, 0);
-	assert_int_equal(P(&f)->maps[2]->resident, 4);
+	assert_int_equal(mp_map_at(P(&f), 0)->resident, 0);
+	assert_int_equal(mp_map_at(P(&f), 1)->resident, 0);
+	assert_int_equal(mp_map_at(P(&f), 2)->resident, 4);
 	fx_free(&f);
 }
 
@@ -156,14 +156,14 @@ static void test_refault(void **state)
 	do_mmap(&f, A, 16 * PG, RW, PRIV);
 	do_touch(&f, A, 16);
 	do_madvise(&f, A, 8 * PG, MADV_DONTNEED);
-	assert_int_equal(P(&f)->maps[0]->released, 8);
+	assert_int_equal(mp_map_at(P(&f), 0)->released, 8);
 	do_touch(&f, A + 6 * PG, 4);
-	assert_int_equal(P(&f)->maps[0]->refaulted, 2);
+	assert_int_equal(mp_map_at(P(&f), 0)->refaulted, 2);
 	do_touch(&f, A + 6 * PG, 2); /* again: no refault, it is back */
-	assert_int_equal(P(&f)->maps[0]->refaulted, 2);
+	assert_int_equal(mp_map_at(P(&f), 0)->refaulted, 2);
 	do_touch(&f, A, 6);
-	assert_int_equal(P(&f)->maps[0]->refaulted, 8);
-	assert_int_equal(P(&f)->maps[0]->resident, 16);
+	assert_int_equal(mp_map_at(P(&f), 0)->refaulted, 8);
+	assert_int_equal(mp_map_at(P(&f), 0)->resident, 16);
 	fx_free(&f);
 }
 
@@ -286,7 +286,7 @@ static void test_failed_calls(void **state)
 	fold(&f, ev_brk(MM, tick(&f), A + GIB, A + 16 * PG, A + 16 * PG));
 	assert_int_equal(P(&f)->n_maps, 1);
 	assert_mapping(&f, A, A, 16 * PG);
-	assert_int_equal(P(&f)->maps[0]->bits, MP_MAP_R | MP_MAP_W);
+	assert_int_equal(mp_map_at(P(&f), 0)->bits, MP_MAP_R | MP_MAP_W);
 	assert_int_equal(res(&f, A, 16), 16);
 	assert_int_equal(P(&f)->vma_calls, 1);
 	for (int c = MP_CALL_MUNMAP; c < MP_CALL_PROCESS_MADVISE; c++) {
@@ -477,16 +477,16 @@ static void test_scan(void **state)
 	do_mmap(&f, A, 16 * PG, RW, PRIV);
 	do_touch(&f, A, 16);
 	fold(&f, ev_pages(MM, tick(&f), MP_PAGES_ABSENT, A, 16 * PG));
-	assert_int_equal(P(&f)->maps[0]->resident, 0);
+	assert_int_equal(mp_map_at(P(&f), 0)->resident, 0);
 	fold(&f, ev_pages(MM, f.ts, MP_PAGES_RESIDENT, A + 2 * PG, 3 * PG));
 	fold(&f, ev_pages(MM, f.ts, MP_PAGES_RESIDENT, A + 8 * PG, 8 * PG));
-	assert_int_equal(P(&f)->maps[0]->resident, 11);
+	assert_int_equal(mp_map_at(P(&f), 0)->resident, 11);
 	/* a scan is no call and no fault */
-	assert_int_equal(P(&f)->maps[0]->released, 0);
-	assert_int_equal(P(&f)->maps[0]->faults, 16);
+	assert_int_equal(mp_map_at(P(&f), 0)->released, 0);
+	assert_int_equal(mp_map_at(P(&f), 0)->faults, 16);
 	assert_int_equal(P(&f)->pages_added, 16);
 	do_touch(&f, A, 2);
-	assert_int_equal(P(&f)->maps[0]->refaulted, 0);
+	assert_int_equal(mp_map_at(P(&f), 0)->refaulted, 0);
 	fx_free(&f);
 }
 
@@ -503,7 +503,7 @@ static void test_scan_huge(void **state)
 	e = ev_pages(MM, tick(&f), MP_PAGES_RESIDENT, A, 6 * MIB + 64 * PG);
 	e.flags = MP_PAGES_HUGE;
 	fold(&f, e);
-	assert_int_equal(P(&f)->maps[0]->resident, 3 * 512 + 64);
+	assert_int_equal(mp_map_at(P(&f), 0)->resident, 3 * 512 + 64);
 	assert_int_equal(mp_pageset_huge_total(s), 3 * 512); /* the rest fills no chunk */
 	do_madvise(&f, A + 2 * MIB + PG, PG, MADV_DONTNEED);
 	assert_int_equal(mp_pageset_huge_total(s), 2 * 512);
@@ -530,7 +530,7 @@ static void test_hugetlb_is_apart(void **state)
 	do_mmap(&f, A, 8 * MIB, RW, PRIV | MAP_HUGETLB);
 	do_touch(&f, A, 4);
 	fold(&f, ev_pages(MM, tick(&f), MP_PAGES_RESIDENT, A, 2 * MIB));
-	assert_int_equal(P(&f)->maps[0]->faults, 4);
+	assert_int_equal(mp_map_at(P(&f), 0)->faults, 4);
 	assert_int_equal(mp_pageset_total(P(&f)->pages), 0);
 	/* a file whose nature only the snapshot tells */
 	do_mmap(&f, A + GIB, 8 * MIB, RW, MAP_SHARED);
@@ -586,7 +586,7 @@ static void test_scan_dropped(void **state)
 	fold(&f, ev_pages(MM, tick(&f), MP_PAGES_DROPPED, A, 4 * PG));
 	assert_int_equal(res(&f, A, 8), 4);
 	do_touch(&f, A, 4);
-	assert_int_equal(P(&f)->maps[0]->refaulted, 4);
+	assert_int_equal(mp_map_at(P(&f), 0)->refaulted, 4);
 	fx_free(&f);
 }
 

@@ -31,7 +31,6 @@ struct fixture {
 	struct mp_proc *procs[1];
 	struct mp_point pts[POINTS];
 	struct mp_mapping maps[4];
-	struct mp_mapping *map_ptr[4];
 	char *strs[8];
 	struct tui_view view;
 	struct tui_theme theme;
@@ -100,8 +99,8 @@ static void make_maps(struct fixture *x)
 
 	memcpy(x->maps, maps, sizeof(maps));
 	for (int i = 0; i < 4; i++)
-		x->map_ptr[i] = &x->maps[i];
-	x->p.maps = x->map_ptr;
+		x->maps[i].next = i < 3 ? &x->maps[i + 1] : NULL;
+	x->p.maps = x->maps;
 	x->p.n_maps = 4;
 	x->p.pages = mp_pageset_new();
 	assert_non_null(x->p.pages);
@@ -576,6 +575,7 @@ static void empty_model_draws(void **state)
 
 	(void)state;
 	x->p.tl.n = 0;
+	x->p.maps = NULL;
 	x->p.n_maps = 0;
 	expect(x, 80, 24, "no mappings known yet");
 	expect(x, 140, 50, "RSS");

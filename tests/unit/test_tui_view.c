@@ -24,7 +24,6 @@ struct session {
 	struct mp_proc *procs[1];
 	struct mp_point pts[MAX_POINTS];
 	struct mp_mapping maps[40];
-	struct mp_mapping *map_ptr[40];
 	struct tui_view view;
 	struct tui_theme theme;
 	struct tui_frame f;
@@ -54,9 +53,9 @@ static struct session *session(size_t n, bool live)
 		s->maps[i].end = s->maps[i].start + 0x100000;
 		s->maps[i].bits = MP_MAP_R;
 		s->maps[i].faults = (uint64_t)(40 - i);
-		s->map_ptr[i] = &s->maps[i];
+		s->maps[i].next = i < 39 ? &s->maps[i + 1] : NULL;
 	}
-	s->p.maps = s->map_ptr;
+	s->p.maps = s->maps;
 	grow(s, n);
 	tui_view_init(&s->view, live);
 	tui_theme_init(&s->theme, true, 256);

@@ -256,8 +256,7 @@ static void out_maps(struct out *o)
 
 	/* A table made of calls alone is dumped too: without it pages have no place. */
 	out(o, &e);
-	for (size_t i = 0; i < o->p->n_maps; i++) {
-		const struct mp_mapping *v = o->p->maps[i];
+	for (const struct mp_mapping *v = o->p->maps; v; v = v->next) {
 
 		e = blank(o, MP_EV_MAP, MP_MAP_LINE);
 		e.x = v->bits;
@@ -279,8 +278,7 @@ static void out_maps(struct out *o)
 /* After the pages: restoring those moves the same counters. */
 static void out_map_counters(struct out *o)
 {
-	for (size_t i = 0; i < o->p->n_maps; i++) {
-		const struct mp_mapping *v = o->p->maps[i];
+	for (const struct mp_mapping *v = o->p->maps; v; v = v->next) {
 		struct mp_event e = blank(o, MP_EV_TOTAL, MP_TOTAL_MAP);
 
 		e.v[0] = v->start;

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "user/model/internal.h"
+#include "user/model/maptab.h"
 
 /*
  * Does a fault of this kind leave the page resident? A read of private
@@ -41,19 +42,19 @@ int fold_fault(struct mp_model *m, struct mp_proc *p, const struct mp_event *e)
 {
 	uint64_t addr = e->fault.addr, end = addr + (uint64_t)e->x * MP_PAGE_SIZE;
 	struct range_effect eff = { 0 };
-	size_t i;
+	struct mp_mapping *next;
 
 	if (e->x > PAGES_MAX || !range_ok(addr, end - addr))
 		return -EINVAL;
 	if (p->mm_gone) /* nobody's: the struct of the mm was used again */
 		return 0;
 	count_faults(p, e);
-	i = maps_index(p, addr);
+	next = maptab_above(p, addr);
 	while (addr < end) {
-		struct mp_mapping *v = i < p->n_maps ? p->maps[i] : NULL;
+		struct mp_mapping *v = next;
 		uint64_t stop = end;
 
-		if (v && v->start > addr && !mp_proc_find(p, addr))
+		if (v && v->start > addr)
 			v = maps_grow_stack(p, addr, m);
 		if (v && v->start > addr)
 			v = NULL;
@@ -61,9 +62,9 @@ int fold_fault(struct mp_model *m, struct mp_proc *p, const struct mp_event *e)
 			stop = v->end < end ? v->end : end;
 			v->faults += (stop - addr) / MP_PAGE_SIZE;
 			v->last_ts = e->ts;
-			i++;
-		} else if (i < p->n_maps && p->maps[i]->start < end) {
-			stop = p->maps[i]->start;
+			next = v->next;
+		} else if (next && next->start < end) {
+			stop = next->start;
 		}
 		if (fault_makes_resident(v, e->sub)) {
 			int err = pages_set(p, addr, stop - addr, &eff);

@@ -23,12 +23,12 @@ int maps_extend(struct mp_proc *p, uint64_t end, uint64_t new_end);
 /* Makes both ends of a heap's range borders between mappings, and classifies. */
 int maps_cut(struct mp_proc *p, uint64_t start, uint64_t end);
 void maps_remove(struct mp_proc *p, uint64_t start, uint64_t end);
+/* After pages of [start, end) moved in the set by themselves. */
+void maps_recount(struct mp_proc *p, uint64_t start, uint64_t end);
 int maps_protect(struct mp_proc *p, uint64_t start, uint64_t end, uint32_t rwx);
 int maps_replace(struct mp_proc *p, struct mp_snapshot *s, const struct mp_model *m);
 void maps_classify_all(struct mp_proc *p, const struct mp_model *m);
 void maps_clear(struct mp_proc *p);
-/* Index of the first mapping that ends above addr. */
-size_t maps_index(const struct mp_proc *p, uint64_t addr);
 /* The stack mapping that grew down to addr, extended to it, or NULL. */
 struct mp_mapping *maps_grow_stack(struct mp_proc *p, uint64_t addr, const struct mp_model *m);
 

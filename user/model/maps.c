@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * maps.c - the mapping table of a process: kept by calls, replaced by
- * snapshots, each mapping with its class (classes.c) and its resident pages.
+ * snapshots, each mapping with its class (classes.c) and its resident pages. Where they
+ * are kept is in maptab.c.
  *
  * Invariants, restored by every function here (maps_check in the unit tests):
  *   sorted, disjoint, start < end;
@@ -14,30 +15,16 @@
 #include <string.h>
 
 #include "user/model/internal.h"
+#include "user/model/maptab.h"
 #include "user/util/util.h"
 
 #define RWX (MP_MAP_R | MP_MAP_W | MP_MAP_X)
 
-size_t maps_index(const struct mp_proc *p, uint64_t addr)
-{
-	size_t lo = 0, hi = p->n_maps;
-
-	while (lo < hi) { /* invariant: maps[i].end <= addr for i < lo, > addr for i >= hi */
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (p->maps[mid]->end <= addr)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
 struct mp_mapping *mp_proc_find(const struct mp_proc *p, uint64_t addr)
 {
-	size_t i = maps_index(p, addr);
+	struct mp_mapping *v = maptab_above(p, addr);
 
-	return i < p->n_maps && p->maps[i]->start <= addr ? p->maps[i] : NULL;
+	return v && v->start <= addr ? v : NULL;
 }
 
 enum mp_kind mp_map_kind(const struct mp_mapping *v)
@@ -57,13 +44,6 @@ enum mp_kind mp_map_kind(const struct mp_mapping *v)
 
 /* --- classes ------------------------------------------------------------------- */
 
-/* The class of the mapping at index i, by itself and its neighbours. */
-static enum mp_class class_at(const struct mp_proc *p, size_t i)
-{
-	return class_of(p, i ? p->maps[i - 1] : NULL, p->maps[i],
-			i + 1 < p->n_maps ? p->maps[i + 1] : NULL);
-}
-
 /* The one place where the resident pages of a mapping change; `n` may be "negative". */
 static void count_pages(struct mp_proc *p, struct mp_mapping *v, uint64_t n)
 {
@@ -81,24 +61,35 @@ static void set_class(struct mp_proc *p, struct mp_mapping *v, enum mp_class c)
 	count_pages(p, v, n);
 }
 
-/* A change at i can change the shape its neighbours are known by. */
-static void classify_near(struct mp_proc *p, size_t i)
+/* By itself and its neighbours. */
+static void classify(struct mp_proc *p, struct mp_mapping *v)
 {
-	size_t from = i ? i - 1 : 0;
+	set_class(p, v, class_of(p, v->prev, v, v->next));
+}
 
-	for (size_t k = from; k <= i + 2 && k < p->n_maps; k++)
-		set_class(p, p->maps[k], class_at(p, k));
+/* A change of v can change the shape its neighbours are known by. */
+static void classify_near(struct mp_proc *p, struct mp_mapping *v)
+{
+	struct mp_mapping *k = v->prev ? v->prev : v;
+	int behind = 0;
+
+	for (; k && behind <= 2; k = k->next) {
+		classify(p, k);
+		behind += k == v || behind;
+	}
 }
 
 void maps_classify_all(struct mp_proc *p, const struct mp_model *m)
 {
 	if (p->loading) /* a state dump tells classes itself */
 		return;
-	for (size_t i = 0; i < p->n_maps; i++) {
-		struct mp_mapping *v = p->maps[i];
+	for (struct mp_mapping *v = p->maps; v; v = v->next) {
 		enum mp_class named = class_named(m, v);
 
-		set_class(p, v, named != MP_CLS_MAX ? named : class_at(p, i));
+		if (named != MP_CLS_MAX)
+			set_class(p, v, named);
+		else
+			classify(p, v);
 	}
 }
 
@@ -122,80 +113,60 @@ static void recount(struct mp_proc *p, struct mp_mapping *v)
 	count_pages(p, v, mp_pageset_count(p->pages, v->start, len) - v->resident);
 }
 
-static int table_add(struct mp_proc *p, size_t i, struct mp_mapping *v)
+static void table_del(struct mp_proc *p, struct mp_mapping *v)
 {
-	/* n_maps doubles as the capacity's measure: room is made in steps of 64 */
-	if (p->n_maps % 64 == 0) {
-		void *t = realloc(p->maps, (p->n_maps + 64) * sizeof(*p->maps));
-
-		if (!t)
-			return -ENOMEM;
-		p->maps = t;
-	}
-	memmove(p->maps + i + 1, p->maps + i, (p->n_maps - i) * sizeof(*p->maps));
-	p->maps[i] = v;
-	p->n_maps++;
-	return 0;
-}
-
-static void table_del(struct mp_proc *p, size_t i)
-{
-	struct mp_mapping *v = p->maps[i];
-
 	count_pages(p, v, -v->resident);
+	maptab_del(p, v);
 	free(v);
-	p->n_maps--;
-	memmove(p->maps + i, p->maps + i + 1, (p->n_maps - i) * sizeof(*p->maps));
 }
 
-/* Cuts the mapping at index i in two at `at`. The counters of its past stay
- * with the lower piece. */
-static int split(struct mp_proc *p, size_t i, uint64_t at)
+/* Cuts a mapping in two at `at`; the upper piece is v->next. The counters of its
+ * past stay with the lower piece. The smaller one's pages are counted. */
+static int split(struct mp_proc *p, struct mp_mapping *v, uint64_t at)
 {
-	struct mp_mapping *v = p->maps[i], *w;
+	uint64_t all = v->resident, upper;
+	struct mp_mapping *w;
 
 	if (at <= v->start || at >= v->end)
 		return 0;
 	w = malloc(sizeof(*w));
 	if (!w)
 		return -ENOMEM;
+	if (at - v->start < v->end - at)
+		upper = all - mp_pageset_count(p->pages, v->start, at - v->start);
+	else
+		upper = mp_pageset_count(p->pages, at, v->end - at);
 	*w = *v;
 	w->start = at;
 	w->off += v->bits & MP_MAP_FILE ? at - v->start : 0;
 	w->faults = w->released = w->refaulted = 0;
 	w->resident = 0;
-	if (table_add(p, i + 1, w)) {
+	if (maptab_add(p, w)) {
 		free(w);
 		return -ENOMEM;
 	}
 	v->end = at;
-	recount(p, v);
-	recount(p, w);
+	count_pages(p, v, -upper);
+	count_pages(p, w, upper);
 	return 0;
 }
 
-/* Makes [start, end) a boundary on both sides; index of its first mapping. */
-static int carve(struct mp_proc *p, uint64_t start, uint64_t end, size_t *ret_i)
+/* Makes [start, end) a boundary on both sides; *first is the first mapping that
+ * ends above start, inside or behind it, or NULL. */
+static int carve(struct mp_proc *p, uint64_t start, uint64_t end, struct mp_mapping **first)
 {
-	size_t i = maps_index(p, start);
-	int err;
+	struct mp_mapping *v = maptab_above(p, start), *last;
+	int err = 0;
 
-	if (i < p->n_maps && p->maps[i]->start < start) {
-		err = split(p, i, start);
-		if (err)
-			return err;
-		i++;
+	if (v && v->start < start) {
+		err = split(p, v, start);
+		v = v->next;
 	}
-	for (size_t k = i; k < p->n_maps && p->maps[k]->start < end; k++) {
-		if (p->maps[k]->end > end) {
-			err = split(p, k, end);
-			if (err)
-				return err;
-			break;
-		}
-	}
-	*ret_i = i;
-	return 0;
+	last = err || start >= end ? NULL : maptab_above(p, end - 1);
+	if (last && last->start < end)
+		err = split(p, last, end);
+	*first = v;
+	return err;
 }
 
 /* The kernel joins neighbours that differ in nothing (vma_merge); so do we, or
@@ -215,52 +186,66 @@ static bool mergeable(const struct mp_proc *p, const struct mp_mapping *a,
 	       (a->ino == b->ino && a->dev == b->dev && b->off == a->off + (a->end - a->start));
 }
 
-static void merge_near(struct mp_proc *p, size_t i)
+/* v takes in the mapping that follows it. */
+static void join_next(struct mp_proc *p, struct mp_mapping *v)
 {
-	size_t k = i ? i - 1 : 0;
+	struct mp_mapping *b = v->next;
+	uint64_t pages = b->resident;
 
-	while (k + 1 < p->n_maps && k <= i) {
-		struct mp_mapping *a = p->maps[k], *b = p->maps[k + 1];
+	v->end = b->end;
+	v->faults += b->faults;
+	v->released += b->released;
+	v->refaulted += b->refaulted;
+	if (b->last_ts > v->last_ts)
+		v->last_ts = b->last_ts;
+	table_del(p, b);
+	count_pages(p, v, pages);
+}
 
-		if (!mergeable(p, a, b)) {
-			k++;
-			continue;
-		}
-		a->end = b->end;
-		a->faults += b->faults;
-		a->released += b->released;
-		a->refaulted += b->refaulted;
-		if (b->last_ts > a->last_ts)
-			a->last_ts = b->last_ts;
-		table_del(p, k + 1);
-		recount(p, a);
-		if (i > k)
-			i--;
+/* Joins v with its neighbours where they differ in nothing; the mapping it is now. */
+static struct mp_mapping *merge_near(struct mp_proc *p, struct mp_mapping *v)
+{
+	if (v->prev && mergeable(p, v->prev, v)) {
+		v = v->prev;
+		join_next(p, v);
 	}
+	while (v->next && mergeable(p, v, v->next))
+		join_next(p, v);
 	/* Joined mappings may have a shape that their pieces had not (an arena). */
-	if (p->n_maps)
-		classify_near(p, i < p->n_maps ? i : p->n_maps - 1);
+	classify_near(p, v);
+	return v;
+}
+
+void maps_recount(struct mp_proc *p, uint64_t start, uint64_t end)
+{
+	for (struct mp_mapping *v = maptab_above(p, start); v && v->start < end; v = v->next)
+		recount(p, v);
+	count_orphans(p);
 }
 
 void maps_remove(struct mp_proc *p, uint64_t start, uint64_t end)
 {
-	size_t i, n = 0;
+	struct mp_mapping *v, *before;
+	size_t n = p->n_maps;
 
-	if (start >= end || carve(p, start, end, &i))
+	if (start >= end || carve(p, start, end, &v))
 		return;
-	while (i < p->n_maps && p->maps[i]->start < end) {
-		table_del(p, i);
-		n++;
+	n = p->n_maps;
+	before = v ? v->prev : NULL;
+	while (v && v->start < end) {
+		struct mp_mapping *next = v->next;
+
+		table_del(p, v);
+		v = next;
 	}
-	if (n && p->n_maps)
-		classify_near(p, i < p->n_maps ? i : p->n_maps - 1);
+	if (p->n_maps < n && (v || before))
+		classify_near(p, v ? v : before);
 	count_orphans(p);
 }
 
 int maps_insert(struct mp_proc *p, uint64_t start, uint64_t end, const struct mp_mapping *like)
 {
 	struct mp_mapping *v;
-	size_t i;
 	int err;
 
 	if (start >= end)
@@ -277,15 +262,14 @@ int maps_insert(struct mp_proc *p, uint64_t start, uint64_t end, const struct mp
 	v->ino = like->ino;
 	v->dev = like->dev;
 	v->cls = like->cls;
-	i = maps_index(p, start);
-	err = table_add(p, i, v);
+	err = maptab_add(p, v);
 	if (err) {
 		free(v);
 		return err;
 	}
 	recount(p, v);
-	classify_near(p, i);
-	merge_near(p, i);
+	classify_near(p, v);
+	merge_near(p, v);
 	count_orphans(p);
 	return 0;
 }
@@ -296,37 +280,45 @@ int maps_extend(struct mp_proc *p, uint64_t end, uint64_t new_end)
 
 	maps_remove(p, end, new_end);
 	v = mp_proc_find(p, end - 1);
-	if (!v || v->end != end)
+	if (!v || v->end != end || new_end <= end)
 		return 0;
 	v->end = new_end;
-	recount(p, v);
-	merge_near(p, maps_index(p, end - 1));
+	count_pages(p, v, mp_pageset_count(p->pages, end, new_end - end));
+	merge_near(p, v);
 	count_orphans(p);
 	return 0;
 }
 
 int maps_cut(struct mp_proc *p, uint64_t start, uint64_t end)
 {
-	size_t i;
-	int err = carve(p, start, end, &i);
+	struct mp_mapping *v;
+	int err = carve(p, start, end, &v);
 
-	for (; !err && i < p->n_maps && p->maps[i]->start < end; i++)
-		set_class(p, p->maps[i], class_at(p, i));
+	for (; !err && v && v->start < end; v = v->next)
+		classify(p, v);
 	return err;
 }
 
 int maps_protect(struct mp_proc *p, uint64_t start, uint64_t end, uint32_t rwx)
 {
-	size_t i, first;
-	int err = carve(p, start, end, &first);
+	struct mp_mapping *v, *last = NULL;
+	int err = carve(p, start, end, &v);
 
 	if (err)
 		return err;
-	for (i = first; i < p->n_maps && p->maps[i]->start < end; i++)
-		p->maps[i]->bits = (p->maps[i]->bits & ~(uint32_t)RWX) | rwx;
-	for (size_t k = i; k-- > first;) {
-		classify_near(p, k);
-		merge_near(p, k);
+	for (; v && v->start < end; v = v->next) {
+		v->bits = (v->bits & ~(uint32_t)RWX) | rwx;
+		last = v;
+	}
+	/* From above. One that took in its lower neighbour is looked at again. */
+	v = last;
+	while (v && v->start >= start) {
+		uint64_t was = v->start;
+
+		classify_near(p, v);
+		v = merge_near(p, v);
+		if (v->start == was)
+			v = v->prev;
 	}
 	count_orphans(p);
 	return 0;
@@ -334,12 +326,11 @@ int maps_protect(struct mp_proc *p, uint64_t start, uint64_t end, uint32_t rwx)
 
 struct mp_mapping *maps_grow_stack(struct mp_proc *p, uint64_t addr, const struct mp_model *m)
 {
-	size_t i = maps_index(p, addr);
-	struct mp_mapping *v = i < p->n_maps ? p->maps[i] : NULL;
+	struct mp_mapping *v = maptab_above(p, addr);
 
 	if (!v || v->start <= addr || strcmp(mp_str(m, v->name), "[stack]"))
 		return NULL;
-	v->start = addr & ~(MP_PAGE_SIZE - 1);
+	maptab_lower(p, v, addr & ~(MP_PAGE_SIZE - 1));
 	recount(p, v);
 	count_orphans(p);
 	return v;
@@ -347,8 +338,9 @@ struct mp_mapping *maps_grow_stack(struct mp_proc *p, uint64_t addr, const struc
 
 void maps_clear(struct mp_proc *p)
 {
-	while (p->n_maps)
-		table_del(p, p->n_maps - 1);
+	maptab_clear(p);
+	memset(p->cls_pages, 0, sizeof(p->cls_pages));
+	memset(p->kind_pages, 0, sizeof(p->kind_pages));
 	count_orphans(p);
 }
 
@@ -358,9 +350,7 @@ static void carry_over(struct mp_proc *p, struct mp_snapshot *s)
 {
 	size_t k = 0;
 
-	for (size_t i = 0; i < p->n_maps; i++) {
-		const struct mp_mapping *o = p->maps[i];
-
+	for (const struct mp_mapping *o = p->maps; o; o = o->next) {
 		while (k < s->n && s->v[k]->end <= o->start)
 			k++;
 		if (k == s->n)
@@ -380,10 +370,10 @@ static void clear_gaps(struct mp_proc *p)
 {
 	uint64_t at = 0;
 
-	for (size_t i = 0; i < p->n_maps; i++) {
-		if (p->maps[i]->start > at)
-			mp_pageset_clear(p->pages, at, p->maps[i]->start - at, 0);
-		at = p->maps[i]->end;
+	for (const struct mp_mapping *v = p->maps; v; v = v->next) {
+		if (v->start > at)
+			mp_pageset_clear(p->pages, at, v->start - at, 0);
+		at = v->end;
 	}
 	if (at < 1ULL << 56)
 		mp_pageset_clear(p->pages, at, (1ULL << 56) - at, 0);
@@ -391,21 +381,17 @@ static void clear_gaps(struct mp_proc *p)
 
 int maps_replace(struct mp_proc *p, struct mp_snapshot *s, const struct mp_model *m)
 {
-	struct mp_mapping **v = calloc((s->n + 64) / 64 * 64, sizeof(*v));
 	int err = 0;
 
-	if (!v)
-		return -ENOMEM;
 	carry_over(p, s);
 	maps_clear(p);
-	free(p->maps);
-	p->maps = v;
-	p->n_maps = s->n;
-	if (s->n)
-		memcpy(v, s->v, s->n * sizeof(*v));
-	s->n = 0; /* the mappings are ours now */
-	for (size_t i = 0; i < p->n_maps; i++)
-		recount(p, v[i]);
+	for (size_t i = 0; i < s->n && !err; i++) {
+		err = maptab_add(p, s->v[i]);
+		if (err)
+			break;
+		recount(p, s->v[i]);
+		s->v[i] = NULL; /* ours now */
+	}
 	clear_gaps(p);
 	maps_classify_all(p, m);
 	for (size_t i = 0; i < p->n_ranges && !p->loading && !err; i++)
@@ -423,10 +409,9 @@ int maps_replace(struct mp_proc *p, struct mp_snapshot *s, const struct mp_model
 int pages_set(struct mp_proc *p, uint64_t addr, uint64_t len, struct range_effect *eff)
 {
 	uint64_t end = addr + len;
-	size_t i = maps_index(p, addr);
+	struct mp_mapping *v = maptab_above(p, addr);
 
 	while (addr < end) {
-		struct mp_mapping *v = i < p->n_maps ? p->maps[i] : NULL;
 		bool inside = v && v->start <= addr;
 		uint64_t stop = !v ? end : inside ? v->end : v->start;
 		uint64_t again = 0;
@@ -436,7 +421,7 @@ int pages_set(struct mp_proc *p, uint64_t addr, uint64_t len, struct range_effec
 			stop = end;
 		if (inside && v->bits & MP_MAP_HUGETLB) {
 			addr = stop;
-			i++;
+			v = v->next;
 			continue;
 		}
 		n = mp_pageset_set(p->pages, addr, stop - addr, &again);
@@ -451,7 +436,7 @@ int pages_set(struct mp_proc *p, uint64_t addr, uint64_t len, struct range_effec
 				eff->heap += (uint64_t)n;
 				eff->heap_refaulted += again;
 			}
-			i++;
+			v = v->next;
 		} else {
 			p->orphan_pages += (uint64_t)n;
 		}
@@ -463,12 +448,11 @@ int pages_set(struct mp_proc *p, uint64_t addr, uint64_t len, struct range_effec
 void pages_clear(struct mp_proc *p, uint64_t addr, uint64_t len, int drop, struct range_effect *eff)
 {
 	uint64_t end = addr + len;
-	size_t i = maps_index(p, addr);
+	struct mp_mapping *v = maptab_above(p, addr);
 
 	if (end < addr)
 		end = ~0ULL;
 	while (addr < end) {
-		struct mp_mapping *v = i < p->n_maps ? p->maps[i] : NULL;
 		bool inside = v && v->start <= addr;
 		uint64_t stop = !v ? end : inside ? v->end : v->start;
 		uint64_t n;
@@ -483,7 +467,7 @@ void pages_clear(struct mp_proc *p, uint64_t addr, uint64_t len, int drop, struc
 				v->released += n;
 			if (v->cls == MP_CLS_HEAP)
 				eff->heap += n;
-			i++;
+			v = v->next;
 		} else {
 			p->orphan_pages -= n;
 		}

@@ -124,7 +124,9 @@ static int call_mremap(struct mp_proc *p, const struct mp_event *e, struct call_
 		return 0;
 	}
 	drop_range(p, to, len, 0, ce);
+	maps_remove(p, to, to + len);
 	err = mp_pageset_move(p->pages, from, to, old < len ? old : len);
+	maps_recount(p, from, from + old);
 	if (err)
 		return err;
 	if (!dontunmap)

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "user/model/internal.h"
+#include "user/model/maptab.h"
 #include "user/util/util.h"
 
 #define PROCS_MAX 4096
@@ -59,9 +60,7 @@ static void proc_free(struct mp_proc *p)
 {
 	if (!p)
 		return;
-	for (size_t i = 0; i < p->n_maps; i++)
-		free(p->maps[i]);
-	free(p->maps);
+	maptab_clear(p);
 	mp_pageset_free(p->pages);
 	free(p->ranges);
 	free(p->gcs);

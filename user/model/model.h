@@ -51,6 +51,7 @@ enum mp_kind {
 };
 
 struct mp_mapping {
+	struct mp_mapping *prev, *next; /* by address; NULL at the ends    */
 	uint64_t start, end; /* bytes, [start, end)                       */
 	uint64_t off, ino, dev;
 	uint32_t bits;       /* enum mp_map_bits                          */
@@ -61,6 +62,14 @@ struct mp_mapping {
 	uint64_t released;   /* pages dropped by calls                    */
 	uint64_t refaulted;  /* pages faulted again after such a drop     */
 	uint64_t last_ts;    /* last fault, release or change             */
+};
+
+/* How a mapping is found by its address: user/model/maptab.c. */
+struct mp_map_leaf;
+struct mp_map_index {
+	size_t n, cap;
+	uint64_t *first;
+	struct mp_map_leaf **leaf;
 };
 
 /*
@@ -200,7 +209,8 @@ struct mp_proc {
 	uint64_t orphan_pages;          /* resident by events, in no mapping known */
 	uint64_t kind_pages[MP_KIND_MAX]; /* resident pages by kind; the same sum */
 	size_t n_maps;
-	struct mp_mapping **maps;       /* sorted by start */
+	struct mp_mapping *maps;        /* the first, the others by next */
+	struct mp_map_index map_index;
 	bool maps_known;                /* a snapshot has been folded in */
 	uint64_t maps_ts;               /* of that snapshot */
 	uint64_t vma_calls;             /* calls that changed mappings, ever */
@@ -319,6 +329,8 @@ enum mp_kind mp_map_kind(const struct mp_mapping *v);
 uint64_t mp_proc_rss(const struct mp_proc *p);
 /* The mapping holding addr, or NULL. */
 struct mp_mapping *mp_proc_find(const struct mp_proc *p, uint64_t addr);
+/* The i-th mapping by address, or NULL. To see all of them follow p->maps by next. */
+struct mp_mapping *mp_map_at(const struct mp_proc *p, size_t i);
 /* Resident pages in [start, end), by the model. */
 uint64_t mp_proc_resident(const struct mp_proc *p, uint64_t start, uint64_t end);
 /* The heap whose figures the account uses (the first present), or NULL. */

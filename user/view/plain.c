@@ -281,9 +281,7 @@ static uint64_t largest_heap_mapping(const struct mp_proc *p)
 {
 	const struct mp_mapping *best = NULL;
 
-	for (size_t i = 0; i < p->n_maps; i++) {
-		const struct mp_mapping *mp = p->maps[i];
-
+	for (const struct mp_mapping *mp = p->maps; mp; mp = mp->next) {
 		/* as large as it is mapped: the one the reader looks for, touched or not */
 		if (mp->cls == MP_CLS_HEAP && (mp->bits & (MP_MAP_R | MP_MAP_W)) &&
 		    (!best || mp->end - mp->start > best->end - best->start))

@@ -220,8 +220,7 @@ static void put_mappings(struct mp_json *j, const struct mp_figures *fg)
 		return;
 	}
 	mp_json_rows(j, "mappings", false);
-	for (size_t i = 0; i < fg->p->n_maps; i++) {
-		const struct mp_mapping *mp = fg->p->maps[i];
+	for (const struct mp_mapping *mp = fg->p->maps; mp; mp = mp->next) {
 		char perms[5];
 
 		mp_fig_perms(perms, mp->bits);

@@ -569,7 +569,8 @@ static void put_mapping(const struct out *o, const struct mp_mapping *mp)
 static int put_mappings(const struct out *o)
 {
 	const struct mp_proc *p = o->fg->p;
-	struct mp_mapping **top;
+	const struct mp_mapping **top;
+	size_t n = 0;
 
 	head(o, "Mappings (faulted in, released, refaulted)", MP_LOW_PAGES);
 	if (!o->fg->maps_known || !p->n_maps) {
@@ -580,11 +581,12 @@ static int put_mappings(const struct out *o)
 	top = malloc(p->n_maps * sizeof(*top));
 	if (!top)
 		return -ENOMEM;
-	memcpy(top, p->maps, p->n_maps * sizeof(*top));
-	qsort(top, p->n_maps, sizeof(*top), by_resident);
+	for (const struct mp_mapping *v = p->maps; v; v = v->next)
+		top[n++] = v;
+	qsort(top, n, sizeof(*top), by_resident);
 	fprintf(o->f, "  %6s %6s %6s %6s %6s %-7s %-4s %12s %s\n", "resid.", "size", "in", "out",
 		"again", "class", "perm", "start", "name");
-	for (size_t i = 0; i < p->n_maps && i < TOP_MAPPINGS && top[i]->resident; i++)
+	for (size_t i = 0; i < n && i < TOP_MAPPINGS && top[i]->resident; i++)
 		put_mapping(o, top[i]);
 	free(top);
 	return 0;
