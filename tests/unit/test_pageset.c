@@ -273,121 +273,408 @@ static void test_whole_space_is_fast(void **state)
 	mp_pageset_free(s);
 }
 
+/* --- tags ------------------------------------------------------------------------------- */
+
+struct told {
+	size_t n;
+	struct {
+		enum mp_pages_kind kind;
+		uint64_t tag, addr, pages;
+	} v[64];
+	uint64_t answer;
+};
+
+static uint64_t note_told(void *ctx, enum mp_pages_kind kind, uint64_t tag, uint64_t addr,
+			  uint64_t pages)
+{
+	struct told *t = ctx;
+
+	assert_true(t->n < 64);
+	t->v[t->n].kind = kind;
+	t->v[t->n].tag = tag;
+	t->v[t->n].addr = addr;
+	t->v[t->n++].pages = pages;
+	return t->answer;
+}
+
+static uint64_t told_pages(const struct told *t, enum mp_pages_kind kind, uint64_t tag)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < t->n; i++)
+		n += t->v[i].kind == kind && t->v[i].tag == tag ? t->v[i].pages : 0;
+	return n;
+}
+
+static void sound(const struct mp_pageset *s)
+{
+	assert_int_equal(mp_pageset_check(s), 0);
+}
+
+/* Each touch tells whose drop it undoes, page by page. */
+static void test_tags_told(void **state)
+{
+	struct mp_pageset *s = set_new();
+	struct told t = { 0 };
+	struct mp_pages_did did = { .fn = note_told, .ctx = &t };
+	uint64_t at = CHUNK - 4 * PG, tag = 0;
+
+	(void)state;
+	mp_pageset_set(s, at, 8 * PG, NULL);
+	assert_int_equal(mp_pageset_drop(s, at, 8 * PG, 7, 0, NULL), 8);
+	assert_int_equal(mp_pageset_drop(s, at, 8 * PG, 9, 0, NULL), 0); /* gone already */
+	mp_pageset_set(s, at + 2 * PG, PG, NULL);
+	mp_pageset_drop(s, at + 2 * PG, PG, 8, 0, NULL);
+	assert_int_equal(mp_pageset_dropped(s, at + 2 * PG, &tag), 1);
+	assert_int_equal(tag, 8);
+	assert_int_equal(mp_pageset_dropped(s, at + PG + 5, &tag), 1);
+	assert_int_equal(tag, 7);
+	assert_int_equal(mp_pageset_dropped(s, at + 8 * PG, &tag), 0);
+	assert_int_equal(mp_pageset_touch(s, at + PG, 5 * PG, &did), 5);
+	assert_int_equal(did.refaulted, 5);
+	assert_int_equal(told_pages(&t, MP_PGS_DROPPED, 7), 4);
+	assert_int_equal(told_pages(&t, MP_PGS_DROPPED, 8), 1);
+	assert_int_equal(t.v[0].addr, at + PG);
+	assert_int_equal(t.v[1].addr, at + 2 * PG);
+	sound(s);
+	mp_pageset_free(s);
+}
+
+/* An unmapping is the end of what was dropped before; what it drops it remembers. */
+static void test_unmap(void **state)
+{
+	struct mp_pageset *s = set_new();
+	struct told t = { 0 };
+	struct mp_pages_did did = { .fn = note_told, .ctx = &t };
+
+	(void)state;
+	mp_pageset_set(s, 0, 8 * PG, NULL);
+	mp_pageset_drop(s, 0, 4 * PG, 7, 0, NULL);
+	assert_int_equal(mp_pageset_drop(s, 0, 8 * PG, 9, 1, NULL), 4);
+	mp_pageset_touch(s, 0, 8 * PG, &did);
+	assert_int_equal(did.refaulted, 4);
+	assert_int_equal(told_pages(&t, MP_PGS_DROPPED, 9), 4);
+	assert_int_equal(t.n, 1);
+	sound(s);
+	mp_pageset_free(s);
+}
+
+static void test_lazy(void **state)
+{
+	struct mp_pageset *s = set_new();
+	struct told t = { 0 };
+	struct mp_pages_did did = { .fn = note_told, .ctx = &t };
+	uint64_t tag = 0;
+
+	(void)state;
+	mp_pageset_set(s, 0, 8 * PG, NULL);
+	assert_int_equal(mp_pageset_lazy(s, 0, 16 * PG, 5, &did), 8);
+	assert_int_equal(did.lazy_on, 8);
+	assert_int_equal(mp_pageset_lazy(s, 0, 2 * PG, 6, &did), 2); /* again: a later tag */
+	assert_int_equal(did.lazy_on, 8);
+	assert_int_equal(mp_pageset_total_lazy(s), 8);
+	assert_int_equal(mp_pageset_count_lazy(s, PG, 3 * PG), 3);
+	assert_int_equal(mp_pageset_total(s), 8);
+	/* a scan that finds it resident changes nothing; a touch takes it back */
+	mp_pageset_found(s, 0, 8 * PG, &did);
+	assert_int_equal(t.n, 0);
+	assert_int_equal(mp_pageset_total_lazy(s), 8);
+	mp_pageset_touch(s, PG, 2 * PG, &did);
+	assert_int_equal(told_pages(&t, MP_PGS_LAZY, 6), 1);
+	assert_int_equal(told_pages(&t, MP_PGS_LAZY, 5), 1);
+	assert_int_equal(did.lazy_off, 2);
+	assert_int_equal(did.refaulted, 0);
+	/* a scan that does not find it: the kernel took it, it is dropped with the answer */
+	t = (struct told){ .answer = 77 };
+	assert_int_equal(mp_pageset_absent(s, 0, 4 * PG, &did), 4);
+	assert_int_equal(told_pages(&t, MP_PGS_LAZY, 6) + told_pages(&t, MP_PGS_LAZY, 5), 2);
+	assert_int_equal(mp_pageset_dropped(s, 3 * PG, &tag), 1);
+	assert_int_equal(tag, 77);
+	assert_int_equal(mp_pageset_dropped(s, PG, &tag), 0);
+	sound(s);
+	/* found again: back to lazy with the answer, and no refault */
+	t = (struct told){ .answer = 5 };
+	did.refaulted = 0;
+	assert_int_equal(mp_pageset_found(s, 0, PG, &did), 1);
+	assert_int_equal(told_pages(&t, MP_PGS_DROPPED, 77), 1);
+	assert_int_equal(did.refaulted, 0);
+	assert_int_equal(mp_pageset_count_lazy(s, 0, PG), 1);
+	mp_pageset_unlazy(s, 0, TOP, NULL);
+	assert_int_equal(mp_pageset_total_lazy(s), 0);
+	assert_int_equal(mp_pageset_total(s), 5);
+	sound(s);
+	mp_pageset_free(s);
+}
+
+/* What only remembers drops can be given back, the oldest first. */
+static void test_forget(void **state)
+{
+	struct mp_pageset *s = set_new();
+	uint64_t re = 0, tag;
+
+	(void)state;
+	for (uint64_t i = 0; i < 10; i++) {
+		mp_pageset_set(s, i * CHUNK, 3 * PG, NULL);
+		mp_pageset_drop(s, i * CHUNK, 3 * PG, 100 + i, 0, NULL);
+	}
+	mp_pageset_set(s, 0, PG, NULL); /* has a resident page: is not given back */
+	assert_in_range(mp_pageset_hollow(s), 9, 9);
+	assert_int_equal(mp_pageset_forget(s, 105), 4 * 3);
+	assert_int_equal(mp_pageset_hollow(s), 5);
+	assert_int_equal(mp_pageset_dropped(s, PG, &tag), 1);
+	assert_int_equal(mp_pageset_dropped(s, CHUNK, &tag), 0);
+	assert_int_equal(mp_pageset_dropped(s, 5 * CHUNK, &tag), 1);
+	sound(s);
+	mp_pageset_drop(s, 0, PG, 100, 0, NULL);
+	assert_in_range(mp_pageset_hollow(s), 7, 64); /* the region is hollow too */
+	assert_int_equal(mp_pageset_forget(s, ~0ULL), 6 * 3);
+	assert_int_equal(mp_pageset_hollow(s), 0);
+	mp_pageset_set(s, 0, 10 * CHUNK, &re);
+	assert_int_equal(re, 0);
+	sound(s);
+	mp_pageset_free(s);
+}
+
 /* --- against one byte a page ----------------------------------------------------------- */
 
 enum { W_CHUNKS = 6, W_PAGES = W_CHUNKS * 512 };
+enum { GONE, RES, DROPPED, LAZY };
 
 struct naive {
-	uint8_t b[W_PAGES]; /* 1 resident, 2 dropped */
+	uint8_t b[W_PAGES];
+	uint64_t tag[W_PAGES];
 };
+
+static bool is_kind(uint8_t b, enum mp_pages_kind kind)
+{
+	return kind == MP_PGS_RESIDENT ? b == RES || b == LAZY
+				       : b == (kind == MP_PGS_LAZY ? LAZY : DROPPED);
+}
 
 struct run_check {
 	const struct naive *n;
-	uint64_t base, next; /* pages up to here were checked */
-	uint8_t want;
-	uint64_t pages;
+	uint64_t base, next, last_end; /* pages up to `next` were checked */
+	enum mp_pages_kind kind;
+	uint64_t pages, last_tag;
+	bool tags;
 };
 
-static int check_run(void *ctx, uint64_t addr, uint64_t len)
+static int check_tags(void *ctx, uint64_t addr, uint64_t len, uint64_t tag)
 {
 	struct run_check *c = ctx;
 	uint64_t i = (addr - c->base) / PG, end = i + len / PG;
 
 	assert_true(i >= c->next);
 	for (uint64_t k = c->next; k < i; k++)
-		assert_true(c->n->b[k] != c->want);
-	for (uint64_t k = i; k < end; k++)
-		assert_true(c->n->b[k] == c->want);
+		assert_false(is_kind(c->n->b[k], c->kind));
+	for (uint64_t k = i; k < end; k++) {
+		assert_true(is_kind(c->n->b[k], c->kind));
+		assert_true(!c->tags || c->n->tag[k] == tag);
+	}
+	/* maximal: neighbours of a run are not of its kind, or of another tag */
+	assert_true(addr > c->last_end || (c->tags && tag != c->last_tag));
+	c->last_end = addr + len;
+	c->last_tag = tag;
 	c->next = end;
 	c->pages += len / PG;
 	return 0;
 }
 
+static int check_run(void *ctx, uint64_t addr, uint64_t len)
+{
+	return check_tags(ctx, addr, len, 0);
+}
+
 static void compare(const struct mp_pageset *s, const struct naive *n, uint64_t base, uint64_t at,
 		    uint64_t pages)
 {
-	for (uint8_t want = 1; want <= 2; want++) {
-		struct run_check c = { n, base, at, want, 0 };
-		uint64_t expect = 0;
+	for (enum mp_pages_kind kind = MP_PGS_RESIDENT; kind <= MP_PGS_LAZY; kind++) {
+		struct run_check c = { .n = n, .base = base, .next = at, .kind = kind }, d = c;
+		uint64_t expect = 0, from = base + at * PG;
 
 		for (uint64_t k = at; k < at + pages; k++)
-			expect += n->b[k] == want;
-		mp_pageset_runs(s, base + at * PG, pages * PG, want == 2, check_run, &c);
+			expect += is_kind(n->b[k], kind);
+		mp_pageset_runs(s, from, pages * PG, kind, check_run, &c);
 		assert_int_equal(c.pages, expect);
-		if (want == 1)
-			assert_int_equal(mp_pageset_count(s, base + at * PG, pages * PG), expect);
+		d.tags = true;
+		if (kind != MP_PGS_RESIDENT)
+			mp_pageset_tags(s, from, pages * PG, kind, check_tags, &d);
+		assert_int_equal(d.pages, kind != MP_PGS_RESIDENT ? expect : 0);
+		if (kind == MP_PGS_RESIDENT)
+			assert_int_equal(mp_pageset_count(s, from, pages * PG), expect);
+		if (kind == MP_PGS_LAZY)
+			assert_int_equal(mp_pageset_count_lazy(s, from, pages * PG), expect);
 	}
 }
 
-/* Maximal runs: neighbours of a run are not of its kind. */
-struct gap_check {
-	uint64_t last_end;
+/* What the callback must be told, page by page, and what it answers. */
+struct expect {
+	const struct naive *n;
+	uint64_t base, dropped, lazy;
+	bool revive; /* even tags: answer tag + 1000 */
 };
 
-static int check_gap(void *ctx, uint64_t addr, uint64_t len)
+static uint64_t expect_told(void *ctx, enum mp_pages_kind kind, uint64_t tag, uint64_t addr,
+			    uint64_t pages)
 {
-	struct gap_check *g = ctx;
+	struct expect *x = ctx;
 
-	assert_true(addr > g->last_end);
-	g->last_end = addr + len;
-	return 0;
+	for (uint64_t k = (addr - x->base) / PG, end = k + pages; k < end; k++) {
+		assert_int_equal(x->n->b[k], kind == MP_PGS_LAZY ? LAZY : DROPPED);
+		assert_int_equal(x->n->tag[k], tag);
+	}
+	*(kind == MP_PGS_LAZY ? &x->lazy : &x->dropped) += pages;
+	return x->revive && tag % 2 == 0 ? tag + 1000 : 0;
+}
+
+struct op {
+	uint64_t at, len; /* pages */
+	uint64_t was_res, was_dropped, was_lazy;
+};
+
+static struct op random_range(struct rnd *r, const struct naive *n)
+{
+	struct op o = { .at = rnd_below(r, W_PAGES) };
+	uint64_t room = W_PAGES - o.at;
+
+	o.len = 1 + rnd_below(r, rnd_below(r, 4) ? (room < 80 ? room : 80) : room);
+	for (uint64_t k = o.at; k < o.at + o.len; k++) {
+		o.was_res += is_kind(n->b[k], MP_PGS_RESIDENT);
+		o.was_dropped += n->b[k] == DROPPED;
+		o.was_lazy += n->b[k] == LAZY;
+	}
+	return o;
+}
+
+/* Does one change to both, and checks what it says it did. */
+static void change(struct mp_pageset *s, struct naive *n, uint64_t base, struct op o, unsigned what,
+		   uint64_t tag)
+{
+	struct expect x = { .n = n, .base = base, .revive = true };
+	struct mp_pages_did did = { .fn = expect_told, .ctx = &x };
+	uint64_t a = base + o.at * PG, len = o.len * PG, revived = 0;
+	int64_t got;
+
+	for (uint64_t k = o.at; k < o.at + o.len; k++)
+		revived += n->b[k] == DROPPED && n->tag[k] % 2 == 0;
+	switch (what) {
+	case 0:
+	case 1:
+		assert_int_equal(mp_pageset_touch(s, a, len, &did), o.len - o.was_res);
+		assert_int_equal(did.refaulted, o.was_dropped);
+		assert_int_equal(x.dropped, o.was_dropped);
+		assert_int_equal(x.lazy, o.was_lazy);
+		assert_int_equal(did.lazy_off, o.was_lazy);
+		break;
+	case 2:
+		assert_int_equal(mp_pageset_found(s, a, len, &did), o.len - o.was_res);
+		assert_int_equal(x.dropped, o.was_dropped);
+		assert_int_equal(did.refaulted, o.was_dropped - revived);
+		assert_int_equal(did.lazy_on, revived);
+		break;
+	case 3:
+		assert_int_equal(mp_pageset_absent(s, a, len, &did), o.was_res);
+		assert_int_equal(x.lazy, o.was_lazy);
+		break;
+	case 4:
+	case 5:
+		got = mp_pageset_drop(s, a, len, tag, what == 5, &did);
+		assert_int_equal(got, o.was_res);
+		assert_int_equal(did.lazy_off, o.was_lazy);
+		break;
+	case 6:
+		assert_int_equal(mp_pageset_lazy(s, a, len, tag, &did), o.was_res);
+		assert_int_equal(did.lazy_on, o.was_res - o.was_lazy);
+		break;
+	case 7:
+		mp_pageset_unlazy(s, a, len, &did);
+		assert_int_equal(did.lazy_off, o.was_lazy);
+		break;
+	default:
+		assert_int_equal(mp_pageset_clear(s, a, len, 0), o.was_res);
+		break;
+	}
+	for (uint64_t k = o.at; k < o.at + o.len; k++) {
+		uint8_t was = n->b[k];
+		bool res = is_kind(was, MP_PGS_RESIDENT), even = n->tag[k] % 2 == 0;
+
+		switch (what) {
+		case 0:
+		case 1:
+			n->b[k] = RES;
+			break;
+		case 2:
+			n->b[k] = was == LAZY || (was == DROPPED && even) ? LAZY : RES;
+			n->tag[k] += was == DROPPED && even ? 1000 : 0;
+			break;
+		case 3:
+			n->b[k] = was == DROPPED || (was == LAZY && even) ? DROPPED : GONE;
+			n->tag[k] += was == LAZY && even ? 1000 : 0;
+			break;
+		case 4:
+		case 5:
+			n->b[k] = res ? DROPPED : what == 5 ? GONE : was;
+			n->tag[k] = res ? tag : n->tag[k];
+			break;
+		case 6:
+			n->b[k] = res ? LAZY : was;
+			n->tag[k] = res ? tag : n->tag[k];
+			break;
+		case 7:
+			n->b[k] = res ? RES : was;
+			break;
+		default:
+			n->b[k] = GONE;
+			break;
+		}
+	}
+}
+
+static void move(struct rnd *r, struct mp_pageset *s, struct naive *n, uint64_t base, struct op o)
+{
+	struct naive *tmp = malloc(sizeof(*tmp));
+	uint64_t to = rnd_below(r, W_PAGES - o.len + 1);
+
+	assert_non_null(tmp);
+	if (to >= o.at + o.len || o.at >= to + o.len) { /* mremap never overlaps */
+		/* nothing may be left where mremap moves to */
+		mp_pageset_clear(s, base + to * PG, o.len * PG, 0);
+		memcpy(tmp->b, n->b + o.at, o.len);
+		memcpy(tmp->tag, n->tag + o.at, o.len * sizeof(uint64_t));
+		memset(n->b + o.at, GONE, o.len);
+		memcpy(n->b + to, tmp->b, o.len);
+		memcpy(n->tag + to, tmp->tag, o.len * sizeof(uint64_t));
+		assert_int_equal(mp_pageset_move(s, base + o.at * PG, base + to * PG, o.len * PG),
+				 0);
+	}
+	free(tmp);
 }
 
 static void random_ops(struct rnd *r, uint64_t base, int ops)
 {
 	struct mp_pageset *s = set_new();
-	struct naive *n = calloc(1, sizeof(*n)), *tmp = malloc(sizeof(*tmp));
+	struct naive *n = calloc(1, sizeof(*n));
 
-	assert_true(n && tmp);
-	for (int op = 0; op < ops; op++) {
-		uint64_t at = rnd_below(r, W_PAGES), room = W_PAGES - at;
-		uint64_t len = 1 + rnd_below(r, rnd_below(r, 4) ? (room < 80 ? room : 80) : room);
-		uint64_t changed = 0, re = 0, got_re = 0, to;
-		unsigned what = (unsigned)rnd_below(r, 10);
-		int drop = (int)rnd_below(r, 2);
-		struct gap_check g = { 0 };
+	assert_non_null(n);
+	for (int i = 0; i < ops; i++) {
+		unsigned what = (unsigned)rnd_below(r, 11);
+		struct op o = random_range(r, n);
+		uint64_t at;
 
-		if (what < 4) {
-			for (uint64_t k = at; k < at + len; k++) {
-				changed += n->b[k] != 1;
-				re += n->b[k] == 2;
-				n->b[k] = 1;
-			}
-			assert_int_equal(mp_pageset_set(s, base + at * PG, len * PG, &got_re),
-					 changed);
-			assert_int_equal(got_re, re);
-		} else if (what < 8) {
-			for (uint64_t k = at; k < at + len; k++) {
-				changed += n->b[k] == 1;
-				if (!drop)
-					n->b[k] = 0;
-				else if (n->b[k] == 1)
-					n->b[k] = 2;
-			}
-			assert_int_equal(mp_pageset_clear(s, base + at * PG, len * PG, drop),
-					 changed);
-		} else {
-			to = rnd_below(r, W_PAGES - len + 1);
-			if (to < at + len && at < to + len)
-				continue; /* mremap never overlaps */
-			/* nothing may be left where mremap moves to */
-			mp_pageset_clear(s, base + to * PG, len * PG, 0);
-			memcpy(tmp->b, n->b + at, len);
-			memset(n->b + at, 0, len);
-			memcpy(n->b + to, tmp->b, len);
-			assert_int_equal(
-				mp_pageset_move(s, base + at * PG, base + to * PG, len * PG), 0);
-		}
+		if (what >= 9)
+			move(r, s, n, base, o);
+		else
+			change(s, n, base, o, what, 1 + rnd_below(r, 4));
+		sound(s);
 		compare(s, n, base, 0, W_PAGES);
 		at = rnd_below(r, W_PAGES);
 		compare(s, n, base, at, 1 + rnd_below(r, W_PAGES - at));
-		g.last_end = 0;
-		mp_pageset_runs(s, base, W_PAGES * PG, 0, check_gap, &g);
 		assert_int_equal(mp_pageset_total(s), mp_pageset_count(s, 0, TOP));
-		assert_int_equal(mp_pageset_test(s, base + at * PG) != 0, n->b[at] == 1);
+		assert_int_equal(mp_pageset_total_lazy(s), mp_pageset_count_lazy(s, 0, TOP));
+		assert_int_equal(mp_pageset_test(s, base + at * PG) != 0,
+				 is_kind(n->b[at], MP_PGS_RESIDENT));
 	}
 	free(n);
-	free(tmp);
 	mp_pageset_free(s);
 }
 
@@ -396,9 +683,9 @@ static void test_random(void **state)
 	struct rnd r = rnd_seed("test_random", 20240601);
 
 	(void)state;
-	random_ops(&r, 4 * CHUNK, 500);
-	random_ops(&r, REGION - 3 * CHUNK, 500);  /* over the border of two regions */
-	random_ops(&r, 2 * CHUNK + 77 * PG, 300); /* pieces and words not aligned */
+	random_ops(&r, 4 * CHUNK, 1000);
+	random_ops(&r, REGION - 3 * CHUNK, 1000); /* over the border of two regions */
+	random_ops(&r, 2 * CHUNK + 77 * PG, 500); /* pieces and words not aligned */
 }
 
 int main(void)
@@ -417,6 +704,10 @@ int main(void)
 		cmocka_unit_test(test_move),
 		cmocka_unit_test(test_reset),
 		cmocka_unit_test(test_whole_space_is_fast),
+		cmocka_unit_test(test_tags_told),
+		cmocka_unit_test(test_unmap),
+		cmocka_unit_test(test_lazy),
+		cmocka_unit_test(test_forget),
 		cmocka_unit_test(test_random),
 	};
 

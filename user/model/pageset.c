@@ -1,71 +1,42 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * pageset.c - see pageset.h.
- *
- *   top:   sorted array of regions, one per GiB with anything in it (V8 scatters its
- *          pages at random: larger regions would be mostly empty)
- *   mid:   512 chunk pointers, and how many pages are resident below
- *   chunk: 2 MiB: 512 resident bits, 512 dropped bits, and their count
- *
- * Invariants (checked by pageset_check in the unit tests through the public
- * counts): chunk.n == popcount(res); region.n == sum of chunk.n; total == sum
- * of region.n; no page is both resident and dropped.
+ * pageset.c - what changes a page set. See pageset.h, and pageset_int.h for what it
+ * is made of.
  */
-#include "user/model/pageset.h"
-
-#include <stdbool.h>
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "bpf/events.h"
+#include "user/model/pageset_int.h"
 #include "user/util/util.h"
-
-#define CHUNK_SHIFT   21
-#define CHUNK_PAGES   512u
-#define REGION_SHIFT  30
-#define REGION_CHUNKS (1u << (REGION_SHIFT - CHUNK_SHIFT))
-
-struct chunk {
-	uint64_t res[CHUNK_PAGES / 64];
-	uint64_t drop[CHUNK_PAGES / 64];
-	uint32_t n;    /* resident */
-	uint32_t nd;   /* dropped */
-	uint32_t huge; /* mapped as one huge page, as a scan saw it; n == CHUNK_PAGES then */
-};
-
-struct region {
-	uint64_t base; /* address >> REGION_SHIFT */
-	uint64_t n;    /* resident pages */
-	uint64_t nd;   /* dropped pages */
-	struct chunk *chunk[REGION_CHUNKS];
-};
-
-struct mp_pageset {
-	struct region **reg; /* sorted by base */
-	size_t n_reg, cap_reg;
-	size_t last; /* where the last look-up ended */
-	uint64_t total;
-	uint64_t n_huge; /* chunks */
-};
 
 struct mp_pageset *mp_pageset_new(void)
 {
 	return calloc(1, sizeof(struct mp_pageset));
 }
 
+static void given_free(struct chunk *c)
+{
+	if (c->g)
+		free(c->g->tags);
+	free(c->g);
+	c->g = NULL;
+}
+
 void mp_pageset_reset(struct mp_pageset *s)
 {
 	for (size_t i = 0; i < s->n_reg; i++) {
-		for (size_t c = 0; c < REGION_CHUNKS; c++)
-			free(s->reg[i]->chunk[c]);
+		for (size_t k = 0; k < REGION_CHUNKS; k++) {
+			if (s->reg[i]->chunk[k])
+				given_free(s->reg[i]->chunk[k]);
+			free(s->reg[i]->chunk[k]);
+		}
 		free(s->reg[i]);
 	}
 	s->n_reg = 0;
 	s->last = 0;
-	s->total = 0;
-	s->n_huge = 0;
+	s->total = s->lazy = 0;
+	s->hollow_chunks = s->hollow_regions = s->n_huge = 0;
 }
 
 void mp_pageset_free(struct mp_pageset *s)
@@ -75,32 +46,6 @@ void mp_pageset_free(struct mp_pageset *s)
 	mp_pageset_reset(s);
 	free(s->reg);
 	free(s);
-}
-
-/* Index of the first region with base >= b. */
-static size_t region_lower(const struct mp_pageset *s, uint64_t b)
-{
-	size_t lo = 0, hi = s->n_reg;
-
-	while (lo < hi) { /* invariant: base[i] < b for i < lo, >= b for i >= hi */
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (s->reg[mid]->base < b)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
-static struct region *region_find(const struct mp_pageset *s, uint64_t b)
-{
-	size_t i = s->last;
-
-	if (i < s->n_reg && s->reg[i]->base == b)
-		return s->reg[i];
-	i = region_lower(s, b);
-	return i < s->n_reg && s->reg[i]->base == b ? s->reg[i] : NULL;
 }
 
 static struct region *region_make(struct mp_pageset *s, uint64_t b)
@@ -121,150 +66,144 @@ static struct region *region_make(struct mp_pageset *s, uint64_t b)
 	s->reg[i] = r;
 	s->n_reg++;
 	s->last = i;
+	s->hollow_regions++;
 	return r;
 }
 
-static struct chunk *chunk_make(struct region *r, size_t i)
+static struct chunk *chunk_make(struct mp_pageset *s, struct region *r, size_t i)
 {
-	if (!r->chunk[i])
+	if (!r->chunk[i]) {
 		r->chunk[i] = calloc(1, sizeof(struct chunk));
+		s->hollow_chunks += r->chunk[i] != NULL;
+	}
 	return r->chunk[i];
 }
 
-/* Bits [a, b) of a word, 0 <= a < b <= 64. */
-static uint64_t word_mask(unsigned a, unsigned b)
+/* --- tags ---------------------------------------------------------------------------- */
+
+/* The `given` of a chunk, made if it must be; NULL when memory is out. */
+static struct given *given_make(struct chunk *c)
 {
-	return (b == 64 ? ~0ULL : (1ULL << b) - 1) & ~((1ULL << a) - 1);
-}
-
-/* A piece of a range that lies in one chunk, in page numbers within it. */
-struct piece {
-	uint64_t region;
-	size_t chunk;
-	unsigned from, to;
-};
-
-/* Cuts the first piece off [*page, end); false when nothing is left. */
-static bool next_piece(uint64_t *page, uint64_t end, struct piece *p)
-{
-	uint64_t stop;
-
-	if (*page >= end)
-		return false;
-	p->region = *page >> (REGION_SHIFT - MP_PAGE_SHIFT);
-	p->chunk = (*page >> (CHUNK_SHIFT - MP_PAGE_SHIFT)) & (REGION_CHUNKS - 1);
-	p->from = *page & (CHUNK_PAGES - 1);
-	stop = (*page | (CHUNK_PAGES - 1)) + 1;
-	if (stop > end)
-		stop = end;
-	p->to = p->from + (unsigned)(stop - *page);
-	*page = stop;
-	return true;
-}
-
-static uint64_t first_page(uint64_t addr)
-{
-	return addr >> MP_PAGE_SHIFT;
-}
-
-static uint64_t end_page(uint64_t addr, uint64_t len)
-{
-	uint64_t end = addr + len;
-
-	if (end < addr)
-		end = ~0ULL - MP_PAGE_SIZE;
-	return (end + MP_PAGE_SIZE - 1) >> MP_PAGE_SHIFT;
-}
-
-/* From a region with nothing in it to the first page of the next that exists: a
- * range may span the whole address space. */
-static uint64_t hop(const struct mp_pageset *s, uint64_t region, uint64_t end)
-{
-	size_t i = region_lower(s, region + 1);
-	uint64_t page;
-
-	if (i == s->n_reg)
-		return end;
-	page = s->reg[i]->base << (REGION_SHIFT - MP_PAGE_SHIFT);
-	return page < end ? page : end;
-}
-
-/* From a chunk that does not exist to the next that does, or to the next region. */
-static uint64_t hop_chunk(const struct region *r, size_t chunk, uint64_t end)
-{
-	uint64_t page;
-
-	while (chunk < REGION_CHUNKS && !r->chunk[chunk])
-		chunk++;
-	page = (r->base << (REGION_SHIFT - MP_PAGE_SHIFT)) + chunk * CHUNK_PAGES;
-	return page < end ? page : end;
-}
-
-/* The region of a piece; the last one is remembered by the caller. */
-static struct region *region_of(const struct mp_pageset *s, struct region *last, uint64_t base)
-{
-	return last && last->base == base ? last : region_find(s, base);
+	if (!c->g)
+		c->g = calloc(1, sizeof(*c->g));
+	return c->g;
 }
 
 /*
- * The chunk of a piece, or NULL where there is none: *page has then moved on to the
- * next place where there may be one. *r remembers the region from call to call.
+ * Pages of a word get a tag; their bits are set by the caller, and the count of those
+ * given up so far does not hold them if they were not. Without memory for tags of their
+ * own they take that of the others.
  */
-static struct chunk *chunk_at(const struct mp_pageset *s, struct region **r, const struct piece *p,
-			      uint64_t *page, uint64_t end)
+static void put_tags(struct given *g, unsigned w, uint64_t bits, uint64_t tag)
 {
-	*r = region_of(s, *r, p->region);
-	if (!*r || (!(*r)->n && !(*r)->nd)) {
-		*page = hop(s, p->region, end);
-		return NULL;
+	if (!bits)
+		return;
+	if (!g->tags && (g->tag == tag || !(g->nd + g->nl))) {
+		g->tag = tag;
+		return;
 	}
-	if (!(*r)->chunk[p->chunk])
-		*page = hop_chunk(*r, p->chunk, end);
-	return (*r)->chunk[p->chunk];
+	if (!g->tags) {
+		g->tags = malloc(CHUNK_PAGES * sizeof(*g->tags));
+		if (!g->tags)
+			return;
+		for (unsigned i = 0; i < CHUNK_PAGES; i++)
+			g->tags[i] = g->tag;
+	}
+	for (; bits; bits &= bits - 1)
+		g->tags[w * 64 + (unsigned)__builtin_ctzll(bits)] = tag;
 }
 
-/* Applies fn to each word of [from, to) of a chunk. */
-#define for_words(from, to, w, mask)                                                             \
-	for (unsigned w = (from) / 64, mp_e = (to), mp_b = (from); mp_b < mp_e; mp_b = ++w * 64) \
-		for (uint64_t mask =                                                             \
-			     word_mask(mp_b % 64, mp_e - w * 64 > 64 ? 64 : mp_e - w * 64);      \
-		     mask; mask = 0)
+/* --- changes ------------------------------------------------------------------------- */
 
-int64_t mp_pageset_set(struct mp_pageset *s, uint64_t addr, uint64_t len, uint64_t *refaulted)
+/* What is being done, piece by piece. */
+struct change {
+	struct mp_pageset *s;
+	struct region *r;
+	struct chunk *c;
+	struct mp_pages_did *did;
+	uint64_t base; /* address of the chunk */
+};
+
+static uint64_t tell(const struct change *ch, enum mp_pages_kind kind, uint64_t tag, unsigned w,
+		     uint64_t run)
 {
-	uint64_t page = first_page(addr), end = end_page(addr, len);
-	struct region *r = NULL;
-	int64_t added = 0;
-	struct piece p;
+	uint64_t addr = ch->base + (w * 64 + (unsigned)__builtin_ctzll(run)) * MP_PAGE_SIZE;
 
-	while (next_piece(&page, end, &p)) {
-		struct chunk *c;
+	return ch->did && ch->did->fn ? ch->did->fn(ch->did->ctx, kind, tag, addr, bits_in(run))
+				      : 0;
+}
 
-		if (!r || r->base != p.region)
-			r = region_make(s, p.region);
-		c = r ? chunk_make(r, p.chunk) : NULL;
+/* The counts of chunk, region and set, after the resident ones moved by n. */
+static void count_resident(const struct change *ch, int n)
+{
+	struct mp_pageset *s = ch->s;
+	bool chunk_was = !ch->c->n, region_was = !ch->r->n;
 
-		if (!c)
-			return -ENOMEM;
-		unsigned n = 0, nd = 0;
-
-		for_words(p.from, p.to, w, mask)
-		{
-			n += (unsigned)__builtin_popcountll(mask & ~c->res[w]);
-			nd += (unsigned)__builtin_popcountll(mask & c->drop[w]);
-			c->res[w] |= mask;
-			c->drop[w] &= ~mask;
-		}
-		c->n += n;
-		c->nd -= nd;
-		r->n += n;
-		r->nd -= nd;
-		s->total += n;
-		added += n;
-		if (refaulted)
-			*refaulted += nd;
+	ch->c->n += (uint32_t)n;
+	ch->r->n += (uint64_t)(int64_t)n;
+	s->total += (uint64_t)(int64_t)n;
+	s->hollow_chunks += (uint64_t)!ch->c->n - chunk_was;
+	s->hollow_regions += (uint64_t)!ch->r->n - region_was;
+	if (n < 0 && ch->c->huge) { /* a part gone: the kernel has split it */
+		ch->c->huge = 0;
+		s->n_huge--;
 	}
-	return added;
+}
+
+static void undrop(const struct change *ch, unsigned w, uint64_t bits)
+{
+	ch->c->g->drop[w] &= ~bits;
+	ch->c->g->nd -= bits_in(bits);
+	ch->r->nd -= bits_in(bits);
+}
+
+static void make_dropped(const struct change *ch, unsigned w, uint64_t bits, uint64_t tag)
+{
+	struct given *g = ch->c->g;
+
+	put_tags(g, w, bits, tag);
+	g->drop[w] |= bits;
+	g->nd += bits_in(bits);
+	ch->r->nd += bits_in(bits);
+}
+
+static void make_lazy(const struct change *ch, unsigned w, uint64_t bits, uint64_t tag)
+{
+	struct given *g = ch->c->g;
+	unsigned fresh = bits_in(bits & ~g->lazy[w]);
+
+	put_tags(g, w, bits, tag);
+	g->lazy[w] |= bits;
+	g->nl += fresh;
+	ch->s->lazy += fresh;
+	if (ch->did)
+		ch->did->lazy_on += fresh;
+}
+
+static void unlazy(const struct change *ch, unsigned w, uint64_t bits)
+{
+	unsigned n = bits_in(bits);
+
+	ch->c->g->lazy[w] &= ~bits;
+	ch->c->g->nl -= n;
+	ch->s->lazy -= n;
+	if (ch->did)
+		ch->did->lazy_off += n;
+}
+
+/* Memory of what holds nothing goes; true when the chunk went. */
+static bool tidy(struct change *ch, size_t index)
+{
+	struct chunk *c = ch->c;
+
+	if (c->g && !c->g->nd && !c->g->nl)
+		given_free(c);
+	if (c->n || c->g)
+		return false;
+	ch->s->hollow_chunks--;
+	ch->r->chunk[index] = NULL;
+	free(c);
+	return true;
 }
 
 /* Regions in which nothing is left go. */
@@ -273,97 +212,251 @@ static void prune(struct mp_pageset *s)
 	size_t n = 0;
 
 	for (size_t i = 0; i < s->n_reg; i++) {
-		if (s->reg[i]->n || s->reg[i]->nd)
+		if (s->reg[i]->n || s->reg[i]->nd) {
 			s->reg[n++] = s->reg[i];
-		else
-			free(s->reg[i]); /* its chunks went as they became empty */
+			continue;
+		}
+		free(s->reg[i]); /* its chunks went as they became empty */
+		s->hollow_regions--;
 	}
 	s->n_reg = n;
 	s->last = 0;
 }
 
-static unsigned chunk_clear(struct region *r, struct chunk *c, const struct piece *p, int drop)
+/* Given up pages of a word become resident. */
+static void word_again(const struct change *ch, unsigned w, uint64_t mask, bool touch)
 {
-	unsigned n = 0, nd = 0, fresh = 0;
+	struct given *g = ch->c->g;
+	uint64_t d = g->drop[w] & mask, l = touch ? g->lazy[w] & mask : 0, tag;
+
+	if (ch->did)
+		ch->did->refaulted += bits_in(d);
+	while (d) {
+		uint64_t run = tag_run(g, w, d, &tag);
+		uint64_t lazy = tell(ch, MP_PGS_DROPPED, tag, w, run);
+
+		undrop(ch, w, run);
+		if (lazy && !touch) {
+			make_lazy(ch, w, run, lazy);
+			ch->did->refaulted -= bits_in(run);
+		}
+		d &= ~run;
+	}
+	while (l) {
+		uint64_t run = tag_run(g, w, l, &tag);
+
+		tell(ch, MP_PGS_LAZY, tag, w, run);
+		unlazy(ch, w, run);
+		l &= ~run;
+	}
+}
+
+static unsigned chunk_fill(struct change *ch, const struct piece *p, bool touch)
+{
+	struct chunk *c = ch->c;
+	unsigned n = 0;
+
+	for_words(p->from, p->to, w, mask)
+	{
+		n += bits_in(mask & ~c->res[w]);
+		c->res[w] |= mask;
+		if (c->g)
+			word_again(ch, w, mask, touch);
+	}
+	count_resident(ch, (int)n);
+	if (c->g)
+		tidy(ch, p->chunk);
+	return n;
+}
+
+static int64_t fill(struct mp_pageset *s, uint64_t addr, uint64_t len, bool touch,
+		    struct mp_pages_did *did)
+{
+	uint64_t page = first_page(addr), end = end_page(addr, len);
+	struct change ch = { .s = s, .did = did };
+	int64_t added = 0;
+	struct piece p;
+
+	while (next_piece(&page, end, &p)) {
+		if (!ch.r || ch.r->base != p.region)
+			ch.r = region_make(s, p.region);
+		ch.c = ch.r ? chunk_make(s, ch.r, p.chunk) : NULL;
+		if (!ch.c)
+			return -ENOMEM;
+		ch.base = (page - p.to) << MP_PAGE_SHIFT;
+		added += chunk_fill(&ch, &p, touch);
+	}
+	return added;
+}
+
+int64_t mp_pageset_touch(struct mp_pageset *s, uint64_t addr, uint64_t len,
+			 struct mp_pages_did *did)
+{
+	return fill(s, addr, len, true, did);
+}
+
+int64_t mp_pageset_found(struct mp_pageset *s, uint64_t addr, uint64_t len,
+			 struct mp_pages_did *did)
+{
+	return fill(s, addr, len, false, did);
+}
+
+int64_t mp_pageset_set(struct mp_pageset *s, uint64_t addr, uint64_t len, uint64_t *refaulted)
+{
+	struct mp_pages_did did = { 0 };
+	int64_t n = fill(s, addr, len, true, &did);
+
+	if (refaulted)
+		*refaulted += did.refaulted;
+	return n;
+}
+
+/* The ways in which pages stop being resident. */
+enum leave { FORGET, ABSENT, DROP, UNMAP };
+
+/* Lazy pages that a scan finds gone: dropped now, with the tag they are told to get. */
+static void word_taken(const struct change *ch, unsigned w, uint64_t lazy)
+{
+	uint64_t tag;
+
+	while (lazy) {
+		uint64_t run = tag_run(ch->c->g, w, lazy, &tag);
+		uint64_t got = tell(ch, MP_PGS_LAZY, tag, w, run);
+
+		unlazy(ch, w, run);
+		if (got)
+			make_dropped(ch, w, run, got);
+		lazy &= ~run;
+	}
+}
+
+static void word_leaves(const struct change *ch, unsigned w, uint64_t mask, uint64_t was,
+			enum leave how, uint64_t tag)
+{
+	struct given *g = ch->c->g;
+
+	if (g && how == ABSENT)
+		word_taken(ch, w, g->lazy[w] & mask);
+	else if (g)
+		unlazy(ch, w, g->lazy[w] & mask);
+	if (g && (how == FORGET || how == UNMAP))
+		undrop(ch, w, g->drop[w] & mask);
+	if (was && (how == DROP || how == UNMAP) && given_make(ch->c))
+		make_dropped(ch, w, was, tag);
+}
+
+static unsigned chunk_leave(struct change *ch, const struct piece *p, enum leave how, uint64_t tag)
+{
+	struct chunk *c = ch->c;
+	unsigned n = 0;
 
 	for_words(p->from, p->to, w, mask)
 	{
 		uint64_t was = c->res[w] & mask;
 
-		n += (unsigned)__builtin_popcountll(was);
+		n += bits_in(was);
 		c->res[w] &= ~mask;
-		if (drop) {
-			fresh += (unsigned)__builtin_popcountll(was & ~c->drop[w]);
-			c->drop[w] |= was;
-		} else {
-			nd += (unsigned)__builtin_popcountll(mask & c->drop[w]);
-			c->drop[w] &= ~mask;
-		}
+		if (c->g || was)
+			word_leaves(ch, w, mask, was, how, tag);
 	}
-	c->n -= n;
-	c->nd += fresh - nd;
-	r->n -= n;
-	r->nd += fresh;
-	r->nd -= nd;
+	count_resident(ch, -(int)n);
 	return n;
 }
 
-int64_t mp_pageset_clear(struct mp_pageset *s, uint64_t addr, uint64_t len, int drop)
+static int64_t leave(struct mp_pageset *s, uint64_t addr, uint64_t len, enum leave how,
+		     uint64_t tag, struct mp_pages_did *did)
 {
 	uint64_t page = first_page(addr), end = end_page(addr, len);
-	struct region *r = NULL;
+	struct change ch = { .s = s, .did = did };
 	bool emptied = false;
 	int64_t gone = 0;
 	struct piece p;
 
 	while (next_piece(&page, end, &p)) {
-		struct chunk *c = chunk_at(s, &r, &p, &page, end);
+		uint64_t base = (page - p.to) << MP_PAGE_SHIFT;
 
-		if (!c)
+		ch.c = chunk_at(s, &ch.r, &p, &page, end);
+		if (!ch.c)
 			continue;
-		unsigned n = chunk_clear(r, c, &p, drop);
-
-		s->total -= n;
-		gone += n;
-		if (n && c->huge) { /* a part gone: the kernel has split it */
-			c->huge = 0;
-			s->n_huge--;
-		}
-		if (!c->n && !c->nd) {
-			free(c);
-			r->chunk[p.chunk] = NULL;
-			emptied |= !r->n && !r->nd;
-		}
+		ch.base = base;
+		gone += chunk_leave(&ch, &p, how, tag);
+		if (tidy(&ch, p.chunk))
+			emptied |= !ch.r->n && !ch.r->nd;
 	}
 	if (emptied)
 		prune(s);
 	return gone;
 }
 
-uint64_t mp_pageset_count(const struct mp_pageset *s, uint64_t addr, uint64_t len)
+int64_t mp_pageset_absent(struct mp_pageset *s, uint64_t addr, uint64_t len,
+			  struct mp_pages_did *did)
 {
-	uint64_t page = first_page(addr), end = end_page(addr, len), n = 0;
-	struct region *r = NULL;
+	return leave(s, addr, len, ABSENT, 0, did);
+}
+
+int64_t mp_pageset_drop(struct mp_pageset *s, uint64_t addr, uint64_t len, uint64_t tag, int unmap,
+			struct mp_pages_did *did)
+{
+	return leave(s, addr, len, unmap ? UNMAP : DROP, tag, did);
+}
+
+int64_t mp_pageset_clear(struct mp_pageset *s, uint64_t addr, uint64_t len, int drop)
+{
+	return leave(s, addr, len, drop ? DROP : FORGET, 0, NULL);
+}
+
+/* Given up again, all that was: one tag is enough again. */
+static void retag_all(struct given *g, const struct piece *p, uint64_t tag)
+{
+	unsigned n = 0;
+
+	for_words(p->from, p->to, w, mask) n += bits_in(g->lazy[w] & mask);
+	if (g->nd || n != g->nl)
+		return;
+	free(g->tags);
+	g->tags = NULL;
+	g->tag = tag;
+}
+
+/* Marks (with a tag) or unmarks the lazy pages of a range; how many were at stake. */
+static int64_t change_lazy(struct mp_pageset *s, uint64_t addr, uint64_t len, const uint64_t *tag,
+			   struct mp_pages_did *did)
+{
+	uint64_t page = first_page(addr), end = end_page(addr, len);
+	struct change ch = { .s = s, .did = did };
+	int64_t n = 0;
 	struct piece p;
 
 	while (next_piece(&page, end, &p)) {
-		const struct chunk *c = chunk_at(s, &r, &p, &page, end);
-
-		if (!c)
+		ch.c = chunk_at(s, &ch.r, &p, &page, end);
+		if (!ch.c || (tag ? !ch.c->n || !given_make(ch.c) : !ch.c->g))
 			continue;
-		if (p.to - p.from == CHUNK_PAGES) {
-			n += c->n;
-			continue;
-		}
+		if (tag)
+			retag_all(ch.c->g, &p, *tag);
 		for_words(p.from, p.to, w, mask)
-			n += (unsigned)__builtin_popcountll(c->res[w] & mask);
+		{
+			uint64_t bits = (tag ? ch.c->res[w] : ch.c->g->lazy[w]) & mask;
+
+			n += bits_in(bits);
+			if (tag)
+				make_lazy(&ch, w, bits, *tag);
+			else
+				unlazy(&ch, w, bits);
+		}
+		tidy(&ch, p.chunk);
 	}
 	return n;
 }
 
-uint64_t mp_pageset_total(const struct mp_pageset *s)
+int64_t mp_pageset_lazy(struct mp_pageset *s, uint64_t addr, uint64_t len, uint64_t tag,
+			struct mp_pages_did *did)
 {
-	return s->total;
+	return change_lazy(s, addr, len, &tag, did);
+}
+
+void mp_pageset_unlazy(struct mp_pageset *s, uint64_t addr, uint64_t len, struct mp_pages_did *did)
+{
+	change_lazy(s, addr, len, NULL, did);
 }
 
 void mp_pageset_huge_set(struct mp_pageset *s, uint64_t addr, uint64_t len, int huge)
@@ -383,146 +476,47 @@ void mp_pageset_huge_set(struct mp_pageset *s, uint64_t addr, uint64_t len, int 
 	}
 }
 
-uint64_t mp_pageset_huge_total(const struct mp_pageset *s)
+/* --- memory that only remembers ---------------------------------------------------------- */
+
+uint64_t mp_pageset_hollow(const struct mp_pageset *s)
 {
-	return s->n_huge * CHUNK_PAGES;
+	return s->hollow_chunks + s->hollow_regions * REGION_UNITS;
 }
 
-int mp_pageset_huge_runs(const struct mp_pageset *s, uint64_t addr, uint64_t len,
-			 int (*fn)(void *ctx, uint64_t addr, uint64_t len), void *ctx)
+/* The latest tag of a chunk's dropped pages. */
+static uint64_t latest(const struct given *g)
 {
-	uint64_t page = first_page(addr), end = end_page(addr, len);
-	struct region *r = NULL;
-	struct piece p;
-	int err = 0;
+	uint64_t last = 0;
 
-	while (s->n_huge && !err && next_piece(&page, end, &p)) {
-		uint64_t base = page - (p.to - p.from);
-		const struct chunk *c = chunk_at(s, &r, &p, &page, end);
-
-		if (c && c->huge && p.to - p.from == CHUNK_PAGES)
-			err = fn(ctx, base << MP_PAGE_SHIFT, 1ULL << CHUNK_SHIFT);
-	}
-	return err;
+	if (!g->tags)
+		return g->tag;
+	for (unsigned i = 0; i < CHUNK_PAGES; i++)
+		if (g->drop[i / 64] >> i % 64 & 1 && g->tags[i] > last)
+			last = g->tags[i];
+	return last;
 }
 
-int mp_pageset_test(const struct mp_pageset *s, uint64_t addr)
+uint64_t mp_pageset_forget(struct mp_pageset *s, uint64_t before)
 {
-	return mp_pageset_count(s, addr & ~(MP_PAGE_SIZE - 1), MP_PAGE_SIZE) != 0;
-}
+	uint64_t n = 0;
 
-/* A run being collected by mp_pageset_runs(). */
-struct run_state {
-	uint64_t start, end; /* pages; empty when equal */
-	int (*fn)(void *ctx, uint64_t addr, uint64_t len);
-	void *ctx;
-};
+	for (size_t i = 0; i < s->n_reg; i++) {
+		struct region *r = s->reg[i];
 
-static int run_flush(struct run_state *r)
-{
-	uint64_t start = r->start, n = r->end - r->start;
+		for (size_t k = 0; k < REGION_CHUNKS; k++) {
+			struct chunk *c = r->chunk[k];
 
-	r->start = r->end;
-	return n ? r->fn(r->ctx, start << MP_PAGE_SHIFT, n << MP_PAGE_SHIFT) : 0;
-}
-
-static int run_word(struct run_state *r, uint64_t page, uint64_t bits)
-{
-	while (bits) {
-		unsigned a = (unsigned)__builtin_ctzll(bits);
-		uint64_t rest = ~(bits >> a);
-		unsigned n = rest ? (unsigned)__builtin_ctzll(rest) : 64;
-
-		if (a + n > 64)
-			n = 64 - a;
-		if (page + a != r->end || r->start == r->end) {
-			int err = run_flush(r);
-
-			if (err)
-				return err;
-			r->start = page + a;
-		}
-		r->end = page + a + n;
-		bits &= a + n >= 64 ? 0 : ~0ULL << (a + n);
-	}
-	return 0;
-}
-
-int mp_pageset_runs(const struct mp_pageset *s, uint64_t addr, uint64_t len, int dropped,
-		    int (*fn)(void *ctx, uint64_t addr, uint64_t len), void *ctx)
-{
-	uint64_t page = first_page(addr), end = end_page(addr, len);
-	struct run_state rs = { .fn = fn, .ctx = ctx };
-	struct region *r = NULL;
-	struct piece p;
-
-	while (next_piece(&page, end, &p)) {
-		uint64_t base = page - (p.to - p.from) - p.from;
-		const struct chunk *c = chunk_at(s, &r, &p, &page, end);
-
-		if (!c || !(dropped ? c->nd : c->n))
-			continue;
-		for_words(p.from, p.to, w, mask)
-		{
-			int err = run_word(&rs, base + w * 64,
-					   (dropped ? c->drop[w] : c->res[w]) & mask);
-
-			if (err)
-				return err;
+			if (!c || c->n || latest(c->g) >= before)
+				continue;
+			n += c->g->nd;
+			r->nd -= c->g->nd;
+			given_free(c);
+			free(c);
+			r->chunk[k] = NULL;
+			s->hollow_chunks--;
 		}
 	}
-	return run_flush(&rs);
-}
-
-/* What a move has to carry: runs of the source, kept while it is cleared. */
-struct saved_runs {
-	struct {
-		uint64_t addr, len;
-	} * v;
-	size_t n, cap;
-};
-
-static int save_run(void *ctx, uint64_t addr, uint64_t len)
-{
-	struct saved_runs *s = ctx;
-	int err = mp_grow(&s->v, &s->cap, s->n + 1, sizeof(*s->v));
-
-	if (err)
-		return err;
-	s->v[s->n].addr = addr;
-	s->v[s->n++].len = len;
-	return 0;
-}
-
-int mp_pageset_move(struct mp_pageset *s, uint64_t from, uint64_t to, uint64_t len)
-{
-	struct saved_runs res = { 0 }, drop = { 0 }, huge = { 0 };
-	int err = mp_pageset_runs(s, from, len, 0, save_run, &res);
-
-	if (!err)
-		err = mp_pageset_runs(s, from, len, 1, save_run, &drop);
-	if (!err)
-		err = mp_pageset_huge_runs(s, from, len, save_run, &huge);
-	if (err)
-		goto out;
-	mp_pageset_clear(s, from, len, 0);
-	for (size_t i = 0; i < drop.n && !err; i++) {
-		/* set, then clear as dropped: the one way a page becomes dropped */
-		uint64_t a = drop.v[i].addr - from + to;
-
-		err = mp_pageset_set(s, a, drop.v[i].len, NULL) < 0 ? -ENOMEM : 0;
-		if (!err)
-			mp_pageset_clear(s, a, drop.v[i].len, 1);
-	}
-	for (size_t i = 0; i < res.n && !err; i++)
-		err = mp_pageset_set(s, res.v[i].addr - from + to, res.v[i].len, NULL) < 0 ? -ENOMEM
-											   : 0;
-	/* The kernel moves a huge page whole where both ends are aligned to it. */
-	for (size_t i = 0; i < huge.n; i++)
-		mp_pageset_huge_set(s, huge.v[i].addr - from + to, huge.v[i].len, 1);
-out:
-	free(res.v);
-	free(drop.v);
-	free(huge.v);
-	return err;
+	if (n)
+		prune(s);
+	return n;
 }
