@@ -53,6 +53,7 @@ BPF_SRC := $(wildcard bpf/*.bpf.c)
 EX_SRC := $(wildcard gc/examples/*.c)
 WL_SRC := $(wildcard tests/workloads/*.c)
 BENCH_SRC := $(wildcard tests/bench/*.c tests/bench/gc/*.c)
+TOOL_SRC := $(wildcard tests/tools/*.c)
 UT_SRC := $(wildcard tests/unit/test_*.c)
 GT_SRC := $(wildcard tests/gc/test_*.c)
 
@@ -67,6 +68,7 @@ SKEL := $(patsubst bpf/%.bpf.c,$(B)/bpf/%.skel.h,$(BPF_SRC))
 EXAMPLES := $(patsubst gc/examples/%.c,$(B)/examples/%,$(EX_SRC))
 WORKLOADS := $(patsubst tests/workloads/%.c,$(B)/workloads/%,$(WL_SRC))
 BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(BENCH_SRC))
+TEST_TOOLS := $(patsubst tests/%.c,$(B)/tests/%,$(TOOL_SRC))
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UT_SRC))
 GC_TESTS := $(patsubst tests/gc/%.c,$(B)/tests/gc/%,$(GT_SRC))
 MAN1 := $(wildcard docs/*.1)
@@ -76,7 +78,7 @@ MAN5 := $(wildcard docs/*.5)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all deps demo check check-unit bench install clean help tools examples workloads tests \
-	asan tsan fuzz-gc fuzz-gc-lib mutants tidy format vmlinux deps-build deps-check deps-bench
+	asan tsan fuzz-residency fuzz-gc fuzz-gc-lib mutants tidy format vmlinux deps-build deps-check deps-bench
 
 all: $(B)/memprof $(B)/libmpgc.a $(B)/libmpgc.so examples workloads ## build everything
 
@@ -148,6 +150,10 @@ $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/libmpcore.a $(B)/libmpgc.a
 	@mkdir -p $(@D)
 	$(call msg,LD,$@)$(CC) $(LDFLAGS_ALL) $^ -lz -lm -o $@
 
+$(B)/tests/tools/%: $(B)/obj/tests/tools/%.o $(B)/libmpcore.a
+	@mkdir -p $(@D)
+	$(call msg,LD,$@)$(CC) $(LDFLAGS_ALL) $^ -lz -lm -o $@
+
 $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(B)/libmptui.a $(B)/libmpcore.a
 	@mkdir -p $(@D)
 	$(call msg,LD,$@)$(CC) $(LDFLAGS_ALL) $^ $(shell $(PKG_CONFIG) --libs ncursesw zlib libelf) -lcmocka -lm -o $@
@@ -156,7 +162,7 @@ $(B)/tests/gc/%: $(B)/obj/tests/gc/%.o $(B)/libmpgc.a
 	@mkdir -p $(@D)
 	$(call msg,LD,$@)$(CC) $(LDFLAGS_ALL) $^ -lcmocka -lm -o $@
 
-tests: $(UNIT_TESTS) $(GC_TESTS) $(filter $(B)/bench/gc/%,$(BENCHES)) workloads examples
+tests: $(UNIT_TESTS) $(TEST_TOOLS) $(GC_TESTS) $(filter $(B)/bench/gc/%,$(BENCHES)) workloads examples
 
 # --- what users run --------------------------------------------------------------
 demo: deps-build ## install what is missing, build, show the staged experiment
@@ -186,6 +192,9 @@ fuzz-gc-lib: ## the same driven by libFuzzer: build/fuzz-gc-lib CORPUS
 	@mkdir -p $(B)
 	$(call msg,LD,$(B)/fuzz-gc-lib)$(CLANG) $(CPPFLAGS_ALL) -std=c11 -g -O1 -pthread -fsanitize=fuzzer,address,undefined \
 		-Wno-unused-function $(GC_SRC) tests/gc/fuzz_bytes.c -lcmocka -lm -o $(B)/fuzz-gc-lib
+
+fuzz-residency: all tests ## random memory operations for SECONDS, memprof judged by the kernel page by page
+	$(Q)MEMPROF_BUILD=$(B) SECONDS=$(SECONDS) tests/bpf/fuzz_residency.py
 
 mutants: ## puts a hundred mistakes into the collector, one at a time: a test must find each
 	$(Q)tests/gc/mutants/run.py --build $(B)

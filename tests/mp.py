@@ -51,6 +51,11 @@ def wait_until(predicate, deadline=DEADLINE, what="condition"):
         _never.wait(0.01)
 
 
+def pause(seconds):
+    """Between two looks at a condition; never instead of one."""
+    _never.wait(seconds)
+
+
 class Lines:
     """Lines of a pipe, each waited for with a deadline."""
 
