@@ -35,17 +35,14 @@ static void print_proc(const struct mp_model *m, const struct mp_proc *p)
 	       " total=%" PRIu64 " orphans=%" PRIu64 "\n",
 	       p->tgid, p->exited || p->mm_gone, p->rss_known, p->rss.anon, p->rss.file,
 	       p->rss.shmem, mp_pageset_total(p->pages), p->orphan_pages);
-	for (size_t i = 0; i < p->n_maps; i++) {
-		const struct mp_mapping *v = p->maps[i];
-
+	for (const struct mp_mapping *v = p->maps; v; v = v->next)
 		printf("map %" PRIx64 " %" PRIx64 " %c%c%c%c %" PRIx64 " %" PRIu64 " %" PRIu64
 		       " %s\n",
 		       v->start, v->end, v->bits & MP_MAP_R ? 'r' : '-',
 		       v->bits & MP_MAP_W ? 'w' : '-', v->bits & MP_MAP_X ? 'x' : '-',
 		       v->bits & MP_MAP_SHARED ? 's' : 'p', v->off, v->ino, v->resident,
 		       mp_str(m, v->name));
-	}
-	mp_pageset_runs(p->pages, 0, 1ULL << 57, 0, print_run, NULL);
+	mp_pageset_runs(p->pages, 0, 1ULL << 57, MP_PGS_RESIDENT, print_run, NULL);
 }
 
 /* Folds what the file holds so far. An event that cannot be is left out, as by every reader. */

@@ -633,6 +633,8 @@ static void naive_touch(struct fx *f, struct naive *n, uint64_t at, uint64_t len
 			len = i - at;
 			break;
 		}
+		if (!(n->p[i].prot & PROT_WRITE)) /* ends in a signal */
+			continue;
 		n->added += !n->p[i].resident;
 		n->p[i].resident = true;
 		n->p[i].dropped = false;

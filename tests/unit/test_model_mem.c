@@ -109,13 +109,34 @@ static void test_nokind(void **state)
 	fx_free(&f);
 }
 
+/* A fault is told before it is handled: one that may not be ends in a signal. */
+static void test_forbidden_faults(void **state)
+{
+	struct fx f = fx_new();
+
+	(void)state;
+	do_mmap(&f, A, 4 * PG, PROT_READ, PRIV);
+	do_mmap(&f, A + 4 * PG, 4 * PG, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS);
+	do_mmap(&f, A + 8 * PG, 4 * PG, PROT_READ, MAP_SHARED | MAP_ANONYMOUS);
+	do_touch(&f, A, 12);
+	assert_int_equal(P(&f)->faults, 12);
+	assert_int_equal(P(&f)->pages_added, 0);
+	assert_int_equal(mp_pageset_total(P(&f)->pages), 0);
+	do_read(&f, A, 12); /* the last four may be read, and are no zero pages */
+	assert_int_equal(mp_pageset_total(P(&f)->pages), 4);
+	assert_int_equal(res(&f, A + 8 * PG, 4), 4);
+	fold(&f, ev_fault(MM, tick(&f), A + 4 * PG, 1, MP_FAULT_NOKIND));
+	assert_int_equal(mp_pageset_total(P(&f)->pages), 4);
+	fx_free(&f);
+}
+
 static void test_run_over_mappings(void **state)
 {
 	struct fx f = fx_new();
 
 	(void)state;
 	do_mmap(&f, A, 4 * PG, RW, PRIV);
-	do_mmap(&f, A + 4 * PG, 4 * PG, PROT_READ, PRIV);
+	do_mmap(&f, A + 4 * PG, 4 * PG, RW | PROT_EXEC, PRIV);
 	do_mmap(&f, A + 10 * PG, 4 * PG, RW, MAP_SHARED | MAP_ANONYMOUS);
 	do_touch(&f, A + 2 * PG, 10);
 	assert_int_equal(mp_map_at(P(&f), 0)->faults, 2);
@@ -657,6 +678,7 @@ int main(void)
 		cmocka_unit_test(test_copy_on_write),
 		cmocka_unit_test(test_kernel_faults),
 		cmocka_unit_test(test_nokind),
+		cmocka_unit_test(test_forbidden_faults),
 		cmocka_unit_test(test_run_over_mappings),
 		cmocka_unit_test(test_pages_added_counts_new),
 		cmocka_unit_test(test_refault),

@@ -7,6 +7,15 @@
 #include "user/model/internal.h"
 #include "user/model/maptab.h"
 
+/* Does the kernel let such an access through (access_error in arch/x86/mm/fault.c)?
+ * A fault is told before it is handled: one that ends in a signal brings nothing. */
+static bool fault_allowed(const struct mp_mapping *v, uint8_t kind)
+{
+	if (kind & MP_FAULT_WRITE)
+		return v->bits & MP_MAP_W;
+	return v->bits & (MP_MAP_R | MP_MAP_W | MP_MAP_X);
+}
+
 /*
  * Does a fault of this kind leave the page resident? A read of private
  * anonymous memory maps the zero page: a fault, but not in RSS
@@ -14,6 +23,8 @@
  */
 static bool fault_makes_resident(const struct mp_mapping *v, uint8_t kind)
 {
+	if (v && !fault_allowed(v, kind))
+		return false;
 	if (kind & (MP_FAULT_WRITE | MP_FAULT_NOKIND))
 		return true;
 	if (kind & MP_FAULT_PRESENT) /* a protection fault that was no write */
