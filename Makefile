@@ -89,7 +89,8 @@ help: ## this list
 # --- what Debian packages are needed; quick when nothing is missing -------------
 DEPS_BUILD := gcc libc6-dev pkg-config libbpf-dev libelf-dev zlib1g-dev libncurses-dev clang bpftool \
 	systemtap-sdt-dev
-DEPS_CHECK := libcmocka-dev python3-pytest tmux golang-go procps util-linux \
+DEPS_CHECK := libcmocka-dev python3-pytest tmux golang-go procps util-linux libjemalloc2 libmimalloc2.0 \
+	libtcmalloc-minimal4 openjdk-17-jdk-headless redis-server sqlite3 postgresql-15 stress-ng \
 	nodejs npm chromium
 DEPS_BENCH := linux-perf bpftrace libgc-dev libmimalloc-dev ocaml-nox nodejs golang-go
 deps: deps-build deps-check ## install what building and testing needs from Debian's packages

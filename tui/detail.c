@@ -73,8 +73,14 @@ static void account(struct pane *p, const struct mp_proc *proc)
 		part(p, "live heap", a.live_heap, a.rss, TUI_BAND_LIVE);
 		part(p, "free heap", a.free_heap_resident, a.rss, TUI_BAND_FREE);
 	}
+	if (a.unsplit_heap)
+		part(p, "heap, unsplit", a.unsplit_heap, a.rss, TUI_BAND_OTHER);
 	part(p, "arenas, brk", a.arenas + a.brk, a.rss, TUI_BAND_OTHER);
+	if (a.native)
+		part(p, "other malloc", a.native, a.rss, TUI_BAND_OTHER);
 	part(p, "stacks", a.stacks, a.rss, TUI_BAND_OTHER);
+	if (a.runtime)
+		part(p, "runtime", a.runtime, a.rss, TUI_BAND_OTHER);
 	part(p, "other anon", a.other_anon, a.rss, TUI_BAND_OTHER);
 	part(p, "file", a.file, a.rss, TUI_BAND_FILE);
 	part(p, "shared", a.shmem, a.rss, TUI_BAND_FILE);

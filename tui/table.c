@@ -26,7 +26,7 @@ static const struct col_def cols[C_N] = {
 	[C_PCT] = { "%", 4, 0, true, -1 },
 	[C_FAULTS] = { "faulted", 7, 90, true, TUI_SORT_FAULTS },
 	[C_RELEASED] = { "released", 8, 76, true, TUI_SORT_RELEASED },
-	[C_CLASS] = { "class", 7, 0, false, -1 },
+	[C_CLASS] = { "class", 8, 0, false, -1 },
 	[C_NAME] = { "name", 0, 0, false, -1 },
 	[C_STRIP] = { "resident parts", 0, 0, false, -1 },
 };

@@ -28,8 +28,10 @@ static void split_heap(const struct mp_proc *p, struct mp_account *a)
 	uint64_t used = h ? h->used : MP_UNKNOWN;
 
 	a->heap_known = used != MP_UNKNOWN;
-	if (!a->heap_known) { /* pages of a heap nobody gives figures of */
-		a->other_anon = resident;
+	a->unsplit_heap = cls_bytes(p, MP_CLS_GO_HEAP) + cls_bytes(p, MP_CLS_V8_HEAP) +
+			  cls_bytes(p, MP_CLS_JVM_HEAP);
+	if (!a->heap_known) {
+		a->unsplit_heap += resident;
 		return;
 	}
 	a->live_heap = resident;
@@ -39,6 +41,13 @@ static void split_heap(const struct mp_proc *p, struct mp_account *a)
 	}
 	if (h->committed != MP_UNKNOWN && h->committed > (uint64_t)resident)
 		a->lazy_heap = (int64_t)h->committed - resident;
+}
+
+/* All of RSS that has a name. */
+static int64_t parts(const struct mp_account *a)
+{
+	return a->live_heap + a->free_heap_resident + a->unsplit_heap + a->arenas + a->native +
+	       a->brk + a->stacks + a->runtime + a->other_anon + a->file + a->shmem;
 }
 
 void mp_account(const struct mp_proc *p, struct mp_account *a)
@@ -54,18 +63,20 @@ void mp_account(const struct mp_proc *p, struct mp_account *a)
 	a->swap = (int64_t)(p->rss.swap * MP_PAGE_SIZE);
 	split_heap(p, a);
 	a->arenas = cls_bytes(p, MP_CLS_ARENA);
+	a->native = cls_bytes(p, MP_CLS_JEMALLOC) + cls_bytes(p, MP_CLS_MIMALLOC) +
+		    cls_bytes(p, MP_CLS_TCMALLOC);
+	a->runtime = cls_bytes(p, MP_CLS_GO_RUNTIME) + cls_bytes(p, MP_CLS_JVM_META) +
+		     cls_bytes(p, MP_CLS_JVM_CODE);
 	a->brk = cls_bytes(p, MP_CLS_BRK);
 	a->stacks = cls_bytes(p, MP_CLS_STACK);
 	/* Pages of private file mappings that were written are anonymous now. */
 	file_cow = cls_bytes(p, MP_CLS_FILE) + cls_bytes(p, MP_CLS_SPECIAL) - a->file;
-	a->other_anon += cls_bytes(p, MP_CLS_ANON) + (file_cow > 0 ? file_cow : 0);
-	a->unknown = a->rss - (a->live_heap + a->free_heap_resident + a->arenas + a->brk +
-			       a->stacks + a->other_anon + a->file + a->shmem);
+	a->other_anon = cls_bytes(p, MP_CLS_ANON) + (file_cow > 0 ? file_cow : 0);
+	a->unknown = a->rss - parts(a);
 }
 
 bool mp_account_check(const struct mp_account *a)
 {
-	return a->rss == a->live_heap + a->free_heap_resident + a->arenas + a->brk + a->stacks +
-				 a->other_anon + a->file + a->shmem + a->unknown &&
-	       a->live_heap >= 0 && a->free_heap_resident >= 0 && a->lazy_heap >= 0;
+	return a->rss == parts(a) + a->unknown && a->live_heap >= 0 && a->free_heap_resident >= 0 &&
+	       a->lazy_heap >= 0;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * classes.c - what a mapping is used for, told from its shape, its name and its
- * neighbours (model.h names the classes).
+ * classes.c - what a mapping is used for, told from its shape, its name, its
+ * neighbours and what the process has mapped besides (model.h names the classes).
  *
- * Owns: the fingerprints. Must not: keep the table or count pages (maps.c does);
- * a class follows from what is passed in, so that it can be found again after
- * every change.
+ * Owns: the fingerprints. Must not: keep the table or count pages (maps.c does).
+ * A class follows from what is passed in and from p->prints, so that it can be
+ * found again after every change; p->prints is learned anew from every snapshot.
  */
 #include <string.h>
 
@@ -13,11 +13,36 @@
 
 #define KIB 1024ULL
 #define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+#define TIB (1024 * GIB)
 #define RWX (MP_MAP_R | MP_MAP_W | MP_MAP_X)
 
 static bool anon_private(const struct mp_mapping *v)
 {
 	return !(v->bits & (MP_MAP_FILE | MP_MAP_SHMEM | MP_MAP_SHARED));
+}
+
+static uint64_t size_of(const struct mp_mapping *v)
+{
+	return v->end - v->start;
+}
+
+static bool aligned(const struct mp_mapping *v, uint64_t to)
+{
+	return v->start % to == 0 && v->end % to == 0;
+}
+
+/* The inaccessible rest of a reservation of which `v` is the opened head. */
+static const struct mp_mapping *tail_of(const struct mp_mapping *v, const struct mp_mapping *next)
+{
+	bool is = next && next->start == v->end && anon_private(next) && !(next->bits & RWX);
+
+	return is ? next : NULL;
+}
+
+static bool seen(const struct mp_proc *p, uint64_t prints)
+{
+	return p->prints.seen & prints;
 }
 
 bool class_in_heap_range(const struct mp_proc *p, const struct mp_mapping *v)
@@ -28,76 +53,349 @@ bool class_in_heap_range(const struct mp_proc *p, const struct mp_mapping *v)
 	return false;
 }
 
-/* A glibc arena: starts on 64 MiB, readable head, inaccessible tail, together a
- * multiple of 64 MiB; or a head grown to the whole (HEAP_MAX_SIZE in malloc/arena.c). */
-static bool is_arena(const struct mp_mapping *prev, const struct mp_mapping *v,
-		     const struct mp_mapping *next)
-{
-	if (v->start % (64 * MIB) == 0 && (v->bits & MP_MAP_W)) {
-		if (v->end - v->start == 64 * MIB)
-			return true;
-		return next && next->start == v->end && anon_private(next) && !(next->bits & RWX) &&
-		       (next->end - v->start) % (64 * MIB) == 0;
-	}
-	if (v->bits & RWX) /* else it may be the tail */
-		return false;
-	return prev && prev->end == v->start && prev->cls == MP_CLS_ARENA;
-}
+/* --- stacks ------------------------------------------------------------------------- */
 
 /* A thread stack: writable, above an inaccessible guard of at most 64 KiB
- * (allocate_stack in nptl/allocatestack.c). */
+ * (allocate_stack in nptl/allocatestack.c; Java guards its own). */
 static bool is_thread_stack(const struct mp_mapping *g, const struct mp_mapping *v)
 {
-	uint64_t size = v->end - v->start;
+	uint64_t size = size_of(v);
 
 	return g && g->end == v->start && anon_private(g) && !(g->bits & RWX) &&
-	       g->end - g->start <= 64 * KIB && (v->bits & (MP_MAP_R | MP_MAP_W)) &&
-	       size >= 64 * KIB && size <= 1024 * MIB;
+	       size_of(g) <= 64 * KIB && (v->bits & (MP_MAP_R | MP_MAP_W)) && size >= 64 * KIB &&
+	       size <= 1024 * MIB;
 }
 
-/* V8 maps its pages on multiples of 256 KiB (kPageSizeBits 18). */
-static bool is_v8_page(const struct mp_proc *p, const struct mp_mapping *v)
+/* --- malloc libraries ------------------------------------------------------------- */
+
+/* A head that is open and its tail, together one heap of an arena of that size. */
+static bool is_heap_of(const struct mp_mapping *v, const struct mp_mapping *next, uint64_t size)
 {
-	return p->heaps[MP_SRC_V8].present && v->start % (256 * KIB) == 0;
+	const struct mp_mapping *t = tail_of(v, next);
+
+	return (v->bits & MP_MAP_W) && v->start % size == 0 && t && t->end - v->start == size;
 }
+
+/*
+ * glibc reserves a heap of an arena aligned to its size and opens it from the
+ * bottom: 64 MiB, or four huge pages where a tunable asks for those (HEAP_MAX_SIZE
+ * and heap_max_size in malloc/arena.c). Full ones join with the next heap above;
+ * the kernel may also join the tail with a guard that lies behind it. A full one of
+ * 8 MiB is like any mapping: others that are not full have to show that such are.
+ */
+static bool is_arena_head(const struct mp_proc *p, const struct mp_mapping *prev,
+			  const struct mp_mapping *v, const struct mp_mapping *next)
+{
+	const struct mp_mapping *t = tail_of(v, next);
+	uint64_t border = (v->end + 64 * MIB - 1) / (64 * MIB) * (64 * MIB);
+
+	if (!(v->bits & MP_MAP_W) || v->start % (8 * MIB))
+		return false;
+	if (v->start % (64 * MIB) == 0 &&
+	    (size_of(v) == 64 * MIB || (t && t->end >= border && t->end < border + 64 * MIB)))
+		return true;
+	return is_heap_of(v, next, 8 * MIB) || (seen(p, MP_PRINT_SMALL_ARENAS) &&
+						size_of(v) == 8 * MIB && !is_thread_stack(prev, v));
+}
+
+static bool is_arena(const struct mp_proc *p, const struct mp_mapping *prev,
+		     const struct mp_mapping *v, const struct mp_mapping *next)
+{
+	if (v->bits & RWX)
+		return is_arena_head(p, prev, v, next);
+	return prev && prev->end == v->start && prev->cls == MP_CLS_ARENA; /* the tail */
+}
+
+/*
+ * mimalloc maps its segments of 32 MiB at hinted addresses that begin somewhere from
+ * 2 to 6 TiB and go up (mi_os_get_aligned_hint in src/os.c). There nothing else asks
+ * to be but V8, so the shape alone tells; elsewhere the library's name has to help.
+ */
+static bool is_mimalloc(const struct mp_proc *p, const struct mp_mapping *prev,
+			const struct mp_mapping *v)
+{
+	bool hinted = v->start >= 2 * TIB && v->start < 8 * TIB && !seen(p, MP_PRINT_V8);
+
+	if (!hinted && !seen(p, MP_PRINT_MIMALLOC))
+		return false;
+	if (v->start % (32 * MIB) == 0)
+		return true;
+	return prev && prev->end == v->start && prev->cls == MP_CLS_MIMALLOC;
+}
+
+/* jemalloc maps by steps of at least 512 KiB out of ranges on 2 MiB, and joins and
+ * cuts them; small mappings in between are the C library's or the program's. */
+static bool is_jemalloc(const struct mp_proc *p, const struct mp_mapping *v)
+{
+	return seen(p, MP_PRINT_JEMALLOC) && (v->bits & MP_MAP_W) && size_of(v) >= 512 * KIB &&
+	       aligned(v, 64 * KIB);
+}
+
+/* gperftools takes the break first ([heap] stays brk), then maps by 1 MiB and more;
+ * its metadata comes in pieces of 128 KiB, joined (kMetadataAllocChunkSize). */
+static bool is_tcmalloc(const struct mp_proc *p, const struct mp_mapping *v)
+{
+	return seen(p, MP_PRINT_TCMALLOC) && (v->bits & MP_MAP_W) && size_of(v) >= 128 * KIB;
+}
+
+/* --- runtimes ------------------------------------------------------------------------ */
+
+/* V8 maps its pages on multiples of 256 KiB (kPageSizeBits 18) at random addresses
+ * of 46 bits (GetRandomMmapAddr), where the kernel by itself puts nothing; code may
+ * also lie near the program, but nobody else in it has writable code. */
+static bool is_v8(const struct mp_proc *p, const struct mp_mapping *v)
+{
+	if (!p->heaps[MP_SRC_V8].present && !seen(p, MP_PRINT_V8))
+		return false;
+	return (v->start % (256 * KIB) == 0 && v->start < 64 * TIB) || (v->bits & MP_MAP_X);
+}
+
+/* Go asks for its arenas at 0xc000000000 and goes up (mallocinit in malloc.go). */
+#define GO_HEAP_START (0xc0ULL << 32)
+#define GO_HEAP_END   (0x1c0ULL << 32)
 
 static bool is_go_heap(const struct mp_proc *p, const struct mp_mapping *v)
 {
-	return p->heaps[MP_SRC_GO].present && v->start >> 32 == 0xc0;
+	return (p->heaps[MP_SRC_GO].present || seen(p, MP_PRINT_GO)) && v->start >= GO_HEAP_START &&
+	       v->start < GO_HEAP_END;
 }
 
-enum mp_class class_named(const struct mp_model *m, const struct mp_mapping *v)
+/* In a Go program without a C library nobody but the runtime maps; what continues a
+ * file is the program's zeroed data. */
+static bool is_go_runtime(const struct mp_proc *p, const struct mp_mapping *prev,
+			  const struct mp_mapping *v)
+{
+	bool bss = prev && prev->end == v->start && (prev->bits & MP_MAP_FILE);
+
+	return seen(p, MP_PRINT_GO) && !seen(p, MP_PRINT_LIBC) && !bss;
+}
+
+#define JVM_LOW (32 * GIB) /* compressed references reach so far */
+
+/*
+ * Metaspace is opened by 64 KiB in nodes of 64 MiB, from borders of 4 MiB on
+ * (memory/metaspace/metaspaceSettings.hpp, JDK 16 and later). A node that lies on
+ * 64 MiB and has only its first piece open is taken for an arena of glibc.
+ */
+static bool is_metaspace(const struct mp_mapping *v, const struct mp_mapping *next)
+{
+	const struct mp_mapping *t = tail_of(v, next);
+
+	return (v->bits & MP_MAP_W) && aligned(v, 64 * KIB) && t && t->end % (4 * MIB) == 0 &&
+	       t->end - v->start <= 64 * MIB;
+}
+
+static enum mp_class jvm_of(const struct mp_proc *p, const struct mp_mapping *prev,
+			    const struct mp_mapping *v, const struct mp_mapping *next)
+{
+	const struct mp_prints *f = &p->prints;
+
+	if (v->bits & MP_MAP_X)
+		return MP_CLS_JVM_CODE;
+	if (v->start >= f->class_start && v->start < f->class_end)
+		return MP_CLS_JVM_META;
+	if (v->start < JVM_LOW || (v->start >= f->jheap_start && v->start < f->jheap_end))
+		return p->heaps[MP_SRC_JVM].present ? MP_CLS_HEAP : MP_CLS_JVM_HEAP;
+	return is_arena_head(p, prev, v, next) || !is_metaspace(v, next) ? MP_CLS_MAX
+									 : MP_CLS_JVM_META;
+}
+
+static enum mp_class runtime_of(const struct mp_proc *p, const struct mp_mapping *prev,
+				const struct mp_mapping *v, const struct mp_mapping *next)
+{
+	if (seen(p, MP_PRINT_JVM))
+		return jvm_of(p, prev, v, next);
+	if (is_v8(p, v))
+		return p->heaps[MP_SRC_V8].present ? MP_CLS_HEAP : MP_CLS_V8_HEAP;
+	if (is_go_heap(p, v))
+		return p->heaps[MP_SRC_GO].present ? MP_CLS_HEAP : MP_CLS_GO_HEAP;
+	return MP_CLS_MAX;
+}
+
+/* --- what the table proves ------------------------------------------------------------ */
+
+static bool starts(const char *s, const char *with)
+{
+	return !strncmp(s, with, strlen(with));
+}
+
+/* What a mapped file proves; the last part of its path decides. */
+static uint64_t print_of_file(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+
+	if (starts(base, "libc.so") || starts(base, "libc-2") || starts(base, "ld-musl"))
+		return MP_PRINT_LIBC;
+	if (starts(base, "libjemalloc"))
+		return MP_PRINT_JEMALLOC;
+	if (starts(base, "libmimalloc"))
+		return MP_PRINT_MIMALLOC;
+	if (starts(base, "libtcmalloc"))
+		return MP_PRINT_TCMALLOC;
+	if (!strcmp(base, "node") || !strcmp(base, "nodejs") || starts(base, "libnode.so"))
+		return MP_PRINT_V8;
+	if (starts(path, "/memfd:java_heap"))
+		return MP_PRINT_JVM | MP_PRINT_ZGC;
+	return starts(base, "libjvm.so") || strstr(path, "/hsperfdata_") ? MP_PRINT_JVM : 0;
+}
+
+static bool is_class_archive(const char *path)
+{
+	size_t n = strlen(path);
+
+	return n > 4 && !strcmp(path + n - 4, ".jsa");
+}
+
+/* What is reserved behind a mapping without a gap, its end; at most 1 GiB and what
+ * aligns it: then other reservations may follow. */
+static uint64_t reserved_behind(const struct mp_mapping *v)
+{
+	uint64_t end = v->end, max = (end / (16 * MIB) + 1) * (16 * MIB) + GIB;
+
+	for (v = v->next; v && v->start == end && anon_private(v) && v->end <= max; v = v->next)
+		end = v->end;
+	return end;
+}
+
+/* The class space lies behind the archive; parts of the archive in the heap have no
+ * such reservation behind them. */
+static void learn_class_space(struct mp_prints *f, const struct mp_mapping *v)
+{
+	uint64_t end = reserved_behind(v);
+
+	if (end - v->end < 512 * MIB)
+		return;
+	f->class_start = v->end;
+	f->class_end = end;
+}
+
+/* A heap that compressed references do not reach: head and reserved rest together
+ * above 32 GiB. Where several are, the largest; nothing else is as large. */
+static void learn_large_heap(struct mp_prints *f, const struct mp_mapping *v)
+{
+	const struct mp_mapping *t = tail_of(v, v->next);
+	uint64_t end = t ? t->end : v->end;
+
+	if (!(v->bits & MP_MAP_W) || !anon_private(v) || end - v->start < JVM_LOW ||
+	    end - v->start < f->jheap_end - f->jheap_start)
+		return;
+	f->jheap_start = v->start;
+	f->jheap_end = end;
+}
+
+static void learn_jvm(struct mp_proc *p, const struct mp_model *m)
+{
+	for (const struct mp_mapping *v = p->maps; v; v = v->next) {
+		if (!seen(p, MP_PRINT_ZGC)) /* its mark bits are as large */
+			learn_large_heap(&p->prints, v);
+		if ((v->bits & MP_MAP_FILE) && is_class_archive(mp_str(m, v->name)))
+			learn_class_space(&p->prints, v);
+	}
+}
+
+void classes_learn(struct mp_proc *p, const struct mp_model *m)
+{
+	uint64_t *s = &p->prints.seen;
+	uint32_t last = 0;
+
+	*s = 0;
+	for (const struct mp_mapping *v = p->maps; v; v = v->next) {
+		if (anon_private(v)) {
+			*s |= v->start == GO_HEAP_START ? MP_PRINT_GO : 0;
+			*s |= is_heap_of(v, v->next, 8 * MIB) ? MP_PRINT_SMALL_ARENAS : 0;
+		} else if ((v->bits & MP_MAP_FILE) && v->name && v->name != last) {
+			*s |= print_of_file(mp_str(m, v->name));
+			last = v->name;
+		}
+	}
+	if (*s & (MP_PRINT_V8 | MP_PRINT_JVM))
+		*s &= ~(uint64_t)MP_PRINT_GO;
+	if (*s & MP_PRINT_JVM)
+		learn_jvm(p, m);
+}
+
+/* --- the class ------------------------------------------------------------------------- */
+
+/* Names that programs give to anonymous memory (PR_SET_VMA_ANON_NAME); any other
+ * says nothing of the use. */
+static enum mp_class class_by_anon_name(const char *name)
+{
+	static const struct {
+		const char *start;
+		enum mp_class cls;
+	} known[] = {
+		{ "[anon: Go: heap", MP_CLS_GO_HEAP },
+		{ "[anon: Go:", MP_CLS_GO_RUNTIME },
+		{ "[anon: glibc: malloc arena", MP_CLS_ARENA },
+		{ "[anon: glibc: pthread", MP_CLS_STACK },
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (starts(name, known[i].start))
+			return known[i].cls;
+	return MP_CLS_MAX;
+}
+
+enum mp_class class_named(const struct mp_proc *p, const struct mp_model *m,
+			  const struct mp_mapping *v)
 {
 	const char *name = mp_str(m, v->name);
+	enum mp_class c;
 
-	if (!v->name || (v->bits & (MP_MAP_FILE | MP_MAP_SHMEM)))
+	if (!v->name || (v->bits & (MP_MAP_FILE | MP_MAP_SHMEM)) || class_in_heap_range(p, v))
 		return MP_CLS_MAX;
 	if (!strcmp(name, "[heap]"))
 		return MP_CLS_BRK;
-	if (!strncmp(name, "[stack", 6))
+	if (starts(name, "[stack"))
 		return MP_CLS_STACK;
-	if (name[0] == '[' && strncmp(name, "[anon", 5))
+	if (name[0] == '[' && !starts(name, "[anon"))
 		return MP_CLS_SPECIAL;
-	return MP_CLS_MAX;
+	c = class_by_anon_name(name);
+	return c == MP_CLS_GO_HEAP && p->heaps[MP_SRC_GO].present ? MP_CLS_HEAP : c;
+}
+
+/* Named by the kernel or the program: the snapshot said so, calls keep it. */
+static bool keeps_class(const struct mp_mapping *v)
+{
+	switch (v->cls) {
+	case MP_CLS_BRK:
+	case MP_CLS_SPECIAL:
+		return true;
+	case MP_CLS_STACK:
+	case MP_CLS_ARENA:
+	case MP_CLS_GO_HEAP:
+	case MP_CLS_GO_RUNTIME:
+		return v->name;
+	default:
+		return false;
+	}
 }
 
 enum mp_class class_of(const struct mp_proc *p, const struct mp_mapping *prev,
 		       const struct mp_mapping *v, const struct mp_mapping *next)
 {
+	enum mp_class c;
+
 	if (class_in_heap_range(p, v))
 		return MP_CLS_HEAP;
 	if (v->bits & MP_MAP_SHMEM)
 		return MP_CLS_SHMEM;
 	if (v->bits & MP_MAP_FILE)
 		return MP_CLS_FILE;
-	/* Named by the kernel: the snapshot said so, calls keep it. */
-	if (v->cls == MP_CLS_BRK || v->cls == MP_CLS_SPECIAL || (v->cls == MP_CLS_STACK && v->name))
+	if (keeps_class(v))
 		return v->cls;
-	if (is_arena(prev, v, next))
+	c = runtime_of(p, prev, v, next);
+	if (c != MP_CLS_MAX)
+		return c;
+	if (is_mimalloc(p, prev, v)) /* its segments begin as arenas do */
+		return MP_CLS_MIMALLOC;
+	if (is_arena(p, prev, v, next))
 		return MP_CLS_ARENA;
 	if (is_thread_stack(prev, v))
 		return MP_CLS_STACK;
-	if (is_v8_page(p, v) || is_go_heap(p, v))
-		return MP_CLS_HEAP;
-	return MP_CLS_ANON;
+	if (is_jemalloc(p, v))
+		return MP_CLS_JEMALLOC;
+	if (is_tcmalloc(p, v))
+		return MP_CLS_TCMALLOC;
+	return is_go_runtime(p, prev, v) ? MP_CLS_GO_RUNTIME : MP_CLS_ANON;
 }

@@ -39,7 +39,7 @@ static const struct field proc_fields[] = {
 	F(15, struct mp_proc, gc_major),    F(16, struct mp_proc, gc_pause),
 	F(17, struct mp_proc, owed),	    F(18, struct mp_proc, owed_max),
 	F(19, struct mp_proc, rel_log),	    F(20, struct mp_proc, vma_calls),
-	F(21, struct mp_proc, maps_ts),
+	F(21, struct mp_proc, maps_ts),	    F(60, struct mp_proc, prints),
 #define HEAP_FIELDS(base, src)                                                                  \
 	F(base, struct mp_proc, heaps[src].ts), F(base + 1, struct mp_proc, heaps[src].r_used), \
 		F(base + 2, struct mp_proc, heaps[src].r_committed),                            \

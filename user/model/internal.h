@@ -37,7 +37,10 @@ struct mp_mapping *maps_grow_stack(struct mp_proc *p, uint64_t addr, const struc
 enum mp_class class_of(const struct mp_proc *p, const struct mp_mapping *prev,
 		       const struct mp_mapping *v, const struct mp_mapping *next);
 /* By the name that the kernel gives it, or MP_CLS_MAX. */
-enum mp_class class_named(const struct mp_model *m, const struct mp_mapping *v);
+enum mp_class class_named(const struct mp_proc *p, const struct mp_model *m,
+			  const struct mp_mapping *v);
+/* What the table as it is now proves, into p->prints. */
+void classes_learn(struct mp_proc *p, const struct mp_model *m);
 bool class_in_heap_range(const struct mp_proc *p, const struct mp_mapping *v);
 
 /* Residency by ranges; class and mapping counts follow. */

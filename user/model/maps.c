@@ -83,8 +83,9 @@ void maps_classify_all(struct mp_proc *p, const struct mp_model *m)
 {
 	if (p->loading) /* a state dump tells classes itself */
 		return;
+	classes_learn(p, m);
 	for (struct mp_mapping *v = p->maps; v; v = v->next) {
-		enum mp_class named = class_named(m, v);
+		enum mp_class named = class_named(p, m, v);
 
 		if (named != MP_CLS_MAX)
 			set_class(p, v, named);

@@ -240,6 +240,7 @@ void proc_reset_mm(struct mp_proc *p)
 	p->maps_known = false;
 	p->mm_gone = false;
 	p->n_ranges = 0;
+	memset(&p->prints, 0, sizeof(p->prints));
 	memset(&p->rss, 0, sizeof(p->rss));
 	p->rss.lazyfree = p->rss.hugetlb = MP_UNKNOWN;
 	p->rss_known = false;

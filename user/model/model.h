@@ -32,7 +32,36 @@ enum mp_class {
 	MP_CLS_FILE = 5,   /* a mapped file                               */
 	MP_CLS_SHMEM = 6,  /* shared memory, memfd, shared anonymous      */
 	MP_CLS_SPECIAL = 7,/* [vdso] and the like                         */
-	MP_CLS_MAX = 8,
+	MP_CLS_JEMALLOC = 8,  /* memory of these allocators,              */
+	MP_CLS_MIMALLOC = 9,  /* which are not glibc's                    */
+	MP_CLS_TCMALLOC = 10,
+	MP_CLS_GO_HEAP = 11,  /* pages of a runtime's heap by their shape; */
+	MP_CLS_V8_HEAP = 12,  /* HEAP where a source gives its figures     */
+	MP_CLS_JVM_HEAP = 13,
+	MP_CLS_GO_RUNTIME = 14, /* what a runtime needs beside its heap   */
+	MP_CLS_JVM_META = 15,   /* metaspace and class space              */
+	MP_CLS_JVM_CODE = 16,   /* compiled code                          */
+	MP_CLS_MAX = 17,
+};
+
+/* What a snapshot of the mappings proves about a process: mp_prints.seen. */
+enum mp_print {
+	MP_PRINT_LIBC = 1 << 0, /* a C library is mapped */
+	MP_PRINT_JEMALLOC = 1 << 1,
+	MP_PRINT_MIMALLOC = 1 << 2,
+	MP_PRINT_TCMALLOC = 1 << 3,
+	MP_PRINT_GO = 1 << 4,
+	MP_PRINT_V8 = 1 << 5,
+	MP_PRINT_JVM = 1 << 6,
+	MP_PRINT_ZGC = 1 << 7, /* its heap is a memfd */
+	MP_PRINT_SMALL_ARENAS = 1 << 8, /* glibc's arenas are in heaps of 8 MiB */
+};
+
+/* Facts that the class of a mapping follows from besides its own shape. */
+struct mp_prints {
+	uint64_t seen;                     /* enum mp_print                    */
+	uint64_t class_start, class_end;   /* JVM: class space behind its archive */
+	uint64_t jheap_start, jheap_end;   /* JVM: a heap above 32 GiB         */
 };
 
 /*
@@ -74,8 +103,8 @@ struct mp_map_index {
 
 /*
  * Where RSS goes, in bytes. Invariant (mp_account_check):
- *   rss == live_heap + free_heap_resident + arenas + brk + stacks +
- *          other_anon + file + shmem + unknown
+ *   rss == live_heap + free_heap_resident + unsplit_heap + arenas + native +
+ *          brk + stacks + runtime + other_anon + file + shmem + unknown
  * `unknown` is signed: below zero when the pages the model believes resident
  * are more than the kernel counts. lazy_heap and swap stand beside RSS.
  */
@@ -83,7 +112,12 @@ struct mp_account {
 	int64_t rss;
 	int64_t live_heap;          /* min(used by objects, heap pages resident) */
 	int64_t free_heap_resident; /* heap pages resident above that            */
-	int64_t arenas, brk, stacks, other_anon;
+	int64_t unsplit_heap;       /* heap pages resident that no source gives figures of */
+	int64_t arenas;             /* glibc's malloc arenas but the main one    */
+	int64_t native;             /* memory of other malloc libraries          */
+	int64_t brk, stacks;
+	int64_t runtime;            /* of a runtime beside its heap: code, metadata */
+	int64_t other_anon;
 	int64_t file, shmem;
 	int64_t unknown;
 	int64_t lazy_heap; /* committed by the heap, not resident */
@@ -152,7 +186,8 @@ struct mp_gc {
 /* Figures of a stretch of time. Bands are the last value in the stretch. */
 struct mp_point {
 	uint64_t ts;  /* start of the stretch */
-	/* bands, bytes; rss is the sum of live..unknown (account invariant) */
+	/* bands, bytes; rss is the sum of live..unknown (account invariant). arenas
+	 * holds native, other what the account has more */
 	int64_t rss, live, free_res, arenas, brk, stacks, other, file, shmem, unknown;
 	int64_t rss_min, rss_max; /* min > max: no figure of RSS yet */
 	uint64_t used, committed, external; /* bytes, MP_UNKNOWN without heap  */
@@ -211,6 +246,7 @@ struct mp_proc {
 	size_t n_maps;
 	struct mp_mapping *maps;        /* the first, the others by next */
 	struct mp_map_index map_index;
+	struct mp_prints prints;
 	bool maps_known;                /* a snapshot has been folded in */
 	uint64_t maps_ts;               /* of that snapshot */
 	uint64_t vma_calls;             /* calls that changed mappings, ever */

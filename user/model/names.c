@@ -10,9 +10,23 @@
 const char *mp_class_name(enum mp_class c)
 {
 	static const char *const n[] = {
-		[MP_CLS_HEAP] = "heap",	  [MP_CLS_BRK] = "brk",		[MP_CLS_ARENA] = "arena",
-		[MP_CLS_STACK] = "stack", [MP_CLS_ANON] = "anon",	[MP_CLS_FILE] = "file",
-		[MP_CLS_SHMEM] = "shmem", [MP_CLS_SPECIAL] = "special",
+		[MP_CLS_HEAP] = "heap",
+		[MP_CLS_BRK] = "brk",
+		[MP_CLS_ARENA] = "arena",
+		[MP_CLS_STACK] = "stack",
+		[MP_CLS_ANON] = "anon",
+		[MP_CLS_FILE] = "file",
+		[MP_CLS_SHMEM] = "shmem",
+		[MP_CLS_SPECIAL] = "special",
+		[MP_CLS_JEMALLOC] = "jemalloc",
+		[MP_CLS_MIMALLOC] = "mimalloc",
+		[MP_CLS_TCMALLOC] = "tcmalloc",
+		[MP_CLS_GO_HEAP] = "go_heap",
+		[MP_CLS_V8_HEAP] = "v8_heap",
+		[MP_CLS_JVM_HEAP] = "jvm_heap",
+		[MP_CLS_GO_RUNTIME] = "go_rt",
+		[MP_CLS_JVM_META] = "jvm_meta",
+		[MP_CLS_JVM_CODE] = "jvm_code",
 	};
 	return NAME(n, (unsigned)c);
 }

@@ -73,10 +73,10 @@ void tl_refresh(struct mp_proc *p)
 	pt->rss = a.rss;
 	pt->live = a.live_heap;
 	pt->free_res = a.free_heap_resident;
-	pt->arenas = a.arenas;
+	pt->arenas = a.arenas + a.native;
 	pt->brk = a.brk;
 	pt->stacks = a.stacks;
-	pt->other = a.other_anon;
+	pt->other = a.other_anon + a.unsplit_heap + a.runtime;
 	pt->file = a.file;
 	pt->shmem = a.shmem;
 	pt->unknown = a.unknown;

@@ -33,8 +33,10 @@ struct mp_fig {
 	unsigned group; /* enum mp_low   */
 };
 
-/* Rows of the account: the first MP_ACC_RSS sum to the one of that number. */
-enum { MP_ACC_LIVE, MP_ACC_UNKNOWN = 7, MP_ACC_RSS = 8, MP_ACC_LAZY = 9, MP_ACC_N = 10 };
+/* Rows of the account: the first MP_ACC_RSS sum to the one of that number. Rows in
+ * succession with one key are one number in JSON: there the parts are those of the
+ * contract, and `classes` says what is in them. */
+enum { MP_ACC_LIVE, MP_ACC_UNKNOWN = 10, MP_ACC_RSS = 11, MP_ACC_LAZY = 12, MP_ACC_N = 13 };
 enum {
 	MP_FRSS_START,
 	MP_FRSS_MAX,

@@ -5,6 +5,7 @@
  * Owns: the shape that scripts parse. Names are fixed: add, do not rename. Must
  * not: work out figures (figures.c does) or print 0 for what is not known.
  */
+#include <string.h>
 #include <sys/wait.h>
 
 #include "user/view/figures.h"
@@ -26,6 +27,20 @@ static void put_figs(struct mp_json *j, const char *key, const struct mp_fig *fi
 	mp_json_obj(j, key);
 	for (size_t i = 0; i < n; i++)
 		put_fig(j, &fig[i]);
+	mp_json_end(j);
+}
+
+/* Figures in succession with one key are one number. */
+static void put_account(struct mp_json *j, const struct mp_fig *fig)
+{
+	mp_json_obj(j, "account");
+	for (size_t i = 0; i < MP_ACC_N; i++) {
+		struct mp_fig sum = fig[i];
+
+		for (; i + 1 < MP_ACC_N && strcmp(fig[i + 1].key, sum.key) == 0; i++)
+			sum.v += fig[i + 1].v;
+		put_fig(j, &sum);
+	}
 	mp_json_end(j);
 }
 
@@ -213,6 +228,16 @@ static void put_gc(struct mp_json *j, const struct mp_figures *fg)
 	mp_json_end(j);
 }
 
+/* Resident bytes by what mappings are used for. */
+static void put_classes(struct mp_json *j, const struct mp_figures *fg)
+{
+	mp_json_obj(j, "classes");
+	for (enum mp_class c = 0; c < MP_CLS_MAX; c++)
+		put_if(j, mp_class_name(c), fg->maps_known,
+		       fg->maps_known ? fg->p->cls_pages[c] * MP_PAGE_SIZE : 0);
+	mp_json_end(j);
+}
+
 static void put_mappings(struct mp_json *j, const struct mp_figures *fg)
 {
 	if (!fg->maps_known) {
@@ -294,7 +319,8 @@ int mp_report_json(FILE *f, const struct mp_model *m, const struct mp_report_inf
 	put_target(&j, &fg);
 	put_probes(&j, m);
 	put_figs(&j, "rss", fg.rss, MP_FRSS_N);
-	put_figs(&j, "account", fg.account, MP_ACC_N);
+	put_account(&j, fg.account);
+	put_classes(&j, &fg);
 	put_figs(&j, "faults", fg.faults, MP_FFAULT_N);
 	put_calls(&j, &fg);
 	put_heaps(&j, &fg);

@@ -267,6 +267,8 @@ static void put_account(const struct out *o)
 
 		if (i == MP_ACC_RSS)
 			sum = 0;
+		if (i && !strcmp(acc[i].key, acc[i - 1].key) && !acc[i].v)
+			continue; /* what most programs have not */
 		if (whole > 0 && acc[i].known)
 			tenths = share(&sum, acc[i].v, whole);
 		fprintf(o->f, "  %-24s %8s%s", acc[i].label, fig_bytes(&t, &acc[i]),
@@ -560,7 +562,7 @@ static void put_mapping(const struct out *o, const struct mp_mapping *mp)
 	fputc(mark(o, MP_LOW_PAGES), o->f);
 	for (size_t i = 0; i < ARRAY_SIZE(cell); i++)
 		fprintf(o->f, " %6s", bytes(&t, cell[i]));
-	fprintf(o->f, " %-7s %s %12" PRIx64 "%s", mp_class_name(mp->cls), perms, mp->start,
+	fprintf(o->f, " %-8s %s %12" PRIx64 "%s", mp_class_name(mp->cls), perms, mp->start,
 		mp->name ? " " : "");
 	mp_text_cut(o->f, o->term, mp_str(o->fg->m, mp->name), mp_text_left(o->term, 64), true);
 	fputc('\n', o->f);
@@ -584,7 +586,7 @@ static int put_mappings(const struct out *o)
 	for (const struct mp_mapping *v = p->maps; v; v = v->next)
 		top[n++] = v;
 	qsort(top, n, sizeof(*top), by_resident);
-	fprintf(o->f, "  %6s %6s %6s %6s %6s %-7s %-4s %12s %s\n", "resid.", "size", "in", "out",
+	fprintf(o->f, "  %6s %6s %6s %6s %6s %-8s %-4s %12s %s\n", "resid.", "size", "in", "out",
 		"again", "class", "perm", "start", "name");
 	for (size_t i = 0; i < n && i < TOP_MAPPINGS && top[i]->resident; i++)
 		put_mapping(o, top[i]);
