@@ -382,6 +382,28 @@ static void test_account_native(void **state)
 	fx_free(&f);
 }
 
+/* A written page of a private mapping is anonymous, whatever is mapped. */
+static void test_account_private_copies(void **state)
+{
+	const struct line lines[] = {
+		{ 0x7f4505900000, 0x7f4506600000, RWF, "/tmp/file", MP_CLS_FILE },
+		{ 0x7f4513d00000, 0x7f4513d10000, RWF | MP_MAP_SHMEM, "/memfd:x (deleted)",
+		  MP_CLS_SHMEM },
+	};
+	struct fx f = fx_new();
+	struct mp_account a;
+
+	(void)state;
+	CHECK(&f, lines);
+	do_touch(&f, 0x7f4505900000, 10);
+	do_touch(&f, 0x7f4513d00000, 8);
+	do_rss(&f, 9, 4, 5);
+	mp_account(P(&f), &a);
+	assert_int_equal(a.other_anon, 9 * PG);
+	assert_int_equal(a.unknown, 0);
+	fx_free(&f);
+}
+
 /* --- after a keyframe --------------------------------------------------------------------- */
 
 static int into(void *ctx, const struct mp_event *e)
@@ -430,6 +452,7 @@ int main(void)
 		cmocka_unit_test(test_exec_forgets),
 		cmocka_unit_test(test_account_parts),
 		cmocka_unit_test(test_account_native),
+		cmocka_unit_test(test_account_private_copies),
 		cmocka_unit_test(test_dump_keeps_prints),
 		cmocka_unit_test(test_names),
 	};

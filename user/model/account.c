@@ -52,7 +52,7 @@ static int64_t parts(const struct mp_account *a)
 
 void mp_account(const struct mp_proc *p, struct mp_account *a)
 {
-	int64_t file_cow;
+	int64_t file_cow, shmem_cow;
 
 	memset(a, 0, sizeof(*a));
 	if (!p->rss_known)
@@ -69,9 +69,11 @@ void mp_account(const struct mp_proc *p, struct mp_account *a)
 		     cls_bytes(p, MP_CLS_JVM_CODE);
 	a->brk = cls_bytes(p, MP_CLS_BRK);
 	a->stacks = cls_bytes(p, MP_CLS_STACK);
-	/* Pages of private file mappings that were written are anonymous now. */
+	/* Pages of private mappings of files that were written are anonymous now. */
 	file_cow = cls_bytes(p, MP_CLS_FILE) + cls_bytes(p, MP_CLS_SPECIAL) - a->file;
-	a->other_anon = cls_bytes(p, MP_CLS_ANON) + (file_cow > 0 ? file_cow : 0);
+	shmem_cow = cls_bytes(p, MP_CLS_SHMEM) - a->shmem;
+	a->other_anon = cls_bytes(p, MP_CLS_ANON) + (file_cow > 0 ? file_cow : 0) +
+			(shmem_cow > 0 ? shmem_cow : 0);
 	a->unknown = a->rss - parts(a);
 }
 
