@@ -40,7 +40,8 @@ static __always_inline void batch_send(u32 cpu)
 		return;
 	b->ts = b->r[0].ts;
 	b->type = MP_RAW_RUNS;
-	if (bpf_ringbuf_output(&ring, b, sizeof(*b) - (MP_RUNS_BATCH - n) * sizeof(b->r[0]),
+	/* a sum: verifiers up to 6.1 cannot bound a difference */
+	if (bpf_ringbuf_output(&ring, b, offsetof(struct mp_raw_runs, r) + n * sizeof(b->r[0]),
 			       wake_flags())) {
 		for (u32 i = 0; i < MP_RUNS_BATCH && i < n; i++)
 			faults += b->r[i].n;
