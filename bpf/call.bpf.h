@@ -378,11 +378,25 @@ int BPF_PROG(sys_exit_btf, struct pt_regs *regs, long ret)
 #define SYSCALL_FN(name) "__x64_sys_" #name
 #endif
 
+/*
+ * Where the kernel's types only name struct pt_regs at some of these functions (5.10:
+ * mremap), the verifier refuses their argument. It is the frame at the top of the
+ * task's stack, which no such kernel pads.
+ */
+static __always_inline const struct pt_regs *call_regs(unsigned long long *ctx)
+{
+	if (cfg_regs_hidden)
+		return (const struct pt_regs *)((u64)BPF_CORE_READ(current_task(), stack) +
+						bpf_core_type_size(union thread_union)) -
+		       1;
+	return (const struct pt_regs *)ctx[0];
+}
+
 #define CALL_PROBES(name, call)                                                        \
 	SEC("fentry/" SYSCALL_FN(name))                                                \
-	int BPF_PROG(name##_fentry, const struct pt_regs *regs)                        \
+	int name##_fentry(unsigned long long *ctx)                                     \
 	{                                                                              \
-		regs_enter(call, regs);                                                \
+		regs_enter(call, call_regs(ctx));                                      \
 		return 0;                                                              \
 	}                                                                              \
 	SEC("fexit/" SYSCALL_FN(name))                                                 \

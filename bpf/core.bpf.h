@@ -20,6 +20,7 @@
 const volatile __u32 cfg_ncpu = 1; /* possible CPUs                    */
 const volatile __u8 cfg_follow_forks = 0;
 const volatile __u8 cfg_have_exit_mmap = 0;   /* else an mm ends with its process */
+const volatile __u8 cfg_regs_hidden = 0;      /* call_regs() in call.bpf.h */
 const volatile __u64 cfg_rss_every = 5000000; /* ns between RSS events of faults */
 const volatile __u32 cfg_ring_wake = 1 << 20; /* bytes waiting that wake the reader */
 

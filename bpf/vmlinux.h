@@ -121,6 +121,7 @@ struct pid {
 struct task_struct {
 	pid_t pid;
 	pid_t tgid;
+	void *stack;
 	struct mm_struct *mm;
 	int exit_code;
 	struct signal_struct *signal;
@@ -128,6 +129,11 @@ struct task_struct {
 	struct hlist_node pid_links[4];
 	int pagefault_disabled;
 	struct task_struct *group_leader;
+};
+
+/* As long as a kernel stack is. */
+union thread_union {
+	unsigned long stack[2048];
 };
 
 struct task_struct___split {

@@ -220,6 +220,44 @@ static bool chosen(const struct mp_probes *p, const struct prog_row *r)
 	return p->rung[r->feature].rung == r->rung;
 }
 
+/* The type behind a function's first argument, modifiers skipped. */
+static int first_arg_kind(const struct btf *btf, const char *func)
+{
+	int id = btf__find_by_name_kind(btf, func, BTF_KIND_FUNC);
+	const struct btf_type *t;
+
+	if (id < 0)
+		return BTF_KIND_UNKN;
+	t = btf__type_by_id(btf, btf__type_by_id(btf, (__u32)id)->type);
+	if (!btf_vlen(t))
+		return BTF_KIND_UNKN;
+	t = btf__type_by_id(btf, btf_params(t)->type);
+	while (btf_is_mod(t) || btf_is_ptr(t))
+		t = btf__type_by_id(btf, t->type);
+	return btf_kind(t);
+}
+
+/* Whether a system call function's registers are a type that is only named
+ * (call_regs() in bpf/call.bpf.h). */
+static bool regs_hidden(struct mp_probes *p)
+{
+	struct btf *btf = NULL;
+	bool hidden = false;
+
+	if (p->rung[MP_FEAT_CALLS].rung == MP_RUNG_FENTRY)
+		btf = btf__load_vmlinux_btf();
+	for (size_t i = 0; btf && i < N_PROGS; i++) {
+		struct bpf_program *prog =
+			bpf_object__find_program_by_name(p->skel->obj, progs[i].name);
+		const char *fn = prog ? strchr(bpf_program__section_name(prog), '/') : NULL;
+
+		if (fn && progs[i].rung == MP_RUNG_FENTRY)
+			hidden |= first_arg_kind(btf, fn + 1) == BTF_KIND_FWD;
+	}
+	btf__free(btf);
+	return hidden;
+}
+
 /* exit_mmap is a typed tracepoint since 5.18; without it an mm's end is told by
  * the exit of its process. */
 static bool have_exit_mmap(void)
@@ -276,6 +314,7 @@ static int configure(struct mp_probes *p, const struct mp_probes_opts *o)
 	p->skel->rodata->cfg_ncpu = (__u32)p->ncpu;
 	p->skel->rodata->cfg_follow_forks = o->follow_forks;
 	p->skel->rodata->cfg_have_exit_mmap = exit_mmap;
+	p->skel->rodata->cfg_regs_hidden = regs_hidden(p);
 	if (p->rung[MP_FEAT_STACKS].rung)
 		configure_sample(p);
 	if (o->rss_every_ns)
