@@ -144,9 +144,10 @@ def memprof(*args, timeout=60, env=None, check=None, stdin=subprocess.DEVNULL, w
     return p
 
 
-def report(path, code=0, **kw):
-    """`memprof report PATH --json` as an object."""
-    return json.loads(memprof("report", path, "--json", check=code, **kw).stdout)
+def report(path, code=0, pid=None, **kw):
+    """`memprof report PATH --json` as an object: of the first process, or of `pid`."""
+    which = ["-p", pid] if pid else []
+    return json.loads(memprof("report", path, "--json", *which, check=code, **kw).stdout)
 
 
 def stop(proc, sig=signal.SIGKILL):

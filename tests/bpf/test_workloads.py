@@ -524,3 +524,26 @@ def test_follow_forks(tmp_path):
     mp.check_rss(rep, kernel)
     dump = mp.memprof("dump", out, check=0).stdout
     assert str(s.child) in dump, "the child is not in the recording"
+
+
+def test_several_targets_each_with_its_report(tmp_path):
+    """One recording of two processes: each has a report, as exact as alone."""
+    with mp.Workload("dontneed", 512) as a, mp.Workload("touch-order", 8) as b:
+        with mp.Recording(a.pid, tmp_path / "r", "-p", str(b.pid)) as r:
+            b.step("mapped")
+            for name in ("touched", "dontneed"):
+                a.step(name)
+            for name in ("few", "all"):
+                b.step(name)
+            kernel = [(mp.kernel_rss(w.pid), mp.kernel_mappings(w.pid)) for w in (a, b)]
+            r.stop()
+            reps = [mp.report(r.path, pid=w.pid) for w in (a, b)]
+            assert r.report() == reps[0]
+            mp.memprof("report", r.path, "-p", 1, check=3)
+    for w, rep, (rss, maps) in zip((a, b), reps, kernel):
+        assert rep["target"]["pid"] == w.pid
+        mp.check_lossless(rep)
+        mp.check_rss(rep, rss)
+        mp.check_mappings(rep, maps)
+    assert reps[0]["calls"]["madvise"]["rss_delta"] == -256 * PAGE
+    assert "madvise" not in reps[1]["calls"] or not reps[1]["calls"]["madvise"]["calls"]

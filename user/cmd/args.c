@@ -33,7 +33,7 @@ struct opt_row {
 };
 
 static const struct opt_row rows[] = {
-	{ MP_TAKES_TARGET | MP_TAKES_PID, { "pid", 'p', "PID", 0, "Watch this process", 0 } },
+	{ MP_TAKES_TARGET | MP_TAKES_PID, { "pid", 'p', "PID", 0, "This process", 0 } },
 	{ MP_TAKES_INPUT,
 	  { "input", 'i', "FILE", 0, "Read this recording instead of a process", 0 } },
 	{ MP_TAKES_OUTPUT, { "output", 'o', "FILE", 0, "Record to FILE", 0 } },

@@ -20,6 +20,15 @@ static int one_file(const struct mp_args *a, const char *cmd)
 		       NULL, fix);
 }
 
+static int not_recorded(pid_t pid)
+{
+	char what[64];
+
+	snprintf(what, sizeof(what), "process %d is not in the recording", (int)pid);
+	return mp_fail(MP_EXIT_NO_TARGET, what, NULL,
+		       "memprof dump FILE | grep task.target   lists those that are");
+}
+
 int cmd_report(struct mp_args *a)
 {
 	struct mp_report_info info;
@@ -33,6 +42,11 @@ int cmd_report(struct mp_args *a)
 	if (!l.model)
 		return code;
 	mp_loaded_info(&l, a->files[0], &info);
+	if (a->n_pids && !mp_model_pid(l.model, (uint32_t)a->pids[0])) {
+		mp_unload(&l);
+		return not_recorded(a->pids[0]);
+	}
+	info.pid = a->n_pids ? (uint32_t)a->pids[0] : 0;
 	mp_term_init(&term, stdout, a->color);
 	err = a->json ? mp_report_json(stdout, l.model, &info)
 		      : mp_report_text(stdout, l.model, &info, &term);

@@ -22,8 +22,8 @@ const struct mp_command mp_commands[] = {
 	{ "replay", cmd_replay,
 	  MP_TAKES_FILES | MP_TAKES_PLAIN | MP_TAKES_INTERVAL | MP_TAKES_COLOR, "FILE",
 	  "the live view over a recording", false },
-	{ "report", cmd_report, MP_TAKES_FILES | MP_TAKES_JSON | MP_TAKES_COLOR, "FILE",
-	  "what happened: account, calls, collections, mappings", false },
+	{ "report", cmd_report, MP_TAKES_FILES | MP_TAKES_PID | MP_TAKES_JSON | MP_TAKES_COLOR,
+	  "FILE", "what happened: account, calls, collections, mappings", false },
 	{ "dump", cmd_dump, MP_TAKES_FILES, "FILE", "the events of a recording as text", false },
 	{ "demo", cmd_demo,
 	  LIVE | MP_TAKES_INTERVAL | MP_TAKES_FILES | MP_TAKES_LIST | MP_TAKES_PLAIN |

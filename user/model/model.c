@@ -156,6 +156,14 @@ struct mp_proc *mp_model_proc(const struct mp_model *m, uint32_t mm)
 	return m->procs[m->mm_proc[mm] - 1];
 }
 
+const struct mp_proc *mp_model_pid(const struct mp_model *m, uint32_t pid)
+{
+	for (size_t i = m->n_procs; i; i--)
+		if (m->procs[i - 1]->tgid == pid)
+			return m->procs[i - 1];
+	return NULL;
+}
+
 const struct mp_proc *mp_model_main(const struct mp_model *m)
 {
 	return m->n_procs ? m->procs[0] : NULL;

@@ -359,6 +359,8 @@ char *mp_frame_text(const struct mp_model *m, uint32_t mm, uint64_t ip, char *bu
 struct mp_proc *mp_model_proc(const struct mp_model *m, uint32_t mm);
 /* The first target, or NULL: what a view of one process shows. */
 const struct mp_proc *mp_model_main(const struct mp_model *m);
+/* The last process seen that has this number, or NULL. */
+const struct mp_proc *mp_model_pid(const struct mp_model *m, uint32_t pid);
 /* By which counters the pages of a mapping are counted. */
 enum mp_kind mp_map_kind(const struct mp_mapping *v);
 /* Resident bytes by the kernel's counters. */

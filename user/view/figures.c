@@ -325,7 +325,8 @@ uint64_t mp_fig_lag(const struct mp_gc *g)
 
 int mp_figures(struct mp_figures *fg, const struct mp_model *m, const struct mp_report_info *info)
 {
-	*fg = (struct mp_figures){ .m = m, .p = mp_model_main(m) };
+	*fg = (struct mp_figures){ .m = m,
+				   .p = info->pid ? mp_model_pid(m, info->pid) : mp_model_main(m) };
 	fg->duration = info->duration_ns != MP_UNKNOWN ? info->duration_ns
 						       : mp_fig_since(m, m->now);
 	fg->maps_known = fg->p && (fg->p->maps_known || fg->p->n_maps);

@@ -22,6 +22,7 @@ struct mp_report_info {
 	uint64_t events;      /* MP_UNKNOWN: as folded                        */
 	uint64_t blocks;      /* MP_UNKNOWN: not a file                       */
 	uint64_t bytes;	      /* size of the file; MP_UNKNOWN likewise        */
+	uint32_t pid;         /* the process to report; 0 = the first target  */
 };
 
 /* Both write all of it and return 0, -EPIPE, -EIO or another -errno. A model
