@@ -271,7 +271,7 @@ static inline void check_index(const struct mp_proc *p)
 static inline void check_proc(const struct mp_proc *p)
 {
 	uint64_t cls[MP_CLS_MAX] = { 0 }, kind[MP_KIND_MAX] = { 0 };
-	uint64_t in_maps = 0, prev = 0, owed = 0;
+	uint64_t lazy[MP_CLS_MAX] = { 0 }, in_maps = 0, prev = 0, owed = 0;
 	struct mp_account a;
 
 	check_index(p);
@@ -285,9 +285,15 @@ static inline void check_proc(const struct mp_proc *p)
 		kind[mp_map_kind(v)] += v->resident;
 		assert_true(!(v->bits & MP_MAP_HUGETLB) || !v->resident);
 		in_maps += v->resident;
+		assert_int_equal(v->lazy,
+				 mp_pageset_count_lazy(p->pages, v->start, v->end - v->start));
+		lazy[v->cls] += v->lazy;
 	}
 	for (int c = 0; c < MP_CLS_MAX; c++)
 		assert_int_equal(cls[c], p->cls_pages[c]);
+	for (int c = 0; c < MP_CLS_MAX; c++)
+		assert_int_equal(lazy[c], p->cls_lazy[c]);
+	assert_int_equal(mp_pageset_check(p->pages), 0);
 	for (int k = 0; k < MP_KIND_MAX; k++)
 		assert_int_equal(kind[k], p->kind_pages[k]);
 	assert_int_equal(in_maps + p->orphan_pages, mp_pageset_total(p->pages));

@@ -40,12 +40,20 @@ static const struct field proc_fields[] = {
 	F(17, struct mp_proc, owed),	    F(18, struct mp_proc, owed_max),
 	F(19, struct mp_proc, rel_log),	    F(20, struct mp_proc, vma_calls),
 	F(21, struct mp_proc, maps_ts),	    F(60, struct mp_proc, prints),
+	F(22, struct mp_proc, asked_calls), F(23, struct mp_proc, asked_advice),
+	F(24, struct mp_proc, forgotten),   F(25, struct mp_proc, lazy_since),
+	F(26, struct mp_proc, lazy_ts),	    F(27, struct mp_proc, lazy_marked_ts),
+	F(28, struct mp_proc, lazy_taken),  F(29, struct mp_proc, lazy_taken_ts),
+	F(30, struct mp_proc, scans),	    F(31, struct mp_proc, scan_ts),
+	F(32, struct mp_proc, short_ts),    F(33, struct mp_proc, heap_taken),
 #define HEAP_FIELDS(base, src)                                                                  \
 	F(base, struct mp_proc, heaps[src].ts), F(base + 1, struct mp_proc, heaps[src].r_used), \
 		F(base + 2, struct mp_proc, heaps[src].r_committed),                            \
 		F(base + 3, struct mp_proc, heaps[src].r_external)
-	HEAP_FIELDS(40, MP_SRC_GC),	    HEAP_FIELDS(44, MP_SRC_V8),
-	HEAP_FIELDS(48, MP_SRC_GO),	    HEAP_FIELDS(52, MP_SRC_JVM),
+	HEAP_FIELDS(40, MP_SRC_GC),
+	HEAP_FIELDS(44, MP_SRC_V8),
+	HEAP_FIELDS(48, MP_SRC_GO),
+	HEAP_FIELDS(52, MP_SRC_JVM),
 };
 
 static const struct field model_fields[] = {
@@ -54,8 +62,12 @@ static const struct field model_fields[] = {
 	F(5, struct mp_model, lost_total),
 };
 
-#define N(a)	 (sizeof(a) / sizeof((a)[0]))
-#define GC_WORDS (sizeof(struct mp_gc) / sizeof(uint64_t))
+#define N(a)	      (sizeof(a) / sizeof((a)[0]))
+#define GC_WORDS      (sizeof(struct mp_gc) / sizeof(uint64_t))
+#define RELEASE_WORDS (sizeof(struct mp_release) / sizeof(uint64_t))
+
+/* mp_event.flags of MP_TOTAL_SITE: of which table the record is. */
+#define SITE_RELEASE 0
 
 static const struct field *field_by_id(const struct field *t, size_t n, uint32_t id)
 {
@@ -116,6 +128,27 @@ static int put_gc(struct mp_proc *p, const struct mp_event *e)
 	return 0;
 }
 
+/* The same of a row of releases; its place and kind are in the first words, and its
+ * number is what tags of pages name. */
+static int put_release(struct mp_proc *p, const struct mp_event *e)
+{
+	size_t at = e->x, n = RELEASE_WORDS - at < 7 ? RELEASE_WORDS - at : 7;
+	struct mp_release r = { 0 };
+	int err;
+
+	if (at >= RELEASE_WORDS || (at && !p->n_releases))
+		return 0;
+	if (at == 0) {
+		memcpy(&r, e->v, n * sizeof(uint64_t));
+		if (r.call >= MP_CALL_MAX || r.advice > 0xffff)
+			return -EINVAL;
+		err = release_add(p, &r);
+		return err == -ENOSPC ? 0 : err;
+	}
+	memcpy((uint64_t *)&p->releases[p->n_releases - 1] + at, e->v, n * sizeof(uint64_t));
+	return 0;
+}
+
 int fold_total(struct mp_model *m, const struct mp_event *e)
 {
 	struct mp_proc *p = mp_model_proc(m, e->mm);
@@ -132,6 +165,8 @@ int fold_total(struct mp_model *m, const struct mp_event *e)
 		put_map(p, e);
 	else if (e->sub == MP_TOTAL_GC)
 		return put_gc(p, e);
+	else if (e->sub == MP_TOTAL_SITE && e->flags == SITE_RELEASE)
+		return put_release(p, e);
 	return 0;
 }
 
@@ -234,6 +269,24 @@ static int out_pages(void *ctx, uint64_t addr, uint64_t len)
 
 	e.pages.addr = addr;
 	e.pages.len = len;
+	out(o, &e);
+	return o->err;
+}
+
+/* Dropped or lazy pages of one tag: `x` is the row of its release + 1, `flags` how it
+ * went where no call took it (sites.c), `site` the stack for whoever reads the dump. */
+static int out_tagged(void *ctx, uint64_t addr, uint64_t len, uint64_t tag)
+{
+	struct out *o = ctx;
+	struct mp_event e = blank(o, MP_EV_PAGES, o->pages_op);
+	size_t row = release_tag_row(tag);
+
+	e.x = (uint32_t)(row + 1) & 0xffff;
+	e.flags = (uint8_t)release_tag_taken(tag);
+	e.pages.addr = addr;
+	e.pages.len = len;
+	e.pages.since = release_tag_since(tag);
+	e.pages.site = row < o->p->n_releases ? o->p->releases[row].stack : 0;
 	out(o, &e);
 	return o->err;
 }
@@ -360,6 +413,42 @@ static void out_gcs(struct out *o)
 	}
 }
 
+static void out_releases(struct out *o)
+{
+	for (size_t i = 0; i < o->p->n_releases; i++) {
+		for (size_t at = 0; at < RELEASE_WORDS; at += 7) {
+			struct mp_event e = blank(o, MP_EV_TOTAL, MP_TOTAL_SITE);
+			size_t n = RELEASE_WORDS - at < 7 ? RELEASE_WORDS - at : 7;
+
+			e.x = (uint32_t)at;
+			e.flags = SITE_RELEASE;
+			memcpy(e.v, (const uint64_t *)&o->p->releases[i] + at,
+			       n * sizeof(uint64_t));
+			out(o, &e);
+		}
+	}
+	if (o->p->call_site.stack && o->p->call_site.ts == o->m->now) {
+		struct mp_event e = blank(o, MP_EV_SITE, MP_SITE_CALL);
+
+		e.tid = (uint32_t)o->p->call_site.tid;
+		e.site.stack = o->p->call_site.stack;
+		out(o, &e);
+	}
+}
+
+static void out_all_pages(struct out *o)
+{
+	const struct mp_pageset *s = o->p->pages;
+
+	o->pages_op = MP_PAGES_DROPPED;
+	mp_pageset_tags(s, 0, 1ULL << 63, MP_PGS_DROPPED, out_tagged, o);
+	o->pages_op = MP_PAGES_RESIDENT;
+	mp_pageset_runs(s, 0, 1ULL << 63, MP_PGS_RESIDENT, out_pages, o);
+	mp_pageset_huge_runs(s, 0, 1ULL << 63, out_huge, o);
+	o->pages_op = MP_PAGES_LAZY;
+	mp_pageset_tags(s, 0, 1ULL << 63, MP_PGS_LAZY, out_tagged, o);
+}
+
 static void out_proc(struct out *o)
 {
 	const struct mp_proc *p = o->p;
@@ -371,11 +460,8 @@ static void out_proc(struct out *o)
 	e.x = p->launched ? MP_TASK_F_LAUNCHED : 0;
 	out(o, &e);
 	out_maps(o);
-	o->pages_op = MP_PAGES_DROPPED;
-	mp_pageset_runs(p->pages, 0, 1ULL << 63, 1, out_pages, o);
-	o->pages_op = MP_PAGES_RESIDENT;
-	mp_pageset_runs(p->pages, 0, 1ULL << 63, 0, out_pages, o);
-	mp_pageset_huge_runs(p->pages, 0, 1ULL << 63, out_huge, o);
+	out_releases(o);
+	out_all_pages(o);
 	out_map_counters(o);
 	out_ranges(o);
 	for (uint8_t s = 1; s < MP_SRC_MAX; s++)

@@ -52,7 +52,7 @@ static void count_faults(struct mp_proc *p, const struct mp_event *e)
 int fold_fault(struct mp_model *m, struct mp_proc *p, const struct mp_event *e)
 {
 	uint64_t addr = e->fault.addr, end = addr + (uint64_t)e->x * MP_PAGE_SIZE;
-	struct range_effect eff = { 0 };
+	struct range_effect eff = { .e = e };
 	struct mp_mapping *next;
 
 	if (e->x > PAGES_MAX || !range_ok(addr, end - addr))
@@ -86,6 +86,7 @@ int fold_fault(struct mp_model *m, struct mp_proc *p, const struct mp_event *e)
 		addr = stop;
 	}
 	p->pages_added += eff.pages;
+	p->heap_taken += eff.heap_taken;
 	if (eff.heap_refaulted)
 		pair_refault(p, eff.heap_refaulted * MP_PAGE_SIZE);
 	return 0;

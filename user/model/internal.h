@@ -46,12 +46,24 @@ bool class_in_heap_range(const struct mp_proc *p, const struct mp_mapping *v);
 /* Residency by ranges; class and mapping counts follow. */
 struct range_effect {
 	uint64_t pages;      /* that changed state      */
-	uint64_t refaulted;  /* set: had been dropped   */
+	uint64_t refaulted;  /* set: had been dropped, in the same mapping */
 	uint64_t heap;       /* of `pages`, in class HEAP */
 	uint64_t heap_refaulted;
+	uint64_t kind[3];    /* clear: of `pages`: anon, file, shmem, as far as the mapping tells */
+	uint64_t heap_taken; /* pages of class HEAP that the kernel was seen to have taken */
+	const struct mp_event *e; /* in: what does it; NULL = none that tells a time */
+	uint64_t tag;        /* in, for drops: sites.c */
 };
+/* Are resident: touched, or found so by a scan (eff->e is a PAGES event). */
 int pages_set(struct mp_proc *p, uint64_t addr, uint64_t len, struct range_effect *eff);
-void pages_clear(struct mp_proc *p, uint64_t addr, uint64_t len, int drop, struct range_effect *eff);
+/* How pages leave: a scan does not find them; a call dropped them; the mapping goes. */
+enum pages_leave { PAGES_ABSENT = 0, PAGES_DROPPED = 1, PAGES_UNMAPPED = 2 };
+void pages_clear(struct mp_proc *p, uint64_t addr, uint64_t len, enum pages_leave how,
+		 struct range_effect *eff);
+/* MADV_FREE: what is resident and private anonymous is lazy now; pages that are. */
+uint64_t pages_lazy(struct mp_proc *p, uint64_t addr, uint64_t len, uint64_t tag);
+/* No page is lazy. */
+void pages_unlazy(struct mp_proc *p);
 
 /* faults.c */
 int fold_fault(struct mp_model *m, struct mp_proc *p, const struct mp_event *e);
@@ -60,6 +72,53 @@ int fold_fault(struct mp_model *m, struct mp_proc *p, const struct mp_event *e);
 int fold_call(struct mp_model *m, struct mp_proc *p, const struct mp_event *e);
 int fold_rss(struct mp_proc *p, const struct mp_event *e);
 int fold_pages(struct mp_proc *p, const struct mp_event *e);
+
+/* sites.c */
+#define MP_RELEASE_SLOTS 2048 /* a power of two, twice the rows */
+struct release_ask {
+	size_t row;        /* of the table, MP_RELEASE_NONE */
+	uint64_t asked;    /* bytes */
+	uint64_t resident; /* pages that were there before the call */
+};
+struct release_got {
+	uint64_t dropped, lazy;            /* pages */
+	int64_t released;                  /* bytes; the sum of: */
+	int64_t anon, file, shmem;
+};
+/* Before the call is applied: what it asks to give back; asked 0: nothing. */
+void release_asked(const struct mp_proc *p, const struct mp_event *e, struct release_ask *a);
+/* The row of the call's place. 0 or -ENOMEM. */
+int release_row(struct mp_proc *p, const struct mp_event *e, size_t *row);
+void release_done(struct mp_proc *p, const struct mp_event *e, const struct release_ask *a,
+		  const struct release_got *got);
+/* Keeps memory that only remembers drops within its bound. */
+void release_trim(struct mp_proc *p, uint64_t ts);
+/* A row out of a state dump. 0, -ENOSPC or -ENOMEM. */
+int release_add(struct mp_proc *p, const struct mp_release *r);
+/* A SITE event, as far as it is about releases. */
+void release_site(struct mp_proc *p, const struct mp_event *e);
+/* A scan begins, or goes on when it has the same time. */
+void release_scan(struct mp_proc *p, uint64_t ts);
+/* What the page set calls back when given up pages are touched, or found gone. */
+struct pages_ctx {
+	struct mp_proc *p;
+	const struct mp_event *e;
+	uint64_t refaulted, taken, untaken; /* pages */
+};
+uint64_t release_again(void *ctx, enum mp_pages_kind kind, uint64_t tag, uint64_t addr,
+		       uint64_t pages);
+uint64_t release_taken(void *ctx, enum mp_pages_kind kind, uint64_t tag, uint64_t addr,
+		       uint64_t pages);
+uint64_t release_tag(uint64_t ts, size_t row);
+uint64_t release_tag_since(uint64_t tag); /* ns, to 1.05 ms */
+size_t release_tag_row(uint64_t tag);
+unsigned release_tag_taken(uint64_t tag);
+uint64_t release_tag_dumped(const struct mp_event *e);
+
+/* mem.c */
+/* The advice that takes pages away at once. */
+bool advice_drops(unsigned advice);
+#define MADV_PAGEOUT_ 21 /* 5.4 */
 
 /* heap.c */
 int fold_heap(struct mp_model *m, struct mp_proc *p, const struct mp_event *e);

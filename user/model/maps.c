@@ -52,13 +52,21 @@ static void count_pages(struct mp_proc *p, struct mp_mapping *v, uint64_t n)
 	p->kind_pages[mp_map_kind(v)] += n;
 }
 
+static void count_lazy(struct mp_proc *p, struct mp_mapping *v, uint64_t n)
+{
+	v->lazy += n;
+	p->cls_lazy[v->cls] += n;
+}
+
 static void set_class(struct mp_proc *p, struct mp_mapping *v, enum mp_class c)
 {
-	uint64_t n = v->resident;
+	uint64_t n = v->resident, lazy = v->lazy;
 
 	count_pages(p, v, -n);
+	count_lazy(p, v, -lazy);
 	v->cls = c;
 	count_pages(p, v, n);
+	count_lazy(p, v, lazy);
 }
 
 /* By itself and its neighbours. */
@@ -112,11 +120,13 @@ static void recount(struct mp_proc *p, struct mp_mapping *v)
 	if (v->bits & MP_MAP_HUGETLB) /* in no counter of RSS, so not in the set */
 		mp_pageset_clear(p->pages, v->start, len, 0);
 	count_pages(p, v, mp_pageset_count(p->pages, v->start, len) - v->resident);
+	count_lazy(p, v, mp_pageset_count_lazy(p->pages, v->start, len) - v->lazy);
 }
 
 static void table_del(struct mp_proc *p, struct mp_mapping *v)
 {
 	count_pages(p, v, -v->resident);
+	count_lazy(p, v, -v->lazy);
 	maptab_del(p, v);
 	free(v);
 }
@@ -141,7 +151,7 @@ static int split(struct mp_proc *p, struct mp_mapping *v, uint64_t at)
 	w->start = at;
 	w->off += v->bits & MP_MAP_FILE ? at - v->start : 0;
 	w->faults = w->released = w->refaulted = 0;
-	w->resident = 0;
+	w->resident = w->lazy = 0;
 	if (maptab_add(p, w)) {
 		free(w);
 		return -ENOMEM;
@@ -149,6 +159,9 @@ static int split(struct mp_proc *p, struct mp_mapping *v, uint64_t at)
 	v->end = at;
 	count_pages(p, v, -upper);
 	count_pages(p, w, upper);
+	upper = v->lazy ? mp_pageset_count_lazy(p->pages, at, w->end - at) : 0;
+	count_lazy(p, v, -upper);
+	count_lazy(p, w, upper);
 	return 0;
 }
 
@@ -191,7 +204,7 @@ static bool mergeable(const struct mp_proc *p, const struct mp_mapping *a,
 static void join_next(struct mp_proc *p, struct mp_mapping *v)
 {
 	struct mp_mapping *b = v->next;
-	uint64_t pages = b->resident;
+	uint64_t pages = b->resident, lazy = b->lazy;
 
 	v->end = b->end;
 	v->faults += b->faults;
@@ -201,6 +214,7 @@ static void join_next(struct mp_proc *p, struct mp_mapping *v)
 		v->last_ts = b->last_ts;
 	table_del(p, b);
 	count_pages(p, v, pages);
+	count_lazy(p, v, lazy);
 }
 
 /* Joins v with its neighbours where they differ in nothing; the mapping it is now. */
@@ -342,6 +356,7 @@ void maps_clear(struct mp_proc *p)
 	maptab_clear(p);
 	memset(p->cls_pages, 0, sizeof(p->cls_pages));
 	memset(p->kind_pages, 0, sizeof(p->kind_pages));
+	memset(p->cls_lazy, 0, sizeof(p->cls_lazy));
 	count_orphans(p);
 }
 
@@ -373,11 +388,11 @@ static void clear_gaps(struct mp_proc *p)
 
 	for (const struct mp_mapping *v = p->maps; v; v = v->next) {
 		if (v->start > at)
-			mp_pageset_clear(p->pages, at, v->start - at, 0);
+			mp_pageset_absent(p->pages, at, v->start - at, NULL);
 		at = v->end;
 	}
 	if (at < 1ULL << 56)
-		mp_pageset_clear(p->pages, at, (1ULL << 56) - at, 0);
+		mp_pageset_absent(p->pages, at, (1ULL << 56) - at, NULL);
 }
 
 int maps_replace(struct mp_proc *p, struct mp_snapshot *s, const struct mp_model *m)
@@ -403,6 +418,26 @@ int maps_replace(struct mp_proc *p, struct mp_snapshot *s, const struct mp_model
 
 /* --- residency, by mapping --------------------------------------------------------- */
 
+/* The lazy pages of v (NULL: of no mapping) that came and went. */
+static void lazy_moved(struct mp_proc *p, struct mp_mapping *v, const struct mp_pages_did *did)
+{
+	if (v && (did->lazy_on || did->lazy_off))
+		count_lazy(p, v, did->lazy_on - did->lazy_off);
+}
+
+/* Counts of a mapping's piece of which n pages came in. */
+static void came_in(struct mp_proc *p, struct mp_mapping *v, uint64_t n, const struct pages_ctx *c,
+		    struct range_effect *eff)
+{
+	count_pages(p, v, n);
+	v->refaulted += c->refaulted;
+	if (v->cls != MP_CLS_HEAP)
+		return;
+	eff->heap += n;
+	eff->heap_refaulted += c->refaulted;
+	eff->heap_taken += c->taken - c->untaken;
+}
+
 /*
  * Walks [addr, end) piece by piece, a mapping (or a gap, v = NULL) at a time.
  * The counters of a mapping move by what its piece of the set moved.
@@ -411,11 +446,13 @@ int pages_set(struct mp_proc *p, uint64_t addr, uint64_t len, struct range_effec
 {
 	uint64_t end = addr + len;
 	struct mp_mapping *v = maptab_above(p, addr);
+	bool found = eff->e && eff->e->type == MP_EV_PAGES;
 
 	while (addr < end) {
 		bool inside = v && v->start <= addr;
 		uint64_t stop = !v ? end : inside ? v->end : v->start;
-		uint64_t again = 0;
+		struct pages_ctx c = { .p = p, .e = eff->e };
+		struct mp_pages_did did = { .fn = release_again, .ctx = &c };
 		int64_t n;
 
 		if (stop > end)
@@ -425,18 +462,15 @@ int pages_set(struct mp_proc *p, uint64_t addr, uint64_t len, struct range_effec
 			v = v->next;
 			continue;
 		}
-		n = mp_pageset_set(p->pages, addr, stop - addr, &again);
+		n = found ? mp_pageset_found(p->pages, addr, stop - addr, &did)
+			  : mp_pageset_touch(p->pages, addr, stop - addr, &did);
 		if (n < 0)
 			return (int)n;
 		eff->pages += (uint64_t)n;
-		eff->refaulted += again;
+		eff->refaulted += c.refaulted;
+		lazy_moved(p, inside ? v : NULL, &did);
 		if (inside) {
-			count_pages(p, v, (uint64_t)n);
-			v->refaulted += again;
-			if (v->cls == MP_CLS_HEAP) {
-				eff->heap += (uint64_t)n;
-				eff->heap_refaulted += again;
-			}
+			came_in(p, v, (uint64_t)n, &c, eff);
 			v = v->next;
 		} else {
 			p->orphan_pages += (uint64_t)n;
@@ -446,7 +480,30 @@ int pages_set(struct mp_proc *p, uint64_t addr, uint64_t len, struct range_effec
 	return 0;
 }
 
-void pages_clear(struct mp_proc *p, uint64_t addr, uint64_t len, int drop, struct range_effect *eff)
+/* As which of the counters the pages of a mapping most likely were counted. */
+static unsigned counted_as(const struct mp_mapping *v)
+{
+	if (v->bits & MP_MAP_SHMEM)
+		return 2;
+	return v->bits & MP_MAP_FILE ? 1 : 0;
+}
+
+/* Counts of a mapping's piece of which n pages left. */
+static void went_out(struct mp_proc *p, struct mp_mapping *v, uint64_t n, enum pages_leave how,
+		     const struct pages_ctx *c, struct range_effect *eff)
+{
+	count_pages(p, v, -n);
+	if (how == PAGES_DROPPED)
+		v->released += n;
+	eff->kind[counted_as(v)] += n;
+	if (v->cls != MP_CLS_HEAP)
+		return;
+	eff->heap += n;
+	eff->heap_taken += c->taken;
+}
+
+void pages_clear(struct mp_proc *p, uint64_t addr, uint64_t len, enum pages_leave how,
+		 struct range_effect *eff)
 {
 	uint64_t end = addr + len;
 	struct mp_mapping *v = maptab_above(p, addr);
@@ -456,24 +513,52 @@ void pages_clear(struct mp_proc *p, uint64_t addr, uint64_t len, int drop, struc
 	while (addr < end) {
 		bool inside = v && v->start <= addr;
 		uint64_t stop = !v ? end : inside ? v->end : v->start;
+		struct pages_ctx c = { .p = p, .e = eff->e };
+		struct mp_pages_did did = { .fn = eff->e ? release_taken : NULL, .ctx = &c };
 		uint64_t n;
 
 		if (stop > end)
 			stop = end;
-		n = (uint64_t)mp_pageset_clear(p->pages, addr, stop - addr, drop);
+		n = (uint64_t)(how == PAGES_ABSENT
+				       ? mp_pageset_absent(p->pages, addr, stop - addr, &did)
+				       : mp_pageset_drop(p->pages, addr, stop - addr, eff->tag,
+							 how == PAGES_UNMAPPED, &did));
 		eff->pages += n;
+		lazy_moved(p, inside ? v : NULL, &did);
 		if (inside) {
-			count_pages(p, v, -n);
-			if (drop)
-				v->released += n;
-			if (v->cls == MP_CLS_HEAP)
-				eff->heap += n;
+			went_out(p, v, n, how, &c, eff);
 			v = v->next;
 		} else {
 			p->orphan_pages -= n;
+			eff->kind[0] += n;
 		}
 		addr = stop;
 	}
+}
+
+uint64_t pages_lazy(struct mp_proc *p, uint64_t addr, uint64_t len, uint64_t tag)
+{
+	struct mp_mapping *v = maptab_above(p, addr);
+	uint64_t end = addr + len, n = 0;
+
+	for (; v && v->start < end; v = v->next) {
+		uint64_t from = v->start > addr ? v->start : addr;
+		uint64_t stop = v->end < end ? v->end : end;
+		struct mp_pages_did did = { 0 };
+
+		if (v->bits & (MP_MAP_FILE | MP_MAP_SHMEM | MP_MAP_SHARED))
+			continue;
+		n += (uint64_t)mp_pageset_lazy(p->pages, from, stop - from, tag, &did);
+		lazy_moved(p, v, &did);
+	}
+	return n;
+}
+
+void pages_unlazy(struct mp_proc *p)
+{
+	mp_pageset_unlazy(p->pages, 0, 1ULL << 63, NULL);
+	for (struct mp_mapping *v = maptab_above(p, 0); v; v = v->next)
+		count_lazy(p, v, -v->lazy);
 }
 
 uint64_t mp_proc_resident(const struct mp_proc *p, uint64_t start, uint64_t end)

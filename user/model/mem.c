@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 
 #include "user/model/internal.h"
+#include "user/model/maptab.h"
 #include "user/util/util.h"
 
 /* Newer than Debian 12's headers; include/uapi/asm-generic/mman-common.h */
@@ -32,16 +33,21 @@ static uint64_t page_up(uint64_t v)
 struct call_effect {
 	uint64_t dropped; /* pages the model saw leave */
 	uint64_t heap;	  /* ... of heap mappings      */
+	uint64_t kind[3]; /* ... of anonymous, file, shmem mappings */
+	uint64_t lazy;	  /* pages left to the kernel by MADV_FREE  */
+	uint64_t tag;	  /* of what the call drops */
 };
 
-static void drop_range(struct mp_proc *p, uint64_t addr, uint64_t len, int remember,
+static void drop_range(struct mp_proc *p, uint64_t addr, uint64_t len, enum pages_leave how,
 		       struct call_effect *ce)
 {
-	struct range_effect eff = { 0 };
+	struct range_effect eff = { .tag = ce->tag };
 
-	pages_clear(p, addr, len, remember, &eff);
+	pages_clear(p, addr, len, how, &eff);
 	ce->dropped += eff.pages;
 	ce->heap += eff.heap;
+	for (int k = 0; k < 3; k++)
+		ce->kind[k] += eff.kind[k];
 }
 
 /*
@@ -67,6 +73,14 @@ static void credit_unseen(struct mp_proc *p, const struct mp_event *e, struct ca
 		ce->heap += more;
 }
 
+/* Where nothing is, what was released there before is still remembered. */
+static bool holds_something(const struct mp_proc *p, uint64_t start, uint64_t end)
+{
+	const struct mp_mapping *v = maptab_above(p, start);
+
+	return (v && v->start < end) || mp_proc_resident(p, start, end);
+}
+
 static int call_mmap(struct mp_proc *p, const struct mp_event *e, struct call_effect *ce)
 {
 	uint32_t flags = MP_MMAP_FLAGS(e->x), prot = MP_MMAP_PROT(e->x), bits = 0;
@@ -83,7 +97,8 @@ static int call_mmap(struct mp_proc *p, const struct mp_event *e, struct call_ef
 		bits |= MP_MAP_FILE | MP_MAP_SHMEM; /* lives in a nameless shmem file */
 	if (flags & MAP_HUGETLB)
 		bits = (bits | MP_MAP_FILE | MP_MAP_HUGETLB) & ~(uint32_t)MP_MAP_SHMEM;
-	drop_range(p, start, len, 0, ce);	    /* MAP_FIXED over something */
+	if (holds_something(p, start, start + len)) /* MAP_FIXED over it */
+		drop_range(p, start, len, PAGES_UNMAPPED, ce);
 	p->vma_calls++;
 	like.bits = bits;
 	return maps_insert(p, start, start + len, &like);
@@ -93,7 +108,7 @@ static int call_munmap(struct mp_proc *p, const struct mp_event *e, struct call_
 {
 	uint64_t len = page_up(e->call.len);
 
-	drop_range(p, e->call.addr, len, 0, ce);
+	drop_range(p, e->call.addr, len, PAGES_UNMAPPED, ce);
 	credit_unseen(p, e, ce);
 	maps_remove(p, e->call.addr, e->call.addr + len);
 	p->vma_calls++;
@@ -115,7 +130,7 @@ static int call_mremap(struct mp_proc *p, const struct mp_event *e, struct call_
 		like.off += from - v->start;
 	}
 	if (len < old)
-		drop_range(p, from + len, old - len, 0, ce);
+		drop_range(p, from + len, old - len, PAGES_UNMAPPED, ce);
 	if (from == to) {
 		if (len < old)
 			maps_remove(p, from + len, from + old);
@@ -123,7 +138,7 @@ static int call_mremap(struct mp_proc *p, const struct mp_event *e, struct call_
 			return maps_extend(p, from + old, from + len);
 		return 0;
 	}
-	drop_range(p, to, len, 0, ce);
+	drop_range(p, to, len, PAGES_UNMAPPED, ce);
 	maps_remove(p, to, to + len);
 	err = mp_pageset_move(p->pages, from, to, old < len ? old : len);
 	maps_recount(p, from, from + old);
@@ -145,7 +160,7 @@ static int call_brk(struct mp_proc *p, const struct mp_event *e, struct call_eff
 		return 0;
 	p->vma_calls++;
 	if (now < old) {
-		drop_range(p, now, old - now, 0, ce);
+		drop_range(p, now, old - now, PAGES_UNMAPPED, ce);
 		maps_remove(p, now, old);
 		return 0;
 	}
@@ -155,9 +170,8 @@ static int call_brk(struct mp_proc *p, const struct mp_event *e, struct call_eff
 	return maps_insert(p, old, now, &like);
 }
 
-/* The advice that takes pages away at once. FREE does not: its pages stay in
- * RSS until reclaim wants them. */
-static bool advice_drops(unsigned advice)
+/* FREE does not: its pages stay in RSS until reclaim wants them. */
+bool advice_drops(unsigned advice)
 {
 	return advice == MADV_DONTNEED || advice == MADV_DONTNEED_LOCKED || advice == MADV_REMOVE ||
 	       advice == MADV_GUARD_INSTALL_;
@@ -166,15 +180,19 @@ static bool advice_drops(unsigned advice)
 static int call_madvise(struct mp_proc *p, const struct mp_event *e, struct call_effect *ce)
 {
 	uint64_t len = page_up(e->call.len);
-	struct range_effect eff = { 0 };
+	struct range_effect eff = { .e = e };
 
 	if (advice_drops(e->x)) {
 		struct mp_mapping *v = mp_proc_find(p, e->call.addr);
 
-		drop_range(p, e->call.addr, len, 1, ce);
+		drop_range(p, e->call.addr, len, PAGES_DROPPED, ce);
 		credit_unseen(p, e, ce);
 		if (v)
 			v->last_ts = e->ts;
+	} else if (e->x == MADV_FREE) {
+		ce->lazy = pages_lazy(p, e->call.addr, len, ce->tag);
+		p->lazy_since += ce->lazy;
+		p->lazy_marked_ts = ce->lazy ? e->ts : p->lazy_marked_ts;
 	} else if (e->x == MADV_POPULATE_WRITE && len / MP_PAGE_SIZE <= PAGES_MAX) {
 		return pages_set(p, e->call.addr, len, &eff);
 	}
@@ -313,16 +331,57 @@ static int64_t call_delta(const struct mp_event *e, const struct call_effect *ce
 	return counted;
 }
 
+/* The same by type, for a release: `delta` is what call_delta() said. */
+static struct release_got got_by_type(const struct mp_event *e, const struct call_effect *ce,
+				      int64_t delta)
+{
+	const int64_t page = (int64_t)MP_PAGE_SIZE;
+	int64_t counted = ((int64_t)e->call.d_anon + e->call.d_file + e->call.d_shmem) * page;
+	struct release_got g = { .dropped = ce->dropped, .lazy = ce->lazy };
+
+	/* what a mapping call maps and fills is no part of what it released */
+	if (e->sub == MP_CALL_MMAP && delta > -(int64_t)ce->dropped * page)
+		delta = -(int64_t)ce->dropped * page;
+	g.released = -delta;
+	if (delta == counted && !(e->flags & MP_CALL_NO_DELTA)) {
+		g.anon = -(int64_t)e->call.d_anon * page;
+		g.file = -(int64_t)e->call.d_file * page;
+		g.shmem = -(int64_t)e->call.d_shmem * page;
+	} else {
+		g.file = (int64_t)ce->kind[1] * page;
+		g.shmem = (int64_t)ce->kind[2] * page;
+		g.anon = g.released - g.file - g.shmem;
+	}
+	return g;
+}
+
+static int ask(struct mp_proc *p, const struct mp_event *e, struct release_ask *a,
+	       struct call_effect *ce)
+{
+	int err;
+
+	a->row = MP_RELEASE_NONE;
+	if (!ranges_ok(e))
+		return 0;
+	release_asked(p, e, a);
+	err = a->asked ? release_row(p, e, &a->row) : 0;
+	ce->tag = release_tag(e->ts, a->row);
+	return err;
+}
+
 int fold_call(struct mp_model *m, struct mp_proc *p, const struct mp_event *e)
 {
 	struct call_effect ce = { 0 };
+	struct release_ask a = { 0 };
 	int64_t delta;
 	int err;
 
 	(void)m;
 	if (!e->sub || e->sub >= MP_CALL_MAX)
 		return 0; /* a call from a newer version */
-	err = call_apply(p, e, &ce);
+	err = ask(p, e, &a, &ce);
+	if (!err)
+		err = call_apply(p, e, &ce);
 	if (err)
 		return err;
 	delta = call_delta(e, &ce);
@@ -330,6 +389,12 @@ int fold_call(struct mp_model *m, struct mp_proc *p, const struct mp_event *e)
 	if (e->sub == MP_CALL_MADVISE || e->sub == MP_CALL_PROCESS_MADVISE)
 		count_call(&p->advice[e->x < MP_ADVICE_MAX ? e->x : MP_ADVICE_MAX - 1], e, delta,
 			   &ce);
+	if (a.asked) {
+		const struct release_got got = got_by_type(e, &ce, delta);
+
+		release_done(p, e, &a, &got);
+		release_trim(p, e->ts);
+	}
 	count_point(p, e, &ce);
 	if (ce.heap)
 		pair_release(p, e->ts, ce.heap * MP_PAGE_SIZE, delta < 0 ? (uint64_t)-delta : 0);
@@ -337,6 +402,37 @@ int fold_call(struct mp_model *m, struct mp_proc *p, const struct mp_event *e)
 }
 
 /* --- counters and scans ------------------------------------------------------------ */
+
+/*
+ * The kernel's figure of lazy pages comes rarely (a walk of the page table), the model's
+ * is an upper bound: a rewrite takes a page back and tells nobody. When the kernel has
+ * none at all, none of those marked well before it was read is lazy.
+ */
+static void note_lazyfree(struct mp_proc *p, const struct mp_event *e)
+{
+	const uint64_t settled = 1000000000ULL;
+
+	if (e->rss.lazyfree == MP_UNKNOWN)
+		return;
+	p->rss.lazyfree = e->rss.lazyfree;
+	p->lazy_since = 0;
+	p->lazy_ts = e->ts;
+	if (!e->rss.lazyfree && !p->loading && mp_pageset_total_lazy(p->pages) &&
+	    p->lazy_marked_ts + settled < e->ts)
+		pages_unlazy(p);
+}
+
+/* Since when the kernel counts less than the model: the moment that reclaim took pages,
+ * if a scan says later that it did. */
+static void note_short(struct mp_proc *p, const struct mp_event *e)
+{
+	uint64_t pages = mp_pageset_total(p->pages);
+
+	if (!mp_pageset_total_lazy(p->pages) || pages <= mp_proc_rss(p) / MP_PAGE_SIZE)
+		p->short_ts = 0;
+	else if (!p->short_ts)
+		p->short_ts = e->ts;
+}
 
 int fold_rss(struct mp_proc *p, const struct mp_event *e)
 {
@@ -353,11 +449,12 @@ int fold_rss(struct mp_proc *p, const struct mp_event *e)
 	p->rss.file = e->rss.file;
 	p->rss.shmem = e->rss.shmem;
 	p->rss.swap = e->rss.swap;
-	p->rss.lazyfree = e->rss.lazyfree;
+	note_lazyfree(p, e);
 	if (e->rss.hugetlb != MP_UNKNOWN) /* /proc alone tells */
 		p->rss.hugetlb = e->rss.hugetlb;
 	p->rss.ts = e->ts;
 	p->rss_known = true;
+	note_short(p, e);
 	rss = (int64_t)mp_proc_rss(p);
 	range_note(&p->r_rss, (uint64_t)rss);
 	pt = tl_now(p);
@@ -371,9 +468,35 @@ int fold_rss(struct mp_proc *p, const struct mp_event *e)
 	return 0;
 }
 
+/* Pages of a heap that a scan finds taken by the kernel have gone back to it; that is
+ * credited when figures come, since the same scan may find them resident after all. */
+static int fold_scan(struct mp_proc *p, const struct mp_event *e)
+{
+	struct range_effect eff = { .e = e };
+	int err = 0;
+
+	if (!p->loading)
+		release_scan(p, e->ts);
+	if (e->sub == MP_PAGES_ABSENT)
+		pages_clear(p, e->pages.addr, e->pages.len, PAGES_ABSENT, &eff);
+	else
+		err = pages_set(p, e->pages.addr, e->pages.len, &eff);
+	p->heap_taken += eff.heap_taken;
+	return err;
+}
+
+static int fold_dropped(struct mp_proc *p, const struct mp_event *e)
+{
+	struct range_effect eff = { .e = e, .tag = release_tag_dumped(e) };
+	int err = pages_set(p, e->pages.addr, e->pages.len, &eff);
+
+	if (!err)
+		pages_clear(p, e->pages.addr, e->pages.len, PAGES_DROPPED, &eff);
+	return err;
+}
+
 int fold_pages(struct mp_proc *p, const struct mp_event *e)
 {
-	struct range_effect eff = { 0 };
 	int err = 0;
 
 	if (!range_ok(e->pages.addr, e->pages.len) ||
@@ -381,22 +504,18 @@ int fold_pages(struct mp_proc *p, const struct mp_event *e)
 		return -EINVAL;
 	switch (e->sub) {
 	case MP_PAGES_ABSENT:
-		pages_clear(p, e->pages.addr, e->pages.len, 0, &eff);
-		break;
+		return fold_scan(p, e);
 	case MP_PAGES_RESIDENT:
-		err = pages_set(p, e->pages.addr, e->pages.len, &eff);
+		err = fold_scan(p, e);
 		mp_pageset_huge_set(p->pages, e->pages.addr, e->pages.len,
 				    e->flags & MP_PAGES_HUGE);
-		break;
+		return err;
 	case MP_PAGES_DROPPED:
-		err = pages_set(p, e->pages.addr, e->pages.len, &eff);
-		if (!err) {
-			eff = (struct range_effect){ 0 };
-			pages_clear(p, e->pages.addr, e->pages.len, 1, &eff);
-		}
-		break;
+		return fold_dropped(p, e);
+	case MP_PAGES_LAZY:
+		pages_lazy(p, e->pages.addr, e->pages.len, release_tag_dumped(e));
+		return 0;
 	default:
-		break;
+		return 0;
 	}
-	return err;
 }

@@ -64,6 +64,8 @@ static void proc_free(struct mp_proc *p)
 	mp_pageset_free(p->pages);
 	free(p->ranges);
 	free(p->gcs);
+	free(p->releases);
+	free(p->release_slot);
 	free(p->tl.p);
 	free(p);
 }
@@ -252,6 +254,7 @@ void proc_reset_mm(struct mp_proc *p)
 	memset(&p->rss, 0, sizeof(p->rss));
 	p->rss.lazyfree = p->rss.hugetlb = MP_UNKNOWN;
 	p->rss_known = false;
+	p->short_ts = p->heap_taken = p->lazy_since = p->lazy_ts = 0;
 	heaps_reset(p);
 	/* What the old image still owed is gone with its memory. */
 	for (size_t i = p->gc_unpaid; i < p->n_gcs; i++)
@@ -525,6 +528,9 @@ static int fold_proc(struct mp_model *m, struct mp_proc *p, const struct mp_even
 		return fold_rss(p, e);
 	case MP_EV_PAGES:
 		return fold_pages(p, e);
+	case MP_EV_SITE:
+		release_site(p, e);
+		return 0;
 	case MP_EV_HEAP:
 		return fold_heap(m, p, e);
 	case MP_EV_SPACE:

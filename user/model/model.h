@@ -87,6 +87,7 @@ struct mp_mapping {
 	uint32_t name;       /* string id, 0 = none                       */
 	enum mp_class cls;
 	uint64_t resident;   /* pages                                     */
+	uint64_t lazy;       /* ... of which MADV_FREE left to the kernel  */
 	uint64_t faults;     /* pages faulted in it since it was seen     */
 	uint64_t released;   /* pages dropped by calls                    */
 	uint64_t refaulted;  /* pages faulted again after such a drop     */
@@ -139,6 +140,44 @@ struct mp_callstat {
 	uint64_t dropped;  /* pages that left: as the model saw, or the counters if more */
 	uint64_t dur;      /* ns                                 */
 	uint64_t no_delta; /* calls whose rss_delta no probe could read */
+};
+
+/* What calls of one kind asked to give back, and by how much RSS fell in them. */
+struct mp_asked {
+	uint64_t asked;   /* bytes */
+	int64_t released; /* bytes */
+};
+
+/* How soon released pages were touched again: within 1, 10, 60 s, or later. */
+enum { MP_BACK_1S, MP_BACK_10S, MP_BACK_60S, MP_BACK_LATER, MP_BACK_MAX };
+#define MP_RELEASE_BY   4
+#define MP_RELEASE_NONE ((size_t)-1)
+
+/*
+ * The releases of one place in the program by one kind of call. Words of 64 bits
+ * only: a state dump carries it as it is. Bytes but for counts and times. For every
+ * call that could be read: asked == absent + kept + what the model saw leave (or for
+ * MADV_FREE, marked). Beside calls of other threads `released` is what the model saw,
+ * else what the counters said.
+ */
+struct mp_release {
+	uint64_t stack;       /* stack id, 0 = not taken, or one place too many */
+	uint64_t call;        /* enum mp_call */
+	uint64_t advice;      /* of madvise, else 0 */
+	uint64_t calls, failed;
+	uint64_t asked;       /* failed ones too */
+	int64_t released;     /* == anon + file + shmem */
+	int64_t anon, file, shmem;
+	uint64_t lazy;        /* MADV_FREE: left to the kernel, still resident */
+	uint64_t taken;       /* ... of which the kernel was seen to have taken */
+	uint64_t absent;      /* asked, and not there: never touched, or gone already */
+	uint64_t kept;        /* asked, resident, and not released: locked, in use */
+	uint64_t dur;         /* ns that the calls took */
+	uint64_t back[MP_BACK_MAX]; /* touched again, by MP_BACK_* */
+	uint64_t first_ts, last_ts;
+	struct {
+		uint64_t stack, pages; /* sampled: who touched them again */
+	} by[MP_RELEASE_BY];
 };
 
 /* Start, highest and last value of a figure; MP_UNKNOWN until first seen. */
@@ -255,6 +294,25 @@ struct mp_proc {
 	uint64_t pages_added;           /* pages that became resident by faults */
 	struct mp_callstat calls[MP_CALL_MAX];
 	struct mp_callstat advice[MP_ADVICE_MAX];
+	struct mp_asked asked_calls[MP_CALL_MAX], asked_advice[MP_ADVICE_MAX];
+
+	size_t n_releases, cap_releases;
+	struct mp_release *releases;    /* by place and kind, in the order they came */
+	uint16_t *release_slot;         /* their index: hash table, row + 1 */
+	struct {
+		uint64_t ts, tid, stack;
+	} call_site;                    /* told just before its call */
+	uint64_t forgotten;             /* dropped pages no longer remembered: a bound of memory */
+
+	uint64_t cls_lazy[MP_CLS_MAX];  /* lazy pages by class */
+	uint64_t lazy_since;            /* pages given up since the kernel's figure was read */
+	uint64_t lazy_ts;               /* of that figure */
+	uint64_t lazy_marked_ts;        /* of the last MADV_FREE */
+	uint64_t lazy_taken;            /* bytes that the kernel took of what was lazy */
+	uint64_t lazy_taken_ts;         /* when it was last seen to have */
+	uint64_t heap_taken;            /* pages of the heap in that, not credited yet */
+	uint64_t scans, scan_ts;        /* scans of pages, and when the last was */
+	uint64_t short_ts;              /* since when RSS is less than the pages known */
 
 	struct mp_heap heaps[MP_SRC_MAX];
 	size_t n_ranges;                /* address ranges that heaps said are theirs */

@@ -98,6 +98,10 @@ void proc_settle(struct mp_proc *p)
 
 	if (p->loading)
 		return;
+	if (p->heap_taken)
+		pair_release(p, p->lazy_taken_ts, p->heap_taken * MP_PAGE_SIZE,
+			     p->heap_taken * MP_PAGE_SIZE);
+	p->heap_taken = 0;
 	mp_account(p, &a);
 	if (p->rss_known)
 		pair_settle(p, &a);
