@@ -62,6 +62,7 @@ static void test_jemalloc(void **state)
 		{ 0x7f450ca80000, 0x7f450e400000, BITS_RW, NULL, MP_CLS_JEMALLOC },
 		{ 0x7f45109ff000, 0x7f4510a00000, HOLE, NULL, MP_CLS_ANON },
 		{ 0x7f4510a00000, 0x7f4511200000, BITS_RW, NULL, MP_CLS_STACK },
+		{ 0x7f45132fc000, 0x7f45137fc000, BITS_RW, NULL, MP_CLS_JEMALLOC },
 		{ 0x7f4513817000, 0x7f451381a000, BITS_RW, NULL, MP_CLS_ANON },
 		{ 0x7f4513ace000, 0x7f4513ced000, BITS_RW, NULL, MP_CLS_ANON }, /* its own data */
 		{ 0x7f4513d00000, 0x7f4513d10000, BITS_LIB, "/usr/lib/libjemalloc.so.2",
@@ -69,7 +70,7 @@ static void test_jemalloc(void **state)
 		libc,
 	};
 	struct fx f = fx_new();
-	struct line bare[8];
+	struct line bare[9];
 
 	(void)state;
 	CHECK(&f, lines);
@@ -78,8 +79,8 @@ static void test_jemalloc(void **state)
 	assert_int_equal(cls(&f, 0x7f4500000000), MP_CLS_JEMALLOC);
 	/* without the library the shape says nothing */
 	memcpy(bare, lines, sizeof(bare));
-	bare[6].name = "/usr/lib/libz.so.1";
-	bare[0].cls = bare[1].cls = MP_CLS_ANON;
+	bare[7].name = "/usr/lib/libz.so.1";
+	bare[0].cls = bare[1].cls = bare[4].cls = MP_CLS_ANON;
 	fx_free(&f);
 	f = fx_new();
 	CHECK(&f, bare);

@@ -123,12 +123,12 @@ static bool is_mimalloc(const struct mp_proc *p, const struct mp_mapping *prev,
 	return prev && prev->end == v->start && prev->cls == MP_CLS_MIMALLOC;
 }
 
-/* jemalloc maps by steps of at least 512 KiB out of ranges on 2 MiB, and joins and
- * cuts them; small mappings in between are the C library's or the program's. */
+/* jemalloc grows by eighths of powers of two from 2 MiB on, joins what lies together
+ * and keeps it: sizes are steps of 512 KiB, addresses what the kernel gave. */
 static bool is_jemalloc(const struct mp_proc *p, const struct mp_mapping *v)
 {
-	return seen(p, MP_PRINT_JEMALLOC) && (v->bits & MP_MAP_W) && size_of(v) >= 512 * KIB &&
-	       aligned(v, 64 * KIB);
+	return seen(p, MP_PRINT_JEMALLOC) && (v->bits & MP_MAP_W) &&
+	       size_of(v) % (512 * KIB) == 0;
 }
 
 /* gperftools takes the break first ([heap] stays brk), then maps by 1 MiB and more;
