@@ -135,6 +135,7 @@ enum mp_pages_op {
 	MP_PAGES_RESIDENT = 2,
 	MP_PAGES_DROPPED = 3, /* in a state dump: dropped by a call, not touched since */
 	MP_PAGES_LAZY = 4,    /* in a state dump: resident, given up by MADV_FREE */
+	MP_PAGES_ANON = 5,    /* pages of a private file mapping: written, now anonymous */
 };
 #define MP_PAGES_HUGE 1 /* mp_event.flags of RESIDENT: mapped as huge pages (2 MiB) */
 
@@ -281,7 +282,10 @@ enum mp_total {
 	MP_TOTAL_MAP = 3,   /* v: start, faults, released, refaulted, last ts */
 	MP_TOTAL_GC = 4,    /* x = words so far of one collection's record     */
 	MP_TOTAL_SITE = 5,  /* x = words so far of one call site's record      */
-	MP_TOTAL_THREAD = 6,/* x = words so far of one thread's record         */
+	MP_TOTAL_THREAD = 6,/* x = words so far of the record of the thread tid */
+	MP_TOTAL_MAP_KINDS = 10, /* v: start, faults by kind from kind x on     */
+	MP_TOTAL_FAULT_SITE = 11, /* v: stack, samples, pages, sum of squares    */
+	MP_TOTAL_LONE = 12, /* v: faults that may turn out huge (faults.c)       */
 };
 
 struct mp_event {

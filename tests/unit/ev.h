@@ -271,7 +271,7 @@ static inline void check_index(const struct mp_proc *p)
 static inline void check_proc(const struct mp_proc *p)
 {
 	uint64_t cls[MP_CLS_MAX] = { 0 }, kind[MP_KIND_MAX] = { 0 };
-	uint64_t lazy[MP_CLS_MAX] = { 0 }, in_maps = 0, prev = 0, owed = 0;
+	uint64_t lazy[MP_CLS_MAX] = { 0 }, in_maps = 0, prev = 0, owed = 0, anon = 0;
 	struct mp_account a;
 
 	check_index(p);
@@ -288,6 +288,8 @@ static inline void check_proc(const struct mp_proc *p)
 		assert_int_equal(v->lazy,
 				 mp_pageset_count_lazy(p->pages, v->start, v->end - v->start));
 		lazy[v->cls] += v->lazy;
+		anon += v->anon;
+		assert_true(v->anon <= v->resident);
 	}
 	for (int c = 0; c < MP_CLS_MAX; c++)
 		assert_int_equal(cls[c], p->cls_pages[c]);
@@ -297,6 +299,8 @@ static inline void check_proc(const struct mp_proc *p)
 	for (int k = 0; k < MP_KIND_MAX; k++)
 		assert_int_equal(kind[k], p->kind_pages[k]);
 	assert_int_equal(in_maps + p->orphan_pages, mp_pageset_total(p->pages));
+	assert_int_equal(anon, p->file_anon_pages);
+	assert_true(mp_faults_check(p));
 	for (size_t i = 0; i < p->n_gcs; i++) {
 		const struct mp_gc *g = &p->gcs[i];
 

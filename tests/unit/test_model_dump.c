@@ -63,6 +63,14 @@ static void assert_same(const struct mp_model *a, const struct mp_model *b)
 		assert_int_equal(mp_proc_rss(p), mp_proc_rss(q));
 		assert_int_equal(mp_pageset_huge_total(p->pages), mp_pageset_huge_total(q->pages));
 		assert_int_equal(p->rss.hugetlb, q->rss.hugetlb);
+		assert_memory_equal(p->fk, q->fk, sizeof(p->fk));
+		assert_int_equal(p->majors, q->majors);
+		assert_int_equal(p->n_waiting, q->n_waiting);
+		assert_int_equal(p->file_anon_pages, q->file_anon_pages);
+		assert_int_equal(p->n_threads, q->n_threads);
+		assert_memory_equal(p->threads, q->threads, p->n_threads * sizeof(*p->threads));
+		assert_int_equal(p->n_fsites, q->n_fsites);
+		assert_memory_equal(p->fsites, q->fsites, p->n_fsites * sizeof(*p->fsites));
 	}
 	assert_true(mp_model_digest(a) == mp_model_digest(b));
 }
@@ -83,14 +91,15 @@ static struct mp_event next(struct session *s)
 	uint32_t mm = s->exec && !rnd_below(r, 3) ? 2 : s->mm;
 	uint64_t base = rnd_below(r, 3) ? H : A;
 	uint64_t at = base + rnd_below(r, 600) * PG, n = 1 + rnd_below(r, 64), before;
+	const int flags[] = { PRIV, PRIV, PRIV, MAP_SHARED | MAP_ANONYMOUS, MAP_PRIVATE };
 	struct mp_event e;
 
 	s->ts += rnd_below(r, 8) ? rnd_below(r, MS) : rnd_below(r, 60 * MS);
-	switch (rnd_below(r, 22)) {
+	switch (rnd_below(r, 27)) {
 	case 0:
 	case 1:
 		return ev_mmap(mm, s->ts, at, n * PG, (int)rnd_below(r, 4),
-			       MAP_FIXED | (rnd_below(r, 4) ? PRIV : MAP_SHARED | MAP_ANONYMOUS));
+			       MAP_FIXED | flags[rnd_below(r, 5)]);
 	case 2:
 		return ev_call(mm, s->ts, MP_CALL_MUNMAP, at, n * PG, 0);
 	case 3:
@@ -110,7 +119,10 @@ static struct mp_event next(struct session *s)
 	case 8:
 	case 9:
 	case 10:
-		return ev_fault(mm, s->ts, at, (uint32_t)n, (unsigned)rnd_below(r, 32));
+		n = rnd_below(r, 3) ? n : 1;
+		e = ev_fault(mm, s->ts, at, (uint32_t)n, (unsigned)rnd_below(r, 32));
+		e.tid = 100 + (uint32_t)rnd_below(r, 4);
+		return e;
 	case 11:
 		e = ev_rss(mm, s->ts, rnd_below(r, 1500), rnd_below(r, 100), rnd_below(r, 100));
 		e.rss.swap = rnd_below(r, 10);
@@ -153,6 +165,24 @@ static struct mp_event next(struct session *s)
 		e = ev_task(s->mm + 10, s->ts, MP_TASK_EXEC, s->mm, 0);
 		s->mm += 10;
 		return e;
+	case 22:
+	case 23:
+		e = ev(MP_EV_MAJOR, 0, mm, s->ts);
+		e.tid = 100 + (uint32_t)rnd_below(r, 4);
+		e.major.addr = at;
+		return e;
+	case 24:
+		e = ev(MP_EV_SITE, MP_SITE_FAULT, mm, s->ts);
+		e.x = (uint32_t)n;
+		e.site.stack = rnd_below(r, 20);
+		return e;
+	case 25:
+		e = ev_task(mm, s->ts, MP_TASK_NAME, 0, 0);
+		e.tid = 100 + (uint32_t)rnd_below(r, 6);
+		e.task.comm = 1 + rnd_below(r, 2);
+		return e;
+	case 26:
+		return ev_pages(mm, s->ts, MP_PAGES_ANON, at, n * PG);
 	default:
 		break;
 	}

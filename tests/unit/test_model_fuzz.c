@@ -131,8 +131,9 @@ static void test_bad_totals(void **state)
 		e = ev_task(MM, T0, MP_TASK_TARGET, 100, 0);
 		mp_model_fold(f.m, &e);
 		for (int i = 0; i < 200; i++) {
-			e = ev(MP_EV_TOTAL, (unsigned)rnd_below(&r, 6), (uint32_t)rnd_below(&r, 3),
+			e = ev(MP_EV_TOTAL, (unsigned)rnd_below(&r, 14), (uint32_t)rnd_below(&r, 3),
 			       T0);
+			e.tid = (uint32_t)rnd_below(&r, 5);
 			e.x = (uint32_t)rnd_below(&r, 60);
 			e.flags = (uint8_t)rnd(&r);
 			for (int k = 0; k < 7; k++)
@@ -147,6 +148,8 @@ static void test_bad_totals(void **state)
 			if (!giant(&e) && e.type != MP_EV_KEYFRAME)
 				mp_model_fold(f.m, &e);
 		}
+		for (size_t i = 0; i < f.m->n_procs; i++)
+			assert_true(mp_faults_check(f.m->procs[i]));
 		(void)mp_model_digest(f.m);
 		fx_free(&f);
 	}

@@ -46,14 +46,14 @@ static const struct field proc_fields[] = {
 	F(28, struct mp_proc, lazy_taken),  F(29, struct mp_proc, lazy_taken_ts),
 	F(30, struct mp_proc, scans),	    F(31, struct mp_proc, scan_ts),
 	F(32, struct mp_proc, short_ts),    F(33, struct mp_proc, heap_taken),
+	F(70, struct mp_proc, fk),	    F(71, struct mp_proc, majors),
+	F(72, struct mp_proc, waiting),
 #define HEAP_FIELDS(base, src)                                                                  \
 	F(base, struct mp_proc, heaps[src].ts), F(base + 1, struct mp_proc, heaps[src].r_used), \
 		F(base + 2, struct mp_proc, heaps[src].r_committed),                            \
 		F(base + 3, struct mp_proc, heaps[src].r_external)
-	HEAP_FIELDS(40, MP_SRC_GC),
-	HEAP_FIELDS(44, MP_SRC_V8),
-	HEAP_FIELDS(48, MP_SRC_GO),
-	HEAP_FIELDS(52, MP_SRC_JVM),
+	HEAP_FIELDS(40, MP_SRC_GC),	    HEAP_FIELDS(44, MP_SRC_V8),
+	HEAP_FIELDS(48, MP_SRC_GO),	    HEAP_FIELDS(52, MP_SRC_JVM),
 };
 
 static const struct field model_fields[] = {
@@ -65,6 +65,8 @@ static const struct field model_fields[] = {
 #define N(a)	      (sizeof(a) / sizeof((a)[0]))
 #define GC_WORDS      (sizeof(struct mp_gc) / sizeof(uint64_t))
 #define RELEASE_WORDS (sizeof(struct mp_release) / sizeof(uint64_t))
+#define THREAD_WORDS  (sizeof(struct mp_thread) / sizeof(uint64_t))
+#define KINDS_EACH    6 /* of MP_TOTAL_MAP_KINDS */
 
 /* mp_event.flags of MP_TOTAL_SITE: of which table the record is. */
 #define SITE_RELEASE 0
@@ -149,6 +151,42 @@ static int put_release(struct mp_proc *p, const struct mp_event *e)
 	return 0;
 }
 
+static void put_map_kinds(struct mp_proc *p, const struct mp_event *e)
+{
+	struct mp_mapping *v = mp_proc_find(p, e->v[0]);
+
+	for (size_t i = 0; v && i < KINDS_EACH && e->x + i < MP_FK_MAX; i++)
+		v->fk[e->x + i] = e->v[1 + i];
+}
+
+/* The first word is tid and name: it makes the record. */
+static int put_thread(struct mp_proc *p, const struct mp_event *e)
+{
+	size_t at = e->x, n = THREAD_WORDS - at < 7 ? THREAD_WORDS - at : 7;
+	struct mp_thread *t;
+
+	if (at >= THREAD_WORDS)
+		return 0;
+	t = faults_thread(p, e->tid);
+	if (!t)
+		return -ENOMEM;
+	memcpy((uint64_t *)t + at, e->v, n * sizeof(uint64_t));
+	t->tid = t == &p->rest ? 0 : e->tid;
+	return 0;
+}
+
+static int put_fsite(struct mp_proc *p, const struct mp_event *e)
+{
+	struct mp_fsite *s = faults_site(p, e->v[0]);
+
+	if (!s)
+		return -ENOMEM;
+	s->samples = e->v[1];
+	s->pages = e->v[2];
+	s->squares = e->v[3];
+	return 0;
+}
+
 int fold_total(struct mp_model *m, const struct mp_event *e)
 {
 	struct mp_proc *p = mp_model_proc(m, e->mm);
@@ -167,6 +205,14 @@ int fold_total(struct mp_model *m, const struct mp_event *e)
 		return put_gc(p, e);
 	else if (e->sub == MP_TOTAL_SITE && e->flags == SITE_RELEASE)
 		return put_release(p, e);
+	else if (e->sub == MP_TOTAL_THREAD)
+		return put_thread(p, e);
+	else if (e->sub == MP_TOTAL_MAP_KINDS)
+		put_map_kinds(p, e);
+	else if (e->sub == MP_TOTAL_FAULT_SITE)
+		return put_fsite(p, e);
+	else if (e->sub == MP_TOTAL_LONE)
+		return faults_put_lone(p, e);
 	return 0;
 }
 
@@ -343,6 +389,64 @@ static void out_map_counters(struct out *o)
 	}
 }
 
+/* Where a mapping has no fault, it has none of any kind. */
+static void out_map_kinds(struct out *o)
+{
+	for (const struct mp_mapping *v = o->p->maps; v; v = v->next) {
+		for (uint32_t at = 0; v->faults && at < MP_FK_MAX; at += KINDS_EACH) {
+			struct mp_event e = blank(o, MP_EV_TOTAL, MP_TOTAL_MAP_KINDS);
+			bool any = false;
+
+			e.x = at;
+			e.v[0] = v->start;
+			for (size_t i = 0; i < KINDS_EACH && at + i < MP_FK_MAX; i++) {
+				e.v[1 + i] = v->fk[at + i];
+				any |= v->fk[at + i] != 0;
+			}
+			if (any)
+				out(o, &e);
+		}
+	}
+}
+
+static void out_thread(struct out *o, const struct mp_thread *t)
+{
+	for (size_t at = 0; at < THREAD_WORDS; at += 7) {
+		struct mp_event e = blank(o, MP_EV_TOTAL, MP_TOTAL_THREAD);
+		size_t n = THREAD_WORDS - at < 7 ? THREAD_WORDS - at : 7;
+
+		e.tid = t->tid;
+		e.x = (uint32_t)at;
+		memcpy(e.v, (const uint64_t *)t + at, n * sizeof(uint64_t));
+		out(o, &e);
+	}
+}
+
+/* Threads, stacks, and what may yet turn out to have been huge. */
+static void out_faults(struct out *o)
+{
+	struct mp_event e = blank(o, MP_EV_TOTAL, MP_TOTAL_LONE);
+
+	out_map_kinds(o);
+	out_thread(o, &o->p->rest);
+	for (size_t i = 0; i < o->p->n_threads; i++)
+		out_thread(o, &o->p->threads[i]);
+	for (size_t at = 0; (at = faults_lone(o->p, at, (uint64_t *)e.v));) {
+		out(o, &e);
+		memset(e.v, 0, sizeof(e.v));
+	}
+	for (size_t i = 0; i < o->p->n_fsites; i++) {
+		const struct mp_fsite *s = &o->p->fsites[i];
+
+		e = blank(o, MP_EV_TOTAL, MP_TOTAL_FAULT_SITE);
+		e.v[0] = s->stack;
+		e.v[1] = s->samples;
+		e.v[2] = s->pages;
+		e.v[3] = s->squares;
+		out(o, &e);
+	}
+}
+
 static void out_figures(struct out *o, const struct mp_heap *h, struct mp_event *e)
 {
 	e->heap.used = h->used;
@@ -462,7 +566,10 @@ static void out_proc(struct out *o)
 	out_maps(o);
 	out_releases(o);
 	out_all_pages(o);
+	o->pages_op = MP_PAGES_ANON;
+	mp_pageset_runs(p->file_anon, 0, 1ULL << 63, MP_PGS_RESIDENT, out_pages, o);
 	out_map_counters(o);
+	out_faults(o);
 	out_ranges(o);
 	for (uint8_t s = 1; s < MP_SRC_MAX; s++)
 		out_heap(o, s);

@@ -67,6 +67,27 @@ void pages_unlazy(struct mp_proc *p);
 
 /* faults.c */
 int fold_fault(struct mp_model *m, struct mp_proc *p, const struct mp_event *e);
+int fold_major(struct mp_proc *p, const struct mp_event *e);
+int fold_fault_site(struct mp_proc *p, const struct mp_event *e);
+/* A scan found the pages of e resident: what it says of earlier faults. */
+void faults_scanned(struct mp_proc *p, const struct mp_event *e);
+/* These pages of private file mappings were written: resident or not, anonymous. */
+int faults_anon(struct mp_proc *p, uint64_t addr, uint64_t len);
+/* How many of [addr, end), inside v, are so and resident; v may be NULL (none). Whoever
+ * changes the resident set asks before and after, and tells anon_moved(). */
+uint64_t anon_resident(const struct mp_proc *p, const struct mp_mapping *v, uint64_t addr,
+		       uint64_t end);
+void anon_moved(struct mp_proc *p, struct mp_mapping *v, uint64_t was, uint64_t now);
+/* The record of a thread or a stack, made if need be; NULL when memory is out. */
+struct mp_thread *faults_thread(struct mp_proc *p, uint32_t tid);
+struct mp_fsite *faults_site(struct mp_proc *p, uint64_t stack);
+/* The table behind mp_proc.lone, for dumps: fills v from slot `from` on. The slot to
+ * go on from, 0 when there is none. */
+size_t faults_lone(const struct mp_proc *p, size_t from, uint64_t v[7]);
+int faults_put_lone(struct mp_proc *p, const struct mp_event *e);
+void faults_loaded(struct mp_proc *p); /* a state dump has ended */
+void faults_reset_mm(struct mp_proc *p);
+void faults_free(struct mp_proc *p);
 
 /* mem.c */
 int fold_call(struct mp_model *m, struct mp_proc *p, const struct mp_event *e);

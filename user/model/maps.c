@@ -8,7 +8,9 @@
  *   sorted, disjoint, start < end;
  *   mapping.resident == pages of the set inside it;
  *   cls_pages[c] == sum of resident over mappings of class c;
- *   orphan_pages == pages of the set in no mapping.
+ *   orphan_pages == pages of the set in no mapping;
+ *   mapping.anon == pages of file_anon that are resident, of a private file mapping;
+ *   file_anon_pages == sum of them.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -121,12 +123,14 @@ static void recount(struct mp_proc *p, struct mp_mapping *v)
 		mp_pageset_clear(p->pages, v->start, len, 0);
 	count_pages(p, v, mp_pageset_count(p->pages, v->start, len) - v->resident);
 	count_lazy(p, v, mp_pageset_count_lazy(p->pages, v->start, len) - v->lazy);
+	anon_moved(p, v, v->anon, anon_resident(p, v, v->start, v->end));
 }
 
 static void table_del(struct mp_proc *p, struct mp_mapping *v)
 {
 	count_pages(p, v, -v->resident);
 	count_lazy(p, v, -v->lazy);
+	anon_moved(p, v, v->anon, 0);
 	maptab_del(p, v);
 	free(v);
 }
@@ -135,7 +139,7 @@ static void table_del(struct mp_proc *p, struct mp_mapping *v)
  * past stay with the lower piece. The smaller one's pages are counted. */
 static int split(struct mp_proc *p, struct mp_mapping *v, uint64_t at)
 {
-	uint64_t all = v->resident, upper;
+	uint64_t all = v->resident, upper, upper_anon;
 	struct mp_mapping *w;
 
 	if (at <= v->start || at >= v->end)
@@ -147,11 +151,13 @@ static int split(struct mp_proc *p, struct mp_mapping *v, uint64_t at)
 		upper = all - mp_pageset_count(p->pages, v->start, at - v->start);
 	else
 		upper = mp_pageset_count(p->pages, at, v->end - at);
+	upper_anon = anon_resident(p, v, at, v->end);
 	*w = *v;
 	w->start = at;
 	w->off += v->bits & MP_MAP_FILE ? at - v->start : 0;
 	w->faults = w->released = w->refaulted = 0;
-	w->resident = w->lazy = 0;
+	memset(w->fk, 0, sizeof(w->fk));
+	w->resident = w->lazy = w->anon = 0;
 	if (maptab_add(p, w)) {
 		free(w);
 		return -ENOMEM;
@@ -162,6 +168,8 @@ static int split(struct mp_proc *p, struct mp_mapping *v, uint64_t at)
 	upper = v->lazy ? mp_pageset_count_lazy(p->pages, at, w->end - at) : 0;
 	count_lazy(p, v, -upper);
 	count_lazy(p, w, upper);
+	anon_moved(p, v, upper_anon, 0);
+	anon_moved(p, w, 0, upper_anon);
 	return 0;
 }
 
@@ -204,17 +212,20 @@ static bool mergeable(const struct mp_proc *p, const struct mp_mapping *a,
 static void join_next(struct mp_proc *p, struct mp_mapping *v)
 {
 	struct mp_mapping *b = v->next;
-	uint64_t pages = b->resident, lazy = b->lazy;
+	uint64_t pages = b->resident, lazy = b->lazy, copies = b->anon;
 
 	v->end = b->end;
 	v->faults += b->faults;
 	v->released += b->released;
 	v->refaulted += b->refaulted;
+	for (int k = 0; k < MP_FK_MAX; k++)
+		v->fk[k] += b->fk[k];
 	if (b->last_ts > v->last_ts)
 		v->last_ts = b->last_ts;
 	table_del(p, b);
 	count_pages(p, v, pages);
 	count_lazy(p, v, lazy);
+	anon_moved(p, v, 0, copies);
 }
 
 /* Joins v with its neighbours where they differ in nothing; the mapping it is now. */
@@ -299,6 +310,7 @@ int maps_extend(struct mp_proc *p, uint64_t end, uint64_t new_end)
 		return 0;
 	v->end = new_end;
 	count_pages(p, v, mp_pageset_count(p->pages, end, new_end - end));
+	anon_moved(p, v, 0, anon_resident(p, v, end, new_end));
 	merge_near(p, v);
 	count_orphans(p);
 	return 0;
@@ -357,6 +369,7 @@ void maps_clear(struct mp_proc *p)
 	memset(p->cls_pages, 0, sizeof(p->cls_pages));
 	memset(p->kind_pages, 0, sizeof(p->kind_pages));
 	memset(p->cls_lazy, 0, sizeof(p->cls_lazy));
+	p->file_anon_pages = 0;
 	count_orphans(p);
 }
 
@@ -376,9 +389,17 @@ static void carry_over(struct mp_proc *p, struct mp_snapshot *s)
 		s->v[k]->faults += o->faults;
 		s->v[k]->released += o->released;
 		s->v[k]->refaulted += o->refaulted;
+		for (int f = 0; f < MP_FK_MAX; f++)
+			s->v[k]->fk[f] += o->fk[f];
 		if (o->last_ts > s->v[k]->last_ts)
 			s->v[k]->last_ts = o->last_ts;
 	}
+}
+
+static void gap(struct mp_proc *p, uint64_t start, uint64_t end)
+{
+	mp_pageset_absent(p->pages, start, end - start, NULL);
+	mp_pageset_absent(p->file_anon, start, end - start, NULL);
 }
 
 /* Pages where nothing is mapped cannot be resident: what events left there is wrong. */
@@ -388,11 +409,11 @@ static void clear_gaps(struct mp_proc *p)
 
 	for (const struct mp_mapping *v = p->maps; v; v = v->next) {
 		if (v->start > at)
-			mp_pageset_absent(p->pages, at, v->start - at, NULL);
+			gap(p, at, v->start);
 		at = v->end;
 	}
 	if (at < 1ULL << 56)
-		mp_pageset_absent(p->pages, at, (1ULL << 56) - at, NULL);
+		gap(p, at, 1ULL << 56);
 }
 
 int maps_replace(struct mp_proc *p, struct mp_snapshot *s, const struct mp_model *m)
@@ -453,6 +474,7 @@ int pages_set(struct mp_proc *p, uint64_t addr, uint64_t len, struct range_effec
 		uint64_t stop = !v ? end : inside ? v->end : v->start;
 		struct pages_ctx c = { .p = p, .e = eff->e };
 		struct mp_pages_did did = { .fn = release_again, .ctx = &c };
+		uint64_t copies;
 		int64_t n;
 
 		if (stop > end)
@@ -462,6 +484,7 @@ int pages_set(struct mp_proc *p, uint64_t addr, uint64_t len, struct range_effec
 			v = v->next;
 			continue;
 		}
+		copies = inside ? anon_resident(p, v, addr, stop) : 0;
 		n = found ? mp_pageset_found(p->pages, addr, stop - addr, &did)
 			  : mp_pageset_touch(p->pages, addr, stop - addr, &did);
 		if (n < 0)
@@ -471,6 +494,7 @@ int pages_set(struct mp_proc *p, uint64_t addr, uint64_t len, struct range_effec
 		lazy_moved(p, inside ? v : NULL, &did);
 		if (inside) {
 			came_in(p, v, (uint64_t)n, &c, eff);
+			anon_moved(p, v, copies, anon_resident(p, v, addr, stop));
 			v = v->next;
 		} else {
 			p->orphan_pages += (uint64_t)n;
@@ -515,10 +539,11 @@ void pages_clear(struct mp_proc *p, uint64_t addr, uint64_t len, enum pages_leav
 		uint64_t stop = !v ? end : inside ? v->end : v->start;
 		struct pages_ctx c = { .p = p, .e = eff->e };
 		struct mp_pages_did did = { .fn = eff->e ? release_taken : NULL, .ctx = &c };
-		uint64_t n;
+		uint64_t n, copies;
 
 		if (stop > end)
 			stop = end;
+		copies = inside && v->anon ? anon_resident(p, v, addr, stop) : 0;
 		n = (uint64_t)(how == PAGES_ABSENT
 				       ? mp_pageset_absent(p->pages, addr, stop - addr, &did)
 				       : mp_pageset_drop(p->pages, addr, stop - addr, eff->tag,
@@ -527,6 +552,7 @@ void pages_clear(struct mp_proc *p, uint64_t addr, uint64_t len, enum pages_leav
 		lazy_moved(p, inside ? v : NULL, &did);
 		if (inside) {
 			went_out(p, v, n, how, &c, eff);
+			anon_moved(p, v, copies, 0);
 			v = v->next;
 		} else {
 			p->orphan_pages -= n;

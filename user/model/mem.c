@@ -44,6 +44,7 @@ static void drop_range(struct mp_proc *p, uint64_t addr, uint64_t len, enum page
 	struct range_effect eff = { .tag = ce->tag };
 
 	pages_clear(p, addr, len, how, &eff);
+	mp_pageset_absent(p->file_anon, addr, len, NULL);
 	ce->dropped += eff.pages;
 	ce->heap += eff.heap;
 	for (int k = 0; k < 3; k++)
@@ -141,6 +142,8 @@ static int call_mremap(struct mp_proc *p, const struct mp_event *e, struct call_
 	drop_range(p, to, len, PAGES_UNMAPPED, ce);
 	maps_remove(p, to, to + len);
 	err = mp_pageset_move(p->pages, from, to, old < len ? old : len);
+	if (!err)
+		err = mp_pageset_move(p->file_anon, from, to, old < len ? old : len);
 	maps_recount(p, from, from + old);
 	if (err)
 		return err;
@@ -509,7 +512,10 @@ int fold_pages(struct mp_proc *p, const struct mp_event *e)
 		err = fold_scan(p, e);
 		mp_pageset_huge_set(p->pages, e->pages.addr, e->pages.len,
 				    e->flags & MP_PAGES_HUGE);
+		faults_scanned(p, e);
 		return err;
+	case MP_PAGES_ANON:
+		return faults_anon(p, e->pages.addr, e->pages.len);
 	case MP_PAGES_DROPPED:
 		return fold_dropped(p, e);
 	case MP_PAGES_LAZY:

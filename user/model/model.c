@@ -62,6 +62,7 @@ static void proc_free(struct mp_proc *p)
 		return;
 	maptab_clear(p);
 	mp_pageset_free(p->pages);
+	faults_free(p);
 	free(p->ranges);
 	free(p->gcs);
 	free(p->releases);
@@ -209,8 +210,9 @@ static struct mp_proc *proc_new(uint32_t mm)
 		return NULL;
 	p->mm = mm;
 	p->pages = mp_pageset_new();
-	if (!p->pages) {
-		free(p);
+	p->file_anon = mp_pageset_new();
+	if (!p->pages || !p->file_anon) {
+		proc_free(p);
 		return NULL;
 	}
 	range_unknown(&p->r_rss);
@@ -246,6 +248,7 @@ void proc_reset_mm(struct mp_proc *p)
 {
 	maps_clear(p);
 	mp_pageset_reset(p->pages);
+	faults_reset_mm(p);
 	p->orphan_pages = 0;
 	p->maps_known = false;
 	p->mm_gone = false;
@@ -319,6 +322,17 @@ static void take_timeline(struct mp_model *m, struct mp_proc *p)
 	}
 }
 
+static int name_thread(struct mp_proc *p, const struct mp_event *e)
+{
+	struct mp_thread *t = faults_thread(p, e->tid);
+
+	if (!t)
+		return -ENOMEM;
+	if (t != &p->rest)
+		t->name = (uint32_t)e->task.comm;
+	return 0;
+}
+
 static int fold_task(struct mp_model *m, const struct mp_event *e)
 {
 	struct mp_proc *p;
@@ -358,6 +372,8 @@ static int fold_task(struct mp_model *m, const struct mp_event *e)
 		if (!p->exit_ts)
 			p->exit_ts = e->ts;
 		break;
+	case MP_TASK_NAME:
+		return name_thread(p, e);
 	case MP_TASK_MM_EXIT:
 		p->mm_gone = e->mm == p->mm;
 		break;
@@ -459,13 +475,20 @@ static void fold_note(struct mp_model *m, struct mp_proc *p, const struct mp_eve
 		tl_now(p)->note = (uint32_t)e->v[0];
 }
 
+static void proc_loaded(struct mp_proc *p)
+{
+	if (p->loading)
+		faults_loaded(p);
+	p->loading = false;
+}
+
 /* A state dump replaces the state; the timelines' past is not in it and stays. */
 static int fold_keyframe(struct mp_model *m, const struct mp_event *e)
 {
 	if (e->sub == MP_KEY_END) {
 		m->in_key = false;
 		for (size_t i = 0; i < m->n_procs; i++)
-			m->procs[i]->loading = false;
+			proc_loaded(m->procs[i]);
 		drop_before(m);
 		return 0;
 	}
@@ -526,11 +549,13 @@ static int fold_proc(struct mp_model *m, struct mp_proc *p, const struct mp_even
 		return fold_call(m, p, e);
 	case MP_EV_RSS:
 		return fold_rss(p, e);
+	case MP_EV_MAJOR:
+		return fold_major(p, e);
 	case MP_EV_PAGES:
 		return fold_pages(p, e);
 	case MP_EV_SITE:
 		release_site(p, e);
-		return 0;
+		return e->sub == MP_SITE_FAULT ? fold_fault_site(p, e) : 0;
 	case MP_EV_HEAP:
 		return fold_heap(m, p, e);
 	case MP_EV_SPACE:

@@ -21,6 +21,7 @@
 #include "bpf/events.h"
 
 struct mp_pageset; /* resident pages by address: user/model/pageset.h */
+struct mp_index;   /* numbers by key: user/model/index.h */
 
 /* What a mapping is used for, as far as its shape tells. */
 enum mp_class {
@@ -79,6 +80,26 @@ enum mp_kind {
 	MP_KIND_MAX = 6,
 };
 
+/*
+ * What a fault was: each page of a FAULT event has one kind, so the kinds add up to
+ * the faults (mp_faults_check). "Resident" is the model's word before the fault.
+ */
+enum mp_fkind {
+	MP_FK_FIRST = 0,   /* a write brought in fresh anonymous memory           */
+	MP_FK_ZERO = 1,    /* a read of such: the zero page, not in RSS           */
+	MP_FK_UPGRADE = 2, /* a write to a page that was only the zero page       */
+	MP_FK_COW = 3,     /* a private page was copied, of a file or after fork  */
+	MP_FK_FILE = 4,    /* a page of a file was mapped                         */
+	MP_FK_SHMEM = 5,   /* a page of shared memory, made or mapped             */
+	MP_FK_PROTECT = 6, /* write notify, protection, raced: brought nothing in */
+	MP_FK_REFAULT = 7, /* brought back what a call had dropped                */
+	MP_FK_MAJOR = 8,   /* waited for a file                                   */
+	MP_FK_SWAPIN = 9,  /* waited for swap                                     */
+	MP_FK_HUGE = 10,   /* brought in a huge page, as a scan found later       */
+	MP_FK_UNKNOWN = 11,/* not told by this rung, or nothing known to be there */
+	MP_FK_MAX = 12,
+};
+
 struct mp_mapping {
 	struct mp_mapping *prev, *next; /* by address; NULL at the ends    */
 	uint64_t start, end; /* bytes, [start, end)                       */
@@ -92,6 +113,9 @@ struct mp_mapping {
 	uint64_t released;   /* pages dropped by calls                    */
 	uint64_t refaulted;  /* pages faulted again after such a drop     */
 	uint64_t last_ts;    /* last fault, release or change             */
+	uint64_t anon;       /* of a private file mapping: resident pages that were
+			      * written and so became anonymous, as far as told */
+	uint64_t fk[MP_FK_MAX]; /* faults by kind; sum == faults          */
 };
 
 /* How a mapping is found by its address: user/model/maptab.c. */
@@ -101,6 +125,34 @@ struct mp_map_index {
 	uint64_t *first;
 	struct mp_map_leaf **leaf;
 };
+
+/*
+ * A thread that faulted. `last` is its last run, which a MAJOR event may be about:
+ * `left` counts the pages of it by kind that none has claimed yet.
+ */
+struct mp_thread {
+	uint32_t tid;        /* 0: the threads that found no room in the table */
+	uint32_t name;       /* string id, 0 = not told                   */
+	uint64_t faults, kernel; /* pages; of them in kernel mode         */
+	uint64_t pages_added;
+	uint64_t majors;
+	uint64_t last_addr;
+	uint32_t last_pages;
+	uint32_t last_kernel; /* 1: in kernel mode                        */
+	uint32_t left[MP_FK_MAX];
+};
+
+/* Faults of one user stack, estimated from samples. */
+struct mp_fsite {
+	uint64_t stack;   /* id: mp_model_stack(); 0 = none could be taken  */
+	uint64_t samples;
+	uint64_t pages;   /* sum of the samples' weights: unbiased          */
+	uint64_t squares; /* of the weights: the variance of `pages`        */
+};
+
+#define MP_THREADS_MAX 4096 /* of a process; the rest is counted as one  */
+#define MP_FSITES_MAX  4096 /* of a process; the rest counts as stack 0  */
+#define MP_MAJORS_WAIT 32
 
 /*
  * Where RSS goes, in bytes. Invariant (mp_account_check):
@@ -292,6 +344,25 @@ struct mp_proc {
 
 	uint64_t faults, faults_user, faults_kernel, faults_write, faults_present;
 	uint64_t pages_added;           /* pages that became resident by faults */
+	uint64_t fk[2][MP_FK_MAX];      /* faults by kind: [0] user mode, [1] kernel mode */
+	uint64_t majors;                /* MAJOR events */
+	struct mp_majors {              /* those whose FAULT has not come yet */
+		uint64_t addr;          /* 0 = free */
+		uint64_t tid;
+	} waiting[MP_MAJORS_WAIT];
+	size_t n_waiting;               /* of them, not free */
+	struct mp_pageset *file_anon;   /* pages of private file mappings written: anonymous */
+	uint64_t file_anon_pages;       /* ... and resident: sum of mapping.anon */
+	uint64_t *lone;                 /* faults that may have brought huge pages: faults.c */
+	struct mp_thread rest;          /* threads without room, and what an old state dump
+					 * did not tell by thread */
+	struct mp_thread *threads;      /* in the order they were seen */
+	size_t n_threads, cap_threads;
+	size_t thread_last;             /* where the last look-up ended */
+	struct mp_index *thread_index;  /* tid to number */
+	struct mp_fsite *fsites;        /* in the order they were seen */
+	size_t n_fsites, cap_fsites;
+	struct mp_index *fsite_index;   /* stack id to number */
 	struct mp_callstat calls[MP_CALL_MAX];
 	struct mp_callstat advice[MP_ADVICE_MAX];
 	struct mp_asked asked_calls[MP_CALL_MAX], asked_advice[MP_ADVICE_MAX];
@@ -437,8 +508,17 @@ void mp_account(const struct mp_proc *p, struct mp_account *a);
 /* True when the account's equation holds. */
 bool mp_account_check(const struct mp_account *a);
 
+/* Faults by kind, of both modes. */
+uint64_t mp_faults_of(const struct mp_proc *p, enum mp_fkind k);
+/* True when kinds, modes, mappings and threads add up to the faults; while a state dump
+ * is being folded in nothing is asked. */
+bool mp_faults_check(const struct mp_proc *p);
+/* Standard error of a site's pages: the square root of its `squares`. */
+uint64_t mp_fsite_error(const struct mp_fsite *s);
+
 /* Human names of wire numbers; never NULL. */
 const char *mp_class_name(enum mp_class c);
+const char *mp_fkind_name(enum mp_fkind k);
 const char *mp_call_name(unsigned call);
 const char *mp_advice_name(unsigned advice);
 const char *mp_gc_kind_name(unsigned kind);

@@ -31,6 +31,25 @@ const char *mp_class_name(enum mp_class c)
 	return NAME(n, (unsigned)c);
 }
 
+const char *mp_fkind_name(enum mp_fkind k)
+{
+	static const char *const n[] = {
+		[MP_FK_FIRST] = "first_touch",
+		[MP_FK_ZERO] = "zero_page",
+		[MP_FK_UPGRADE] = "zero_upgrade",
+		[MP_FK_COW] = "cow",
+		[MP_FK_FILE] = "file",
+		[MP_FK_SHMEM] = "shmem",
+		[MP_FK_PROTECT] = "protect",
+		[MP_FK_REFAULT] = "refault",
+		[MP_FK_MAJOR] = "major",
+		[MP_FK_SWAPIN] = "swap_in",
+		[MP_FK_HUGE] = "huge",
+		[MP_FK_UNKNOWN] = "unknown",
+	};
+	return NAME(n, k);
+}
+
 const char *mp_call_name(unsigned call)
 {
 	static const char *const n[] = {

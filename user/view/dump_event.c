@@ -266,7 +266,8 @@ static void head_meta(const struct line *l)
 /* clang-format off */
 static const char *const rss_subs[] = { NULL, "kernel", "proc" };
 static const char *const map_subs[] = { NULL, "begin", "line", "end" };
-static const char *const pages_subs[] = { NULL, "absent", "resident", "dropped", "lazy" };
+static const char *const pages_subs[] = { NULL, "absent", "resident", "dropped", "lazy",
+					  "anon" };
 static const char *const task_subs[] = { NULL,	    "fork",   "exec",  "exit",
 					 "mm-exit", "thread", "target", "name" };
 static const char *const range_subs[] = { NULL, "reserve", "commit", "release", "unreserve" };
