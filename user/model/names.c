@@ -10,22 +10,14 @@
 const char *mp_class_name(enum mp_class c)
 {
 	static const char *const n[] = {
-		[MP_CLS_HEAP] = "heap",
-		[MP_CLS_BRK] = "brk",
-		[MP_CLS_ARENA] = "arena",
-		[MP_CLS_STACK] = "stack",
-		[MP_CLS_ANON] = "anon",
-		[MP_CLS_FILE] = "file",
-		[MP_CLS_SHMEM] = "shmem",
-		[MP_CLS_SPECIAL] = "special",
-		[MP_CLS_JEMALLOC] = "jemalloc",
-		[MP_CLS_MIMALLOC] = "mimalloc",
-		[MP_CLS_TCMALLOC] = "tcmalloc",
-		[MP_CLS_GO_HEAP] = "go_heap",
-		[MP_CLS_V8_HEAP] = "v8_heap",
-		[MP_CLS_JVM_HEAP] = "jvm_heap",
-		[MP_CLS_GO_RUNTIME] = "go_rt",
-		[MP_CLS_JVM_META] = "jvm_meta",
+		[MP_CLS_HEAP] = "heap",		[MP_CLS_BRK] = "brk",
+		[MP_CLS_ARENA] = "arena",	[MP_CLS_STACK] = "stack",
+		[MP_CLS_ANON] = "anon",		[MP_CLS_FILE] = "file",
+		[MP_CLS_SHMEM] = "shmem",	[MP_CLS_SPECIAL] = "special",
+		[MP_CLS_JEMALLOC] = "jemalloc", [MP_CLS_MIMALLOC] = "mimalloc",
+		[MP_CLS_TCMALLOC] = "tcmalloc", [MP_CLS_GO_HEAP] = "go_heap",
+		[MP_CLS_V8_HEAP] = "v8_heap",	[MP_CLS_JVM_HEAP] = "jvm_heap",
+		[MP_CLS_GO_RUNTIME] = "go_rt",	[MP_CLS_JVM_META] = "jvm_meta",
 		[MP_CLS_JVM_CODE] = "jvm_code",
 	};
 	return NAME(n, (unsigned)c);
@@ -64,6 +56,13 @@ const char *mp_call_name(unsigned call)
 }
 
 /* include/uapi/asm-generic/mman-common.h, without MADV_ and in lower case */
+unsigned mp_advice_slot(unsigned advice)
+{
+	if (advice == 102 || advice == 103)
+		return advice - 102 + 29;
+	return advice < MP_ADVICE_MAX ? advice : MP_ADVICE_MAX - 1;
+}
+
 const char *mp_advice_name(unsigned advice)
 {
 	static const char *const n[] = {
@@ -74,14 +73,11 @@ const char *mp_advice_name(unsigned advice)
 		[15] = "nohugepage",	  [16] = "dontdump",	  [17] = "dodump",
 		[18] = "wipeonfork",	  [19] = "keeponfork",	  [20] = "cold",
 		[21] = "pageout",	  [22] = "populate_read", [23] = "populate_write",
-		[24] = "dontneed_locked", [25] = "collapse",	  [31] = "other",
+		[24] = "dontneed_locked", [25] = "collapse",	  [29] = "guard_install",
+		[30] = "guard_remove",	  [31] = "other",
 	};
 
-	if (advice == 102)
-		return "guard_install";
-	if (advice == 103)
-		return "guard_remove";
-	return NAME(n, advice);
+	return NAME(n, advice == 102 || advice == 103 ? mp_advice_slot(advice) : advice);
 }
 
 const char *mp_gc_kind_name(unsigned kind)

@@ -226,8 +226,7 @@ void release_done(struct mp_proc *p, const struct mp_event *e, const struct rele
 
 	count_total(&p->asked_calls[e->sub], a, got->released);
 	if (e->sub == MP_CALL_MADVISE || e->sub == MP_CALL_PROCESS_MADVISE)
-		count_total(&p->asked_advice[e->x < MP_ADVICE_MAX ? e->x : MP_ADVICE_MAX - 1], a,
-			    got->released);
+		count_total(&p->asked_advice[mp_advice_slot(e->x)], a, got->released);
 	if (!r)
 		return;
 	if (gone > resident) /* pages of which the model learned by the call */
