@@ -155,7 +155,8 @@ $(B)/tests/tools/%: $(B)/obj/tests/tools/%.o $(B)/libmpcore.a
 	@mkdir -p $(@D)
 	$(call msg,LD,$@)$(CC) $(LDFLAGS_ALL) $^ -lz -lm -o $@
 
-$(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(B)/libmptui.a $(B)/libmpcore.a
+# Of libmplive.a a test gets what it calls: the pure parts, which need no libbpf.
+$(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(B)/libmptui.a $(B)/libmplive.a $(B)/libmpcore.a
 	@mkdir -p $(@D)
 	$(call msg,LD,$@)$(CC) $(LDFLAGS_ALL) $^ $(shell $(PKG_CONFIG) --libs ncursesw zlib libelf) -lcmocka -lm -o $@
 

@@ -262,7 +262,12 @@ enum mp_meta {
 	MP_META_TICK_NS = 12,    /* resolution that times were rounded to     */
 	MP_META_NCPU = 13,
 	MP_META_END_TS = 14,     /* last instant of a session that ended well */
-	MP_META_MAX = 15,        /* one past the last, not a wire number      */
+	MP_META_LOOKS_ALL = 15,  /* scans of everything: attach, exec, end    */
+	MP_META_LOOKS_SUSPECT = 16, /* ... of what events left open           */
+	MP_META_LOOKS_HUNT = 17, /* slices of searches for what nothing explains */
+	MP_META_SNAPSHOTS = 18,  /* mapping tables recorded                   */
+	MP_META_LOOKS_NS = 19,   /* CPU time that scans took                  */
+	MP_META_MAX = 20,        /* one past the last, not a wire number      */
 };
 
 /* MP_EV_NOTE: `sub`, who set it. v[0] is a string id. */

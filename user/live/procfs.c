@@ -5,6 +5,7 @@
  */
 #include "user/live/procfs.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,6 +13,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "bpf/events.h"
@@ -30,6 +33,44 @@ static int gone(int err)
 	return err == ENOENT || err == ESRCH ? -ESRCH : -err;
 }
 
+static bool thread_has_mm(pid_t tid)
+{
+	FILE *f = proc_open(tid, "statm");
+	unsigned long size = 0;
+
+	if (!f)
+		return false;
+	if (fscanf(f, "%lu", &size) != 1)
+		size = 0;
+	fclose(f);
+	return size != 0;
+}
+
+/*
+ * A process whose first thread called pthread_exit() is a zombie by its own entry,
+ * which has no memory any more; /proc/TID of a thread that lives on has it. Its id,
+ * or `pid` when there is none.
+ */
+static pid_t mm_thread(pid_t pid)
+{
+	pid_t found = pid;
+	struct dirent *d;
+	char path[64];
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	dir = opendir(path);
+	while (dir && found == pid && (d = readdir(dir))) {
+		pid_t tid = (pid_t)atoi(d->d_name);
+
+		if (tid > 0 && tid != pid && thread_has_mm(tid))
+			found = tid;
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
 /* --- maps -------------------------------------------------------------------------- */
 
 static int name_add(struct proc_maps *m, const char *s, size_t *off)
@@ -45,16 +86,123 @@ static int name_add(struct proc_maps *m, const char *s, size_t *off)
 	return 0;
 }
 
-/* Files that live in shmem: memfds, /dev/shm, SysV segments, shared anonymous
- * memory (which maps as /dev/zero). */
-static bool is_shmem_name(const char *s)
+/*
+ * Which device numbers are shared memory and which hugetlbfs. Mounts have them in
+ * mountinfo; the kernel's own, behind memfds, SysV segments and shared anonymous
+ * memory, are those of a memfd of ours. Numbers are the kernel's, the same for
+ * every process, but a process sees only the mounts of its namespace.
+ */
+enum dev_kind { DEV_OTHER, DEV_SHMEM, DEV_HUGETLB };
+
+struct dev {
+	uint32_t maj, min;
+	pid_t pid; /* 0: known to be so; else this process has no such mount */
+	enum dev_kind kind;
+};
+
+#define DEVS_MAX 256
+#define DEVS_OWN 4 /* the kernel's own mounts come first and stay */
+static struct dev devs[DEVS_MAX];
+static size_t n_devs; /* ever; the oldest are overwritten */
+
+static void dev_learn(uint32_t maj, uint32_t min, pid_t pid, enum dev_kind kind)
 {
-	return !strncmp(s, "/memfd:", 7) || !strncmp(s, "/dev/shm/", 9) ||
-	       !strncmp(s, "/SYSV", 5) || !strncmp(s, "/dev/zero", 9) ||
-	       !strncmp(s, "[anon_shmem", 11);
+	size_t i = n_devs++;
+
+	if (i >= DEVS_MAX)
+		i = DEVS_OWN + (i - DEVS_OWN) % (DEVS_MAX - DEVS_OWN);
+	devs[i] = (struct dev){ maj, min, pid, kind };
 }
 
-static int parse_line(struct proc_maps *m, char *line)
+static const struct dev *dev_find(uint32_t maj, uint32_t min, pid_t pid)
+{
+	for (size_t i = 0; i < n_devs && i < DEVS_MAX; i++)
+		if (devs[i].maj == maj && devs[i].min == min &&
+		    (!devs[i].pid || devs[i].pid == pid))
+			return &devs[i];
+	return NULL;
+}
+
+#define MFD_SIZE_2M_ (21u << 26) /* MFD_HUGE_2MB, MFD_HUGE_1GB of linux/memfd.h */
+#define MFD_SIZE_1G_ (30u << 26)
+
+static void dev_learn_own(unsigned flags, enum dev_kind kind)
+{
+	int fd = memfd_create("memprof", MFD_CLOEXEC | flags);
+	struct stat st;
+
+	if (fd < 0)
+		return;
+	if (!fstat(fd, &st) && !dev_find(major(st.st_dev), minor(st.st_dev), 0))
+		dev_learn(major(st.st_dev), minor(st.st_dev), 0, kind);
+	close(fd);
+}
+
+static void dev_learn_mounts(pid_t pid)
+{
+	FILE *f = proc_open(pid, "mountinfo");
+	char *line = NULL;
+	size_t cap = 0;
+
+	while (f && getline(&line, &cap, f) > 0) {
+		const char *type = strstr(line, " - ");
+		unsigned maj, min;
+
+		if (!type || sscanf(line, "%*d %*d %u:%u", &maj, &min) != 2 ||
+		    dev_find(maj, min, 0))
+			continue;
+		dev_learn(maj, min, 0,
+			  !strncmp(type + 3, "tmpfs ", 6)	 ? DEV_SHMEM
+			  : !strncmp(type + 3, "hugetlbfs ", 10) ? DEV_HUGETLB
+								 : DEV_OTHER);
+	}
+	free(line);
+	if (f)
+		fclose(f);
+}
+
+static enum dev_kind dev_kind(pid_t pid, uint32_t maj, uint32_t min)
+{
+	const struct dev *d;
+
+	if (maj) /* a disk */
+		return DEV_OTHER;
+	if (!n_devs) {
+		dev_learn_own(0, DEV_SHMEM);
+		dev_learn_own(MFD_HUGETLB, DEV_HUGETLB);
+		dev_learn_own(MFD_HUGETLB | MFD_SIZE_2M_, DEV_HUGETLB);
+		dev_learn_own(MFD_HUGETLB | MFD_SIZE_1G_, DEV_HUGETLB);
+	}
+	d = dev_find(maj, min, pid);
+	if (!d) {
+		dev_learn_mounts(pid);
+		d = dev_find(maj, min, pid);
+	}
+	if (!d) {
+		dev_learn(maj, min, pid, DEV_OTHER);
+		return DEV_OTHER;
+	}
+	return d->kind;
+}
+
+/* MP_MAP_FILE and what kind of file. */
+static uint32_t file_bits(pid_t pid, const struct proc_map *v, const char *name)
+{
+	enum dev_kind kind;
+
+	if (!v->ino)
+		return strncmp(name, "[anon_shmem", 11) ? 0 : MP_MAP_FILE | MP_MAP_SHMEM;
+	kind = dev_kind(pid, v->dev_major, v->dev_minor);
+	/* A private mapping of the device is anonymous memory with a name. */
+	if (kind == DEV_OTHER && !(v->bits & MP_MAP_SHARED) && !strcmp(name, "/dev/zero"))
+		return 0;
+	if (!strncmp(name, "/anon_hugepage", 14))
+		kind = DEV_HUGETLB;
+	return MP_MAP_FILE | (kind == DEV_SHMEM ? MP_MAP_SHMEM : 0) |
+	       (kind == DEV_HUGETLB ? MP_MAP_HUGETLB : 0);
+}
+
+static int parse_line(pid_t pid, struct proc_maps *m, char *line)
 {
 	unsigned long long start, end, off, ino;
 	unsigned maj, min;
@@ -76,15 +224,15 @@ static int parse_line(struct proc_maps *m, char *line)
 	v->dev_major = maj;
 	v->dev_minor = min;
 	v->bits = (perms[0] == 'r' ? MP_MAP_R : 0) | (perms[1] == 'w' ? MP_MAP_W : 0) |
-		  (perms[2] == 'x' ? MP_MAP_X : 0) | (perms[3] == 's' ? MP_MAP_SHARED : 0) |
-		  (ino ? MP_MAP_FILE : 0) | (is_shmem_name(name) ? MP_MAP_SHMEM | MP_MAP_FILE : 0);
+		  (perms[2] == 'x' ? MP_MAP_X : 0) | (perms[3] == 's' ? MP_MAP_SHARED : 0);
+	v->bits |= file_bits(pid, v, name);
 	err = name_add(m, name, &v->name);
 	if (!err)
 		m->n++;
 	return err;
 }
 
-int proc_maps_read(pid_t pid, struct proc_maps *m)
+static int maps_read(pid_t pid, struct proc_maps *m)
 {
 	FILE *f = proc_open(pid, "maps");
 	char *line = NULL;
@@ -97,7 +245,7 @@ int proc_maps_read(pid_t pid, struct proc_maps *m)
 	m->names_len = 0;
 	errno = 0;
 	while (!err && getline(&line, &cap, f) > 0)
-		err = parse_line(m, line);
+		err = parse_line(pid, m, line);
 	if (!err && ferror(f))
 		err = gone(errno);
 	if (!err && !m->n) /* a zombie or a kernel thread has none */
@@ -105,6 +253,17 @@ int proc_maps_read(pid_t pid, struct proc_maps *m)
 	free(line);
 	fclose(f);
 	return err;
+}
+
+int proc_maps_read(pid_t pid, struct proc_maps *m)
+{
+	int err = maps_read(pid, m);
+	pid_t tid;
+
+	if (err != -ESRCH)
+		return err;
+	tid = mm_thread(pid);
+	return tid == pid ? err : maps_read(tid, m);
 }
 
 void proc_maps_free(struct proc_maps *m)
@@ -140,14 +299,16 @@ static unsigned status_line(const char *line, struct proc_status *s)
 		*(uint64_t *)((char *)s + status_kb[i].off) = kb * 1024 / MP_PAGE_SIZE;
 		return 1;
 	}
-	if (!strncmp(line, "Threads:", 8))
+	if (!strncmp(line, "HugetlbPages:", 13))
+		s->hugetlb = strtoull(line + 13, NULL, 10) * 1024;
+	else if (!strncmp(line, "Threads:", 8))
 		s->threads = strtoull(line + 8, NULL, 10);
 	else if (!strncmp(line, "State:", 6))
 		s->zombie = strchr("ZX", line[6 + strspn(line + 6, " \t")]) != NULL;
 	return 0;
 }
 
-int proc_status_read(pid_t pid, struct proc_status *s)
+static int status_read(pid_t pid, struct proc_status *s)
 {
 	FILE *f = proc_open(pid, "status");
 	char line[256];
@@ -156,6 +317,7 @@ int proc_status_read(pid_t pid, struct proc_status *s)
 	if (!f)
 		return gone(errno);
 	memset(s, 0, sizeof(*s));
+	s->hugetlb = MP_UNKNOWN;
 	while (fgets(line, sizeof(line), f)) {
 		if (!strncmp(line, "Name:\t", 6)) {
 			line[strcspn(line, "\n")] = 0;
@@ -166,6 +328,22 @@ int proc_status_read(pid_t pid, struct proc_status *s)
 	fclose(f);
 	if (!found)
 		s->zombie = true;
+	return 0;
+}
+
+int proc_status_read(pid_t pid, struct proc_status *s)
+{
+	struct proc_status of_thread;
+	int err = status_read(pid, s);
+	pid_t tid;
+
+	if (err || !s->zombie || s->threads < 2)
+		return err;
+	tid = mm_thread(pid);
+	if (tid != pid && !status_read(tid, &of_thread) && !of_thread.zombie) {
+		memcpy(of_thread.comm, s->comm, sizeof(s->comm));
+		*s = of_thread;
+	}
 	return 0;
 }
 
@@ -206,20 +384,30 @@ int proc_start_ns(pid_t pid, uint64_t *ns)
 
 /* --- pages -------------------------------------------------------------------------------- */
 
-int proc_ranges_add(struct proc_ranges *r, uint64_t start, uint64_t end)
+static int add_run(struct proc_ranges *r, uint64_t start, uint64_t end, bool huge)
 {
 	int err;
 
-	if (r->n && r->v[r->n - 1].end == start) {
+	if (r->n && r->v[r->n - 1].end == start && r->v[r->n - 1].huge == huge) {
 		r->v[r->n - 1].end = end;
 		return 0;
 	}
 	err = mp_grow(&r->v, &r->cap, r->n + 1, sizeof(*r->v));
 	if (err)
 		return err;
-	r->v[r->n].start = start;
-	r->v[r->n++].end = end;
+	r->v[r->n++] = (struct proc_range){ .start = start, .end = end, .huge = huge };
 	return 0;
+}
+
+int proc_ranges_add(struct proc_ranges *r, uint64_t start, uint64_t end)
+{
+	return add_run(r, start, end, false);
+}
+
+void proc_ranges_free(struct proc_ranges *r)
+{
+	free(r->v);
+	memset(r, 0, sizeof(*r));
 }
 
 /* PAGEMAP_SCAN, include/uapi/linux/fs.h of 6.7; Debian 12's headers lack it. */
@@ -233,6 +421,7 @@ struct pm_scan_arg {
 #define PAGEMAP_SCAN_	 _IOWR('f', 16, struct pm_scan_arg)
 #define PAGE_IS_PRESENT_ (1 << 3)
 #define PAGE_IS_PFNZERO_ (1 << 5)
+#define PAGE_IS_HUGE_	 (1 << 6)
 
 static int scan_ioctl(int fd, uint64_t start, uint64_t end, struct proc_ranges *out)
 {
@@ -246,7 +435,7 @@ static int scan_ioctl(int fd, uint64_t start, uint64_t end, struct proc_ranges *
 					 .vec_len = sizeof(vec) / sizeof(vec[0]),
 					 .category_inverted = PAGE_IS_PFNZERO_,
 					 .category_mask = PAGE_IS_PRESENT_ | PAGE_IS_PFNZERO_,
-					 .return_mask = PAGE_IS_PRESENT_ };
+					 .return_mask = PAGE_IS_PRESENT_ | PAGE_IS_HUGE_ };
 		int n = ioctl(fd, PAGEMAP_SCAN_, &a);
 		uint64_t next;
 
@@ -254,7 +443,8 @@ static int scan_ioctl(int fd, uint64_t start, uint64_t end, struct proc_ranges *
 			return -errno;
 		next = a.walk_end;
 		for (int i = 0; i < n; i++) {
-			int err = proc_ranges_add(out, vec[i].start, vec[i].end);
+			bool huge = vec[i].categories & PAGE_IS_HUGE_;
+			int err = add_run(out, vec[i].start, vec[i].end, huge);
 
 			if (err)
 				return err;
@@ -330,6 +520,22 @@ static int scan_pagemap(int fd, uint64_t start, uint64_t end, struct proc_ranges
 	return 0;
 }
 
+bool proc_scan_is_sparse(void)
+{
+	static int known = -1;
+	struct proc_ranges none = { 0 };
+	int fd;
+
+	if (known >= 0)
+		return known;
+	fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	known = fd >= 0 && !scan_ioctl(fd, 0, MP_PAGE_SIZE, &none);
+	proc_ranges_free(&none);
+	if (fd >= 0)
+		close(fd);
+	return known;
+}
+
 int proc_pages_scan(int fd, uint64_t start, uint64_t end, struct proc_ranges *out)
 {
 	size_t n = out->n;
@@ -346,7 +552,51 @@ int proc_pagemap_open(pid_t pid)
 	char path[64];
 	int fd;
 
+	if (!thread_has_mm(pid))
+		pid = mm_thread(pid);
 	snprintf(path, sizeof(path), "/proc/%d/pagemap", (int)pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	return fd < 0 ? gone(errno) : fd;
+}
+
+#define THP_DIR "/sys/kernel/mm/transparent_hugepage"
+
+/* Is `word` the one in brackets in this file of sysfs? */
+static bool sysfs_chosen(const char *path, const char *word)
+{
+	char line[128] = "", want[32];
+	FILE *f = fopen(path, "re");
+
+	if (!f)
+		return false;
+	if (!fgets(line, sizeof(line), f))
+		line[0] = 0;
+	fclose(f);
+	snprintf(want, sizeof(want), "[%s]", word);
+	return strstr(line, want) != NULL;
+}
+
+void proc_huge_policy(bool *huge, bool *large)
+{
+	bool always = sysfs_chosen(THP_DIR "/enabled", "always");
+	DIR *dir = opendir(THP_DIR);
+	char path[512];
+	struct dirent *d;
+
+	*huge = always;
+	*large = false;
+	while (dir && (d = readdir(dir))) { /* a folder a size, from 6.8 on */
+		bool is;
+
+		if (strncmp(d->d_name, "hugepages-", 10))
+			continue;
+		snprintf(path, sizeof(path), THP_DIR "/%s/enabled", d->d_name);
+		is = sysfs_chosen(path, "always") || (always && sysfs_chosen(path, "inherit"));
+		if (strcmp(d->d_name, "hugepages-2048kB"))
+			*large |= is;
+		else
+			*huge |= is;
+	}
+	if (dir)
+		closedir(dir);
 }

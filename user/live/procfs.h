@@ -16,8 +16,8 @@
 struct proc_map {
 	uint64_t start, end, off, ino;
 	uint32_t dev_major, dev_minor;
-	uint32_t bits;   /* enum mp_map_bits */
-	size_t name;     /* offset into proc_maps.names; names[name] is "" for none */
+	uint32_t bits; /* enum mp_map_bits */
+	size_t name;   /* offset into proc_maps.names; names[name] is "" for none */
 };
 
 struct proc_maps {
@@ -33,8 +33,9 @@ void proc_maps_free(struct proc_maps *m);
 
 struct proc_status {
 	uint64_t anon, file, shmem, swap; /* pages */
+	uint64_t hugetlb;		  /* bytes, MP_UNKNOWN before 4.4 */
 	uint64_t threads;
-	bool zombie;                      /* dead, not reaped: the counters are gone */
+	bool zombie; /* dead, not reaped: the counters are gone */
 	char comm[64];
 };
 int proc_status_read(pid_t pid, struct proc_status *s);
@@ -46,12 +47,15 @@ int proc_start_ns(pid_t pid, uint64_t *ns);
 
 struct proc_range {
 	uint64_t start, end;
+	bool huge; /* mapped as huge pages; only PAGEMAP_SCAN tells */
 };
 struct proc_ranges {
 	struct proc_range *v;
 	size_t n, cap;
 };
+/* Appends, joined with the last one where it goes on from there. 0 or -ENOMEM. */
 int proc_ranges_add(struct proc_ranges *r, uint64_t start, uint64_t end);
+void proc_ranges_free(struct proc_ranges *r);
 
 /*
  * The resident runs of [start, end), appended to *out in address order: pages in
@@ -59,6 +63,12 @@ int proc_ranges_add(struct proc_ranges *r, uint64_t start, uint64_t end);
  * reading pagemap. `fd` is /proc/PID/pagemap.
  */
 int proc_pages_scan(int fd, uint64_t start, uint64_t end, struct proc_ranges *out);
+/* True where PAGEMAP_SCAN works: there, address space with nothing in it costs nothing. */
+bool proc_scan_is_sparse(void);
 int proc_pagemap_open(pid_t pid);
+
+/* Does the kernel give private anonymous memory huge pages unasked, whole ones of 2 MiB
+ * (*huge) or sizes between (*large)? False where sysfs does not say. */
+void proc_huge_policy(bool *huge, bool *large);
 
 #endif /* MEMPROF_PROCFS_H */

@@ -25,16 +25,21 @@
 #include <unistd.h>
 
 #include "user/live/session_int.h"
+#include "user/model/pageset.h"
 #include "user/rec/history.h"
 #include "user/rec/writer.h"
 #include "user/util/util.h"
 
-#define SEAL_NS 1000000000ULL /* at most this much is lost when we are killed */
+#define SETTLE_NS 2000000000ULL /* for the last looks, however big or busy the targets are */
+#define SEAL_NS	  1000000000ULL /* at most this much is lost when we are killed */
 
 /* --- the fold -------------------------------------------------------------------------- */
 
 int session_apply(struct mp_session *s, struct mp_event *e)
 {
+	const struct mp_proc *p = e->type == MP_EV_CALL ? mp_model_proc(s->model, e->mm) : NULL;
+	uint64_t had = p ? mp_pageset_total(p->pages) : 0;
+	struct target *t;
 	int err;
 
 	stream_round(e, MP_SESSION_TIME_NS);
@@ -43,6 +48,11 @@ int session_apply(struct mp_session *s, struct mp_event *e)
 	err = mp_model_fold(s->model, e);
 	if (err && err != -EINVAL) /* an impossible event is kept, for whoever debugs it */
 		return err;
+	if (e->type == MP_EV_FAULT || e->type == MP_EV_CALL || e->type == MP_EV_RSS) {
+		t = session_target_of_mm(s, e->mm);
+		if (t && !err)
+			audit_note(s, t, e, p ? (int64_t)(mp_pageset_total(p->pages) - had) : 0);
+	}
 	err = mp_grow(&s->batch, &s->cap_batch, s->n_batch + 1, sizeof(*s->batch));
 	if (err)
 		return err;
@@ -88,11 +98,17 @@ static int hand_over(struct mp_session *s)
 	return 0;
 }
 
+/* Asked for every event: the one asked for last is nearly always it. */
 struct target *session_target_of_mm(struct mp_session *s, uint32_t mm)
 {
-	for (size_t i = 0; i < s->n_t; i++)
-		if (s->t[i]->mm == mm)
-			return s->t[i];
+	if (s->last_t < s->n_t && s->t[s->last_t]->mm == mm)
+		return s->t[s->last_t];
+	for (size_t i = 0; i < s->n_t; i++) {
+		if (s->t[i]->mm != mm)
+			continue;
+		s->last_t = i;
+		return s->t[i];
+	}
 	return NULL;
 }
 
@@ -115,6 +131,7 @@ static int fold_all(struct mp_session *s, uint64_t until)
 	int err = 0;
 
 	stream_sort(&s->stream);
+	audit_check_races(s);
 	for (;;) {
 		struct target *first = NULL;
 
@@ -126,7 +143,6 @@ static int fold_all(struct mp_session *s, uint64_t until)
 		}
 		if (!first)
 			break;
-		audit_check_races(s, first);
 		err = fold_until(s, first->audit.t1);
 		if (!err && first->audit.active)
 			err = audit_apply(s, first);
@@ -151,7 +167,8 @@ struct target *session_add_target(struct mp_session *s, pid_t pid, uint32_t mm)
 	}
 	t->pid = pid;
 	t->mm = mm;
-	t->want_maps = t->want_pages = mm != 0;
+	audit_reset(s, t);
+	t->want_maps = t->want_all = mm != 0;
 	s->t[s->n_t++] = t;
 	return t;
 }
@@ -178,10 +195,7 @@ static void on_exec(struct mp_session *s, const struct mp_event *e, const char *
 	if (!t)
 		return;
 	t->mm = e->mm;
-	t->audit.active = false;
-	t->want_maps = t->want_pages = true;
-	t->next_maps = t->next_pages = 0;
-	t->accepted = 0;
+	audit_reset(s, t);
 	gc_detach(t);
 	target_announce(s, t, e->ts, comm);
 }
@@ -267,15 +281,12 @@ static void look(struct mp_session *s, uint64_t now)
 			target_poll(s, t);
 		if (t->gone || t->audit.active)
 			continue;
-		if ((t->want_pages && now >= t->next_pages) ||
-		    (t->want_maps && now >= t->next_maps)) {
-			if (t->want_pages && now < t->next_pages && !s->settling)
-				t->want_pages = false; /* judged again at the next poll */
-			audit_begin(s, t);
-			if (t->audit.active) {
-				gc_attach(s, t, &t->audit.maps);
-				v8_attach(s, t, &t->audit.maps);
-			}
+		if (!audit_wanted(s, t, now))
+			continue;
+		audit_begin(s, t);
+		if (t->audit.active && t->audit.have_maps) {
+			gc_attach(s, t, &t->audit.maps);
+			v8_attach(s, t, &t->audit.maps);
 		}
 	}
 }
@@ -285,6 +296,33 @@ static void push_tick(struct mp_session *s, uint64_t ts)
 	struct mp_event e = { .ts = ts, .type = MP_EV_TICK };
 
 	stream_push(&s->stream, &e);
+}
+
+/* How often /proc was looked at, when that has changed, once a second. */
+static int tell_looks(struct mp_session *s)
+{
+	const struct {
+		uint8_t key;
+		uint64_t now, *told;
+	} v[] = { { MP_META_LOOKS_ALL, s->looks.whole, &s->looks_told.whole },
+		  { MP_META_LOOKS_SUSPECT, s->looks.suspects, &s->looks_told.suspects },
+		  { MP_META_LOOKS_HUNT, s->looks.hunts, &s->looks_told.hunts },
+		  { MP_META_SNAPSHOTS, s->looks.snapshots, &s->looks_told.snapshots },
+		  { MP_META_LOOKS_NS, s->looks.ns, &s->looks_told.ns } };
+	int err = 0;
+
+	if (s->horizon < s->next_looks)
+		return 0;
+	s->next_looks = s->horizon + SEAL_NS;
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]) && !err; i++) {
+		struct mp_event e = { .ts = s->horizon, .type = MP_EV_META, .sub = v[i].key };
+
+		e.meta.num = v[i].now;
+		if (*v[i].told != v[i].now)
+			err = session_apply(s, &e);
+		*v[i].told = v[i].now;
+	}
+	return err;
 }
 
 static int tick(struct mp_session *s)
@@ -304,6 +342,8 @@ static int tick(struct mp_session *s)
 	if (!err)
 		err = fold_all(s, until);
 	s->horizon = until;
+	if (!err)
+		err = tell_looks(s);
 	for (size_t i = 0; i < s->n_t && !err; i++)
 		if (!s->t[i]->audit.active)
 			audit_judge(s, s->t[i]);
@@ -364,32 +404,58 @@ int mp_session_pump(struct mp_session *s)
 	return err;
 }
 
+/* A tick that looks at everything wanted, and as many as it takes to fold that. */
+static int settle_round(struct mp_session *s)
+{
+	int err;
+
+	s->settling = true;
+	err = tick(s);
+	s->settling = false;
+	for (int i = 0; i < 3 && !err; i++) { /* audits fold two ticks later */
+		struct pollfd none = { .fd = -1 };
+
+		poll(&none, 1, 1); /* a later instant for the next tick */
+		err = tick(s);
+	}
+	return err;
+}
+
+static size_t unsettled(const struct mp_session *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n_t; i++)
+		n += s->t[i]->mm && !s->t[i]->gone && !s->t[i]->blind && !s->t[i]->settled;
+	return n;
+}
+
 int mp_session_settle(struct mp_session *s)
 {
+	size_t left;
 	int err = 0;
 
 	if (s->ended)
 		return 0;
-	/* Look, fold, and once more if the look found pages unaccounted for. */
-	for (int round = 0; round < 3 && !err; round++) {
-		s->settling = true;
-		for (size_t i = 0; i < s->n_t; i++) {
-			s->t[i]->next_maps = s->t[i]->next_pages = 0;
-			if (round == 1)
-				s->t[i]->want_maps = true;
-			if (round == 2 && s->t[i]->mismatch)
-				s->t[i]->want_pages = true;
-		}
-		err = tick(s);
-		s->settling = false;
-		for (int i = 0; i < 3 && !err; i++) { /* audits fold two ticks later */
-			struct pollfd none = { .fd = -1 };
-
-			poll(&none, 1, 1); /* a later instant for the next tick */
-			err = tick(s);
-		}
+	s->deadline = mp_monotonic_ns() + SETTLE_NS;
+	err = settle_round(s); /* what is waiting is folded before the last looks */
+	for (size_t i = 0; i < s->n_t; i++) {
+		s->t[i]->want_all = s->t[i]->want_maps = true;
+		s->t[i]->settled = false;
 	}
-	return err;
+	do {
+		if (!err)
+			err = settle_round(s);
+		left = unsettled(s);
+	} while (!err && left && mp_monotonic_ns() < s->deadline);
+	if (!err && left && !s->notice[0])
+		snprintf(s->notice, sizeof(s->notice),
+			 "the last look at the pages of %zu process%s was cut short", left,
+			 left == 1 ? "" : "es");
+	s->next_looks = 0;
+	if (!err)
+		err = tell_looks(s);
+	return err ? err : hand_over(s);
 }
 
 /* --- opening -------------------------------------------------------------------------------- */
@@ -586,7 +652,7 @@ static int start_command(struct mp_session *s, struct mp_diag *diag)
 		return err;
 	if (!s->probes) { /* nobody tells of the exec: it has just happened */
 		t->mm = ++s->next_mm;
-		t->want_maps = t->want_pages = true;
+		t->want_maps = t->want_all = true;
 		target_announce(s, t, mp_monotonic_ns(), NULL);
 	}
 	return 0;
@@ -639,6 +705,7 @@ int mp_session_open(const struct mp_session_opts *o, struct mp_session **out, st
 	if (!err && open_fds(s))
 		err = mp_diag_set(diag, -EMFILE, MP_EXIT_FAILURE, "cannot create timers", "", "");
 	s->start = s->flushed = mp_monotonic_ns();
+	proc_huge_policy(&s->policy.huge_always, &s->policy.large_always);
 	if (!err)
 		tell_start(s);
 	for (size_t i = 0; i < o->n_pids && !err; i++)

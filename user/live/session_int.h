@@ -10,6 +10,7 @@
 #include "user/live/procfs.h"
 #include "user/live/session.h"
 #include "user/live/stream.h"
+#include "user/live/suspects.h"
 
 struct gc_source;
 struct mp_writer;
@@ -18,17 +19,51 @@ struct mp_writer;
  * A look at /proc between t0 and t1, waiting until all events of that time are
  * known. What they touched meanwhile cannot be trusted and is left out.
  */
+enum look { LOOK_NONE, LOOK_ALL, LOOK_SUSPECTS, LOOK_HUNT };
+
 struct audit {
 	bool active;
-	bool maps_ok;            /* maps read and not raced          */
+	bool have_maps;          /* maps read                        */
+	bool maps_ok;            /* ... and not raced                */
+	enum look look;          /* at pages                         */
 	uint64_t t0, t1;
+	uint64_t maps_ns, scan_ns; /* CPU time it took               */
 	struct proc_maps maps;
+	struct proc_ranges todo;    /* to be looked at               */
 	struct proc_ranges scanned; /* looked at                     */
 	struct proc_ranges runs;    /* found resident, sorted        */
 	struct proc_ranges raced;   /* touched by events meanwhile   */
-	bool pages;              /* scanned at all                   */
+	bool left_open;          /* something wanted was not told by it: it raced */
 	bool vma_raced;
 	unsigned tries;          /* in a row that raced              */
+};
+
+/* The comparison with the kernel's counters, waiting for what happened around it. */
+#define JUDGE_POLLS 4
+struct judge {
+	bool open;
+	unsigned age;            /* ticks                            */
+	unsigned bad;            /* in a row                         */
+	uint64_t ts;             /* of the counters                  */
+	int64_t diff[JUDGE_N];   /* pages                            */
+	int64_t accepted[JUDGE_N]; /* a difference that scans do not mend */
+	int64_t ahead, behind;   /* pages: how far off the model may be just then */
+	uint64_t call_ts;        /* of the last call folded          */
+	struct {
+		uint64_t ts, pages;
+	} burst[2];              /* faults of the last jiffies       */
+	struct {
+		uint64_t t0, ts; /* ns: when the counters were read  */
+	} poll[JUDGE_POLLS];
+	unsigned n_polls;
+};
+
+/* The search for what no suspect explains. */
+struct hunt {
+	enum { HUNT_NONE, HUNT_RECENT, HUNT_KINDS, HUNT_ALL, HUNT_DONE } stage;
+	struct proc_ranges todo;
+	bool raced;
+	int64_t credit;          /* ns of CPU time                   */
 };
 
 struct target {
@@ -39,15 +74,25 @@ struct target {
 	bool announced;          /* once at least                    */
 	unsigned waited;         /* ticks since a command ended that never exec'd */
 	struct audit audit;
-	bool want_maps, want_pages;
-	uint64_t next_maps, next_pages; /* not before, ns            */
+	struct suspicion sus;
+	struct judge judge;
+	struct hunt hunt;
+	bool want_maps, want_all;
+	bool blind;              /* pagemap is not readable          */
+	bool settled;            /* the last look left nothing open  */
+	uint64_t maps_ts;        /* of the last snapshot             */
+	uint64_t next_maps;      /* not before, ns                   */
 	uint64_t vma_calls;      /* model's count at the last snapshot */
-	unsigned mismatch;       /* polls in a row                   */
-	int64_t accepted;        /* a difference that scans do not mend, pages */
-	uint64_t scan_ns;        /* what the last scan cost          */
+	uint64_t credit_ts;
+	int64_t credit;          /* ns of CPU time for suspects      */
 	struct gc_source *gc[16];
 	unsigned n_gc;
 	unsigned gc_strs, gc_ranges; /* what its segments made us keep */
+};
+
+/* How often /proc was looked at, for META. */
+struct looks {
+	uint64_t whole, suspects, hunts, snapshots, ns;
 };
 
 struct mp_session {
@@ -61,7 +106,7 @@ struct mp_session {
 	size_t n_batch, cap_batch;
 
 	struct target **t;
-	size_t n_t;
+	size_t n_t, last_t;
 	struct launch child;
 
 	int ep_fd, timer_fd;
@@ -74,6 +119,10 @@ struct mp_session {
 	unsigned n_v8_tried;
 	uint32_t next_mm;        /* of --hooks none */
 	bool ended, settling;
+	uint64_t deadline;       /* of the last looks, while settling */
+	struct suspect_policy policy;
+	struct looks looks, looks_told;
+	uint64_t next_looks;     /* when they are told, ns */
 	mp_observe_fn observe;
 	void *observe_ctx;
 	int rec_err;
@@ -92,10 +141,14 @@ void target_poll(struct mp_session *s, struct target *t);
 void target_free(struct target *t);
 
 /* audit.c */
+bool audit_wanted(struct mp_session *s, struct target *t, uint64_t now);
 void audit_begin(struct mp_session *s, struct target *t);
-void audit_check_races(struct mp_session *s, struct target *t);
+void audit_check_races(struct mp_session *s);
 int audit_apply(struct mp_session *s, struct target *t);
+void audit_note(struct mp_session *s, struct target *t, const struct mp_event *e, int64_t grew);
+void audit_polled(struct target *t, uint64_t t0, uint64_t ts);
 void audit_judge(struct mp_session *s, struct target *t);
+void audit_reset(struct mp_session *s, struct target *t); /* a new address space */
 void audit_drop(struct audit *a);
 
 /* src_gc.c: segments of collectors */

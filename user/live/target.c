@@ -16,6 +16,7 @@ void target_free(struct target *t)
 	if (!t)
 		return;
 	audit_drop(&t->audit);
+	proc_ranges_free(&t->hunt.todo);
 	gc_detach(t);
 	free(t);
 }
@@ -76,6 +77,7 @@ static void vanished(struct mp_session *s, struct target *t)
 void target_poll(struct mp_session *s, struct target *t)
 {
 	struct mp_event e = { .type = MP_EV_RSS, .sub = MP_RSS_PROC, .mm = t->mm };
+	uint64_t before = mp_monotonic_ns();
 	struct proc_status st;
 	int err;
 
@@ -95,6 +97,7 @@ void target_poll(struct mp_session *s, struct target *t)
 	e.rss.shmem = st.shmem;
 	e.rss.swap = st.swap;
 	e.rss.lazyfree = MP_UNKNOWN;
-	e.rss.hugetlb = MP_UNKNOWN;
+	e.rss.hugetlb = st.hugetlb;
+	audit_polled(t, before, e.ts);
 	stream_push(&s->stream, &e);
 }

@@ -274,7 +274,8 @@ static const char *const range_subs[] = { NULL, "reserve", "commit", "release", 
 static const char *const meta_subs[] = { NULL,	     "pid",	   "comm",    "exe",
 					 "page-size", "start-ts",   "wall-ns", "boot-ns",
 					 "kernel",    "version",    "proc-start", "threads",
-					 "tick-ns",   "ncpu",	    "end-ts" };
+					 "tick-ns",   "ncpu",	    "end-ts",  "looks-all",
+					 "looks-suspect", "looks-hunt", "snapshots", "looks-ns" };
 static const char *const note_subs[] = { NULL, "program", "user", "memprof" };
 static const char *const phase_subs[] = { NULL,	      "stop",	    "roots", "remembered", "copy",
 					  "mark",     "remark",	    "ephemerons", "finalizers",
