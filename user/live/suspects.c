@@ -263,14 +263,19 @@ static void note_maps(struct suspicion *s, const struct mp_proc *p, const struct
 	case MP_CALL_MMAP:
 		if (failed ? flags & MAP_FIXED : flags & (MAP_HUGETLB | MAP_GROWSDOWN))
 			s->maps_wrong = true;
-		else if (!failed && !(flags & MAP_ANONYMOUS))
-			s->maps_nameless = true;
+		else if (!failed && (!(flags & MAP_ANONYMOUS) || flags & MAP_SHARED))
+			s->maps_nameless = true; /* shared memory has a file without a path */
 		break;
 	case MP_CALL_MREMAP:
 		v = failed ? NULL : mp_proc_find(p, (uint64_t)e->call.ret);
 		/* More than one mapping moved at once (6.17), or the fold knew none. */
 		if (failed || !v || v->end < (uint64_t)e->call.ret + e->call.len2)
 			s->maps_wrong = true;
+		break;
+	case MP_CALL_BRK:
+		v = failed ? NULL : mp_proc_find(p, (uint64_t)e->call.ret - 1);
+		if (v && !v->name) /* the first break: [heap], which only /proc says */
+			s->maps_nameless = true;
 		break;
 	case MP_CALL_MPROTECT:
 	case MP_CALL_MUNMAP:
