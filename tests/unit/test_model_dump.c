@@ -615,6 +615,117 @@ static void test_keyframe_of_less(void **state)
 	fx_free(&g);
 }
 
+/* A child lives and ends: one mapping, four pages, one heap, one collection. */
+static void child_folds(struct mp_model *m, uint32_t mm, uint64_t ts)
+{
+	struct mp_event e[] = {
+		ev_task(mm, ts, MP_TASK_TARGET, mm, 0),
+		ev_mmap(mm, ts, A, MIB, RW, PRIV),
+		ev_fault(mm, ts, A, 4, MP_FAULT_WRITE),
+		ev_range(mm, ts, MP_HEAP_RESERVE, H, MIB),
+		ev_gc(mm, ts, MP_GC_MAJOR, 100 * PG, 30 * PG),
+		ev_rss(mm, ts, 4, 0, 0),
+		ev_task(mm, ts, MP_TASK_EXIT, 0, 0),
+		ev_task(mm, ts, MP_TASK_MM_EXIT, 0, 0),
+	};
+
+	for (size_t i = 0; i < sizeof(e) / sizeof(e[0]); i++)
+		assert_int_equal(mp_model_fold(m, &e[i]), 0);
+}
+
+static void assert_sums(const struct mp_model *m, uint64_t procs)
+{
+	struct mp_ended all;
+	uint64_t ended;
+
+	mp_model_sums(m, &all, &ended);
+	assert_int_equal(all.procs, procs + 1);
+	assert_int_equal(ended, procs);
+	assert_int_equal(all.faults, 4 * procs);
+	assert_int_equal(all.pages_added, 4 * procs);
+	assert_int_equal(m->lost_total, 0);
+}
+
+/* Children by the thousand: what is kept of them is bounded, nothing is lost of the sums,
+ * and a state restored on the way goes the same way on. */
+static void test_fork_storm(void **state)
+{
+	struct fx f = fx_new();
+	struct mp_model *g = NULL;
+	size_t full = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 6000; i++) {
+		struct mp_event tk = ev(MP_EV_TICK, 0, 0, tick(&f));
+
+		child_folds(f.m, MM + 1 + i, f.ts);
+		if (g)
+			child_folds(g, MM + 1 + i, f.ts);
+		if (i % 100 == 0 || i == 5999) {
+			f.ts += 50 * MS;
+			tk.ts = f.ts;
+			assert_int_equal(mp_model_fold(f.m, &tk), 0);
+			if (g) {
+				assert_int_equal(mp_model_fold(g, &tk), 0);
+				assert_int_equal(mp_model_digest(g), mp_model_digest(f.m));
+			}
+			assert_true(f.m->n_procs <= 1 + 2 * 256 + 2 * 32);
+		}
+		if (i == 3333)
+			g = copy(f.m);
+	}
+	check_model(f.m);
+	assert_sums(f.m, 6000);
+	assert_same(f.m, g);
+	mp_model_free(g);
+	for (size_t i = 1; i < f.m->n_procs; i++) {
+		const struct mp_proc *p = f.m->procs[i];
+
+		full += p->n_maps != 0;
+		assert_int_equal(mp_pageset_total(p->pages), p->n_maps ? 4 : 0);
+		assert_int_equal(p->stripped, !p->n_maps);
+		assert_int_equal(p->faults, 4);
+		assert_true(p->n_maps || p->tl.n <= 64);
+		assert_ptr_equal(mp_model_proc(f.m, p->mm), p);
+	}
+	assert_true(full >= 32 && full <= 64);
+	/* the last that ended is among them */
+	assert_int_equal(mp_model_proc(f.m, MM + 6000)->stripped, 0);
+	assert_ptr_equal(mp_model_main(f.m), P(&f));
+	fx_free(&f);
+}
+
+/* More in half a second than the table has room for: the ended make way at once. */
+static void test_fork_flood(void **state)
+{
+	struct fx f = fx_new();
+
+	(void)state;
+	for (uint32_t i = 0; i < 10000; i++)
+		child_folds(f.m, MM + 1 + i, tick(&f));
+	check_model(f.m);
+	assert_true(f.m->n_procs <= 4096);
+	assert_sums(f.m, 10000);
+	fx_free(&f);
+}
+
+/* As many that live as there is room for, and one more: that one is counted as lost. */
+static void test_too_many_alive(void **state)
+{
+	struct fx f = fx_new();
+
+	(void)state;
+	for (uint32_t i = 0; i < 4096; i++) {
+		struct mp_event e = ev_task(MM + 1 + i, tick(&f), MP_TASK_TARGET, i + 1, 0);
+
+		assert_int_equal(mp_model_fold(f.m, &e), 0);
+	}
+	assert_int_equal(f.m->n_procs, 4096);
+	assert_int_equal(f.m->lost[MP_LOSS_TARGETS], 1);
+	assert_null(mp_model_proc(f.m, MM + 4096));
+	fx_free(&f);
+}
+
 /* Seek back to before an exec: the same process, under its old mm. */
 static void test_keyframe_before_exec(void **state)
 {
@@ -693,6 +804,9 @@ int main(void)
 		cmocka_unit_test(test_keyframe_into_full),
 		cmocka_unit_test(test_keyframe_of_less),
 		cmocka_unit_test(test_keyframe_before_exec),
+		cmocka_unit_test(test_fork_storm),
+		cmocka_unit_test(test_fork_flood),
+		cmocka_unit_test(test_too_many_alive),
 		cmocka_unit_test(test_total_outside_ignored),
 		cmocka_unit_test(test_dump_is_no_time),
 		cmocka_unit_test(test_string_cut_by_dump),

@@ -132,7 +132,7 @@ static struct fixture *fixture(bool utf8, int depth)
 	x->m.probes[MP_FEAT_FAULTS] = (struct mp_probe){ .known = true, .rung = MP_RUNG_TP_BTF };
 	x->p.tgid = 1234;
 	x->p.comm = 1;
-	x->p.tl = (struct mp_timeline){ 5 * SEC, MP_TL_WIDTH0, POINTS, x->pts };
+	x->p.tl = (struct mp_timeline){ 5 * SEC, MP_TL_WIDTH0, POINTS, x->pts, POINTS };
 	x->p.r_rss.max = 700 * MIB;
 	make_maps(x);
 	tui_view_init(&x->view, false);

@@ -47,7 +47,7 @@ static struct session *session(size_t n, bool live)
 	s->m.procs = s->procs;
 	s->m.n_procs = 1;
 	s->m.start = START;
-	s->p.tl = (struct mp_timeline){ START, MP_TL_WIDTH0, 0, s->pts };
+	s->p.tl = (struct mp_timeline){ START, MP_TL_WIDTH0, 0, s->pts, MP_TL_MAX };
 	for (int i = 0; i < 40; i++) {
 		s->maps[i].start = 0x1000000ULL * (uint64_t)(i + 1);
 		s->maps[i].end = s->maps[i].start + 0x100000;

@@ -46,8 +46,8 @@ static const struct field proc_fields[] = {
 	F(28, struct mp_proc, lazy_taken),  F(29, struct mp_proc, lazy_taken_ts),
 	F(30, struct mp_proc, scans),	    F(31, struct mp_proc, scan_ts),
 	F(32, struct mp_proc, short_ts),    F(33, struct mp_proc, heap_taken),
-	F(70, struct mp_proc, fk),	    F(71, struct mp_proc, majors),
-	F(72, struct mp_proc, waiting),
+	F(34, struct mp_proc, stripped),    F(70, struct mp_proc, fk),
+	F(71, struct mp_proc, majors),	    F(72, struct mp_proc, waiting),
 #define HEAP_FIELDS(base, src)                                                                  \
 	F(base, struct mp_proc, heaps[src].ts), F(base + 1, struct mp_proc, heaps[src].r_used), \
 		F(base + 2, struct mp_proc, heaps[src].r_committed),                            \
@@ -59,7 +59,7 @@ static const struct field proc_fields[] = {
 static const struct field model_fields[] = {
 	F(1, struct mp_model, now),	   F(2, struct mp_model, start),
 	F(3, struct mp_model, events),	   F(4, struct mp_model, lost),
-	F(5, struct mp_model, lost_total),
+	F(5, struct mp_model, lost_total), F(6, struct mp_model, ended),
 };
 
 #define N(a)	      (sizeof(a) / sizeof((a)[0]))

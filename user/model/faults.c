@@ -669,6 +669,28 @@ void faults_reset_mm(struct mp_proc *p)
 		p->threads[i].last_pages = 0;
 }
 
+/* The counts of single threads become one; sites and what was waited for go. */
+void faults_strip(struct mp_proc *p)
+{
+	struct mp_thread all = sum_threads(p);
+
+	faults_reset_mm(p);
+	p->rest.faults = all.faults;
+	p->rest.kernel = all.kernel;
+	p->rest.pages_added = all.pages_added;
+	p->rest.majors = all.majors;
+	free(p->threads);
+	mp_index_free(p->thread_index);
+	free(p->fsites);
+	mp_index_free(p->fsite_index);
+	p->threads = NULL;
+	p->thread_index = NULL;
+	p->fsites = NULL;
+	p->fsite_index = NULL;
+	p->n_threads = p->cap_threads = p->thread_last = 0;
+	p->n_fsites = p->cap_fsites = 0;
+}
+
 void faults_free(struct mp_proc *p)
 {
 	mp_pageset_free(p->file_anon);

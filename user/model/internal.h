@@ -88,6 +88,8 @@ int faults_put_lone(struct mp_proc *p, const struct mp_event *e);
 void faults_loaded(struct mp_proc *p); /* a state dump has ended */
 void faults_reset_mm(struct mp_proc *p);
 void faults_free(struct mp_proc *p);
+/* Of a process that ended only sums are kept. */
+void faults_strip(struct mp_proc *p);
 
 /* mem.c */
 int fold_call(struct mp_model *m, struct mp_proc *p, const struct mp_event *e);
@@ -163,6 +165,7 @@ int stacks_dump(const struct mp_model *m, int (*emit)(void *ctx, const struct mp
 int fold_total(struct mp_model *m, const struct mp_event *e);
 
 /* timeline.c */
+void tl_shrink(struct mp_proc *p, size_t max);    /* at most max points from now on */
 int tl_advance(struct mp_proc *p, uint64_t ts);   /* opens the point of ts */
 struct mp_point *tl_now(struct mp_proc *p);       /* the open point, or NULL */
 void tl_refresh(struct mp_proc *p);               /* bands of the open point */
@@ -177,7 +180,12 @@ static inline bool range_ok(uint64_t addr, uint64_t len)
 	return addr < ADDR_MAX && len <= ADDR_MAX - addr;
 }
 
+/* ended.c: what is kept of processes that have ended, by the clock of the events; with
+ * `room` at once, and at least one goes if any can. */
+void ended_retire(struct mp_model *m, bool room);
+
 /* model.c */
+void proc_free(struct mp_proc *p);
 void range_note(struct mp_range *r, uint64_t v);
 struct mp_proc *proc_get(struct mp_model *m, uint32_t mm, bool make);
 void proc_reset_mm(struct mp_proc *p);

@@ -13,8 +13,8 @@
 #include "user/model/maptab.h"
 #include "user/util/util.h"
 
-#define PROCS_MAX 4096
-#define MM_MAX	  (1u << 20)
+#define PROCS_MAX 4096 /* with those that ended and are still kept */
+#define MM_MAX	  (1u << 22)
 #define STRS_MAX  (1u << 20)
 
 void range_note(struct mp_range *r, uint64_t v)
@@ -56,7 +56,7 @@ static void snapshot_free(struct mp_snapshot *s)
 	free(s);
 }
 
-static void proc_free(struct mp_proc *p)
+void proc_free(struct mp_proc *p)
 {
 	if (!p)
 		return;
@@ -221,12 +221,25 @@ static struct mp_proc *proc_new(uint32_t mm)
 	return p;
 }
 
+/* Points of the timeline of the i-th process: as many as there are for the first, and for
+ * thousands together not a multiple of what sixty have. */
+static size_t tl_room(size_t i)
+{
+	size_t n = i ? 64 * MP_TL_OTHERS / i : MP_TL_MAX;
+
+	return !i ? n : n > MP_TL_OTHERS ? MP_TL_OTHERS : n < 64 ? 64 : n;
+}
+
 struct mp_proc *proc_get(struct mp_model *m, uint32_t mm, bool make)
 {
 	struct mp_proc *p = mp_model_proc(m, mm), **t;
 
-	if (p || !make || !mm || mm >= MM_MAX || m->n_procs == PROCS_MAX)
+	if (p || !make || !mm || mm >= MM_MAX)
 		return p;
+	if (m->n_procs == PROCS_MAX)
+		ended_retire(m, true);
+	if (m->n_procs == PROCS_MAX)
+		return NULL;
 	t = realloc(m->procs, (m->n_procs + 1) * sizeof(*t));
 	if (!t)
 		return NULL;
@@ -239,6 +252,7 @@ struct mp_proc *proc_get(struct mp_model *m, uint32_t mm, bool make)
 		return NULL;
 	}
 	p->loading = m->in_key;
+	p->tl.max = tl_room(m->n_procs);
 	m->procs[m->n_procs++] = p;
 	return p;
 }
@@ -315,7 +329,7 @@ static void take_timeline(struct mp_model *m, struct mp_proc *p)
 	for (size_t i = 0; i < m->n_before && !p->tl.p; i++) {
 		struct mp_proc *o = m->before[i];
 
-		if (o->tgid != p->tgid)
+		if (o->tgid != p->tgid || !o->tl.p)
 			continue;
 		p->tl = o->tl;
 		o->tl = (struct mp_timeline){ 0 };
@@ -505,6 +519,7 @@ static int fold_keyframe(struct mp_model *m, const struct mp_event *e)
 	for (unsigned i = 0; i < MP_META_MAX; i++)
 		m->meta[i] = MP_UNKNOWN;
 	memset(m->lost, 0, sizeof(m->lost));
+	memset(&m->ended, 0, sizeof(m->ended));
 	m->lost_total = 0;
 	return 0;
 }
@@ -583,6 +598,8 @@ static int advance(struct mp_model *m, struct mp_proc *p, const struct mp_event 
 	for (size_t i = 0; i < m->n_procs && !err; i++)
 		if (!m->procs[i]->exited)
 			err = tl_advance(m->procs[i], e->ts);
+	if (!p)
+		ended_retire(m, false);
 	return err;
 }
 

@@ -300,12 +300,14 @@ struct mp_point {
  * neighbours are merged and the width doubles: an hour costs what a minute does.
  */
 #define MP_TL_MAX 16384
+#define MP_TL_OTHERS 1024 /* of any but the first process; fewer beside many */
 #define MP_TL_WIDTH0 10000000ULL /* ns: the finest width */
 struct mp_timeline {
 	uint64_t start; /* ns of point 0 */
 	uint64_t width; /* ns */
 	size_t n;
 	struct mp_point *p;
+	size_t max;     /* points it may have */
 };
 
 #define MP_ADVICE_MAX 32 /* slots of advice: mp_advice_slot() */
@@ -324,6 +326,7 @@ struct mp_proc {
 	bool launched;    /* started by memprof                  */
 	bool loading;     /* a state dump is being folded in     */
 	uint64_t start_ts, exit_ts;
+	uint64_t stripped;              /* 1: ended, of its memory only totals are kept */
 	uint64_t forks, threads_started;
 
 	struct mp_rss rss;
@@ -422,6 +425,13 @@ struct mp_probe {
 	uint32_t why;      /* string id, 0 = nothing */
 };
 
+/* Sums over the processes that ended and are not in the table any more (ended.c). */
+struct mp_ended {
+	uint64_t procs;
+	uint64_t faults, pages_added, forks;
+	uint64_t rss_max; /* bytes, the highest of one */
+};
+
 struct mp_model {
 	uint64_t now;      /* ts of the last event folded              */
 	uint64_t start;    /* ts of the first                          */
@@ -432,6 +442,7 @@ struct mp_model {
 	uint64_t meta[MP_META_MAX]; /* numbers or string ids, MP_UNKNOWN */
 	size_t n_procs;
 	struct mp_proc **procs;     /* in the order they were seen; 0 is the first target */
+	struct mp_ended ended;
 	size_t n_strs;
 	char **strs;                /* by id; 0 is never used          */
 	uint32_t *str_total;        /* bytes each will have when its pieces are in */
@@ -490,6 +501,8 @@ struct mp_proc *mp_model_proc(const struct mp_model *m, uint32_t mm);
 const struct mp_proc *mp_model_main(const struct mp_model *m);
 /* The last process seen that has this number, or NULL. */
 const struct mp_proc *mp_model_pid(const struct mp_model *m, uint32_t pid);
+/* Sums over all processes that were ever seen; *ended: how many of them have ended. */
+void mp_model_sums(const struct mp_model *m, struct mp_ended *all, uint64_t *ended);
 /* By which counters the pages of a mapping are counted. */
 enum mp_kind mp_map_kind(const struct mp_mapping *v);
 /* Resident bytes by the kernel's counters. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * timeline.c - figures over time in points of equal width, bounded: when there
- * are MP_TL_MAX of them, neighbours are merged and the width doubles.
+ * are as many as it may have (MP_TL_MAX for the first process), neighbours are merged and the width
+ * doubles.
  *
  * Bands (levels) of a point are those at its end; counts are sums over it. Time
  * in which nothing happened repeats the bands and counts nothing.
@@ -51,6 +52,21 @@ static void halve(struct mp_timeline *tl)
 	}
 	tl->n = n;
 	tl->width *= 2;
+}
+
+void tl_shrink(struct mp_proc *p, size_t max)
+{
+	struct mp_timeline *tl = &p->tl;
+	struct mp_point *less;
+
+	if (max >= tl->max)
+		return;
+	while (tl->n > max)
+		halve(tl);
+	tl->max = max;
+	less = tl->p ? realloc(tl->p, max * sizeof(*tl->p)) : NULL;
+	if (less)
+		tl->p = less;
 }
 
 struct mp_point *tl_now(struct mp_proc *p)
@@ -112,7 +128,7 @@ static int first_point(struct mp_proc *p, uint64_t ts)
 {
 	struct mp_timeline *tl = &p->tl;
 
-	tl->p = calloc(MP_TL_MAX, sizeof(*tl->p));
+	tl->p = calloc(tl->max, sizeof(*tl->p));
 	if (!tl->p)
 		return -ENOMEM;
 	tl->start = ts;
@@ -164,7 +180,7 @@ int tl_advance(struct mp_proc *p, uint64_t ts)
 		return 0;
 	tl_refresh(p);
 	/* A jump of days must not cost a point every 10 ms of it. */
-	while ((ts - tl->start) / tl->width >= MP_TL_MAX)
+	while ((ts - tl->start) / tl->width >= tl->max)
 		halve(tl);
 	while (tl->p[tl->n - 1].ts + tl->width <= ts)
 		next_point(tl);

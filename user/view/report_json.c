@@ -101,6 +101,23 @@ static void put_target(struct mp_json *j, const struct mp_figures *fg)
 	mp_json_end(j);
 }
 
+/* All of them, those that nothing else is kept of included; `target` is the first. */
+static void put_processes(struct mp_json *j, const struct mp_model *m)
+{
+	struct mp_ended all;
+	uint64_t ended;
+
+	mp_model_sums(m, &all, &ended);
+	mp_json_obj(j, "processes");
+	mp_json_u64(j, "seen", all.procs);
+	mp_json_u64(j, "ended", ended);
+	mp_json_u64(j, "forks", all.forks);
+	mp_json_u64(j, "faults", all.faults);
+	mp_json_u64(j, "pages_added", all.pages_added);
+	put_if(j, "rss_max", all.rss_max, all.rss_max);
+	mp_json_end(j);
+}
+
 static void put_probes(struct mp_json *j, const struct mp_model *m)
 {
 	mp_json_obj(j, "probes");
@@ -317,6 +334,7 @@ int mp_report_json(FILE *f, const struct mp_model *m, const struct mp_report_inf
 	mp_json_u64(&j, "version", 1);
 	put_recording(&j, &fg, info);
 	put_target(&j, &fg);
+	put_processes(&j, m);
 	put_probes(&j, m);
 	put_figs(&j, "rss", fg.rss, MP_FRSS_N);
 	put_account(&j, fg.account);
