@@ -122,6 +122,13 @@ static void fill_rss(struct mp_figures *fg)
 	}
 }
 
+bool mp_fig_majors_known(const struct mp_model *m, const struct mp_proc *p)
+{
+	const struct mp_probe *pr = &m->probes[MP_FEAT_MAJORS];
+
+	return p && (p->majors || (pr->known && pr->rung != MP_RUNG_ABSENT));
+}
+
 static void fill_faults(struct mp_figures *fg)
 {
 	static const struct mp_fig rows[MP_FFAULT_N] = {
@@ -129,7 +136,7 @@ static void fill_faults(struct mp_figures *fg)
 		{ "user", "in user mode", 0, false, MP_LOW_FAULTS },
 		{ "kernel", "in the kernel", 0, false, MP_LOW_FAULTS },
 		{ "major", "major", 0, false, MP_LOW_FAULTS },
-		{ "cow", "on a present page", 0, false, MP_LOW_FAULTS },
+		{ "cow", "copied on write", 0, false, MP_LOW_FAULTS },
 		{ "pages_added", "pages added", 0, false, MP_LOW_FAULTS },
 	};
 	const struct mp_proc *p = fg->p;
@@ -148,8 +155,8 @@ static void fill_faults(struct mp_figures *fg)
 		{ p->faults, true },
 		{ p->faults_user, true },
 		{ p->faults_kernel, true },
-		{ 0, false }, /* nothing counts major faults yet */
-		{ p->faults_present, kinds || p->faults_present },
+		{ p->majors, mp_fig_majors_known(fg->m, p) },
+		{ mp_faults_of(p, MP_FK_COW), kinds || mp_faults_of(p, MP_FK_COW) },
 		{ p->pages_added, true },
 	};
 	for (size_t i = 0; i < MP_FFAULT_N; i++) {

@@ -83,6 +83,8 @@ extern const struct mp_series mp_series[MP_SERIES_N];
 
 /* False when the feature is known to have had no probe. */
 bool mp_fig_seen(const struct mp_model *m, enum mp_feature feat);
+/* True when something tells of p's faults that waited for I/O; p may be NULL. */
+bool mp_fig_majors_known(const struct mp_model *m, const struct mp_proc *p);
 /* True when something tells of p's collections; p may be NULL. */
 bool mp_fig_gc_known(const struct mp_model *m, const struct mp_proc *p);
 /* RSS of a point of the timeline; MP_UNKNOWN when no source had told by then. */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "user/view/faults.h"
 #include "user/view/figures.h"
 #include "user/view/json.h"
 #include "user/view/report.h"
@@ -41,6 +42,15 @@ static void put_account(struct mp_json *j, const struct mp_fig *fig)
 			sum.v += fig[i + 1].v;
 		put_fig(j, &sum);
 	}
+	mp_json_end(j);
+}
+
+static void put_faults(struct mp_json *j, const struct mp_figures *fg)
+{
+	mp_json_obj(j, "faults");
+	for (size_t i = 0; i < MP_FFAULT_N; i++)
+		put_fig(j, &fg->faults[i]);
+	mp_faults_json_kinds(j, fg);
 	mp_json_end(j);
 }
 
@@ -275,6 +285,7 @@ static void put_mappings(struct mp_json *j, const struct mp_figures *fg)
 		mp_json_u64(j, "resident", mp->resident * MP_PAGE_SIZE);
 		put_if(j, "faults", fg->faults[0].known, mp->faults);
 		put_if(j, "released", fg->calls[0].known, mp->released * MP_PAGE_SIZE);
+		mp_faults_json_mapping(j, fg, mp);
 		mp_json_end(j);
 	}
 	mp_json_end(j);
@@ -339,12 +350,12 @@ int mp_report_json(FILE *f, const struct mp_model *m, const struct mp_report_inf
 	put_figs(&j, "rss", fg.rss, MP_FRSS_N);
 	put_account(&j, fg.account);
 	put_classes(&j, &fg);
-	put_figs(&j, "faults", fg.faults, MP_FFAULT_N);
+	put_faults(&j, &fg);
 	put_calls(&j, &fg);
 	put_heaps(&j, &fg);
 	put_gc(&j, &fg);
 	put_mappings(&j, &fg);
-	mp_json_null(&j, "sites"); /* no stacks are taken yet */
+	err = mp_faults_json(&j, &fg);
 	put_series(&j, &fg);
-	return mp_json_finish(&j);
+	return err ? err : mp_json_finish(&j);
 }

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 
 #include "user/util/util.h"
+#include "user/view/faults.h"
 #include "user/view/figures.h"
 #include "user/view/report.h"
 #include "user/view/text.h"
@@ -656,6 +657,8 @@ int mp_report_text(FILE *f, const struct mp_model *m, const struct mp_report_inf
 		put_heaps(&o);
 		err = put_timeline(&o);
 		put_faults(&o);
+		if (!err)
+			err = mp_faults_text(f, term, &fg);
 		put_calls(&o);
 		put_gcs(&o);
 		if (!err)
