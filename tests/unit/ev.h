@@ -315,7 +315,7 @@ static inline void check_proc(const struct mp_proc *p)
 	assert_true(mp_account_check(&a));
 	assert_int_equal(a.rss, a.live_heap + a.free_heap_resident + a.unsplit_heap + a.arenas +
 					a.native + a.brk + a.stacks + a.runtime + a.other_anon +
-					a.file + a.shmem + a.unknown);
+					a.file + a.shmem + a.lazyfree + a.unknown);
 	assert_true(a.lazy_heap >= 0 && a.live_heap >= 0 && a.free_heap_resident >= 0);
 	if (p->rss_known)
 		assert_int_equal(a.rss, mp_proc_rss(p));

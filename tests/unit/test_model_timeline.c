@@ -119,7 +119,7 @@ static void test_bands_are_last_values(void **state)
 	assert_int_equal(p->rss_max, 310 * PG);
 	assert_true(p->used == MP_UNKNOWN);
 	assert_int_equal(p->rss, p->live + p->free_res + p->arenas + p->brk + p->stacks + p->other +
-					 p->file + p->shmem + p->unknown);
+					 p->file + p->shmem + p->lazyfree + p->unknown);
 	fx_free(&f);
 }
 

@@ -347,6 +347,27 @@ int proc_status_read(pid_t pid, struct proc_status *s)
 	return 0;
 }
 
+int proc_lazyfree_read(pid_t pid, uint64_t *pages, uint64_t *cost)
+{
+	uint64_t from = mp_monotonic_ns();
+	FILE *f = proc_open(pid, "smaps_rollup");
+	unsigned long long kib;
+	char line[256];
+	int err = -ENODATA;
+
+	if (!f)
+		return gone(errno);
+	while (err && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "LazyFree: %llu kB", &kib) != 1)
+			continue;
+		*pages = kib * 1024 / MP_PAGE_SIZE;
+		err = 0;
+	}
+	fclose(f);
+	*cost = mp_monotonic_ns() - from;
+	return err;
+}
+
 int proc_link(pid_t pid, const char *what, char *buf, size_t size)
 {
 	char path[64];

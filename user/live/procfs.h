@@ -40,6 +40,10 @@ struct proc_status {
 };
 int proc_status_read(pid_t pid, struct proc_status *s);
 
+/* LazyFree: of smaps_rollup (4.14), in pages: a walk of the whole page table. *cost is
+ * what it took, ns. -errno, -ENODATA where the kernel does not tell it. */
+int proc_lazyfree_read(pid_t pid, uint64_t *pages, uint64_t *cost);
+
 /* Link of /proc/PID/<what> ("exe", "cwd"); cut to size. -errno. */
 int proc_link(pid_t pid, const char *what, char *buf, size_t size);
 /* Start of the process in CLOCK_BOOTTIME ns (field 22 of stat, clock ticks). */

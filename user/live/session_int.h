@@ -85,6 +85,7 @@ struct target {
 	uint64_t vma_calls;      /* model's count at the last snapshot */
 	uint64_t credit_ts;
 	int64_t credit;          /* ns of CPU time for suspects      */
+	uint64_t next_lazy;      /* LazyFree is not read before, ns  */
 	struct gc_source *gc[16];
 	unsigned n_gc;
 	unsigned gc_strs, gc_ranges; /* what its segments made us keep */

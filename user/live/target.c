@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "user/live/session_int.h"
+#include "user/model/pageset.h"
 #include "user/util/util.h"
 
 void target_free(struct target *t)
@@ -74,6 +75,28 @@ static void vanished(struct mp_session *s, struct target *t)
 	t->gone = true;
 }
 
+#define LAZY_COST     100 /* reading LazyFree may take 1/100 of the time */
+#define LAZY_EVERY_NS 1000000000ULL
+
+/*
+ * The kernel's figure of lazy pages, MP_UNKNOWN when it was not read: it costs a walk of
+ * the page table. So only while the model believes that there are some, and not more
+ * often than its cost allows; at the end too, for the report.
+ */
+static uint64_t lazyfree(struct mp_session *s, struct target *t)
+{
+	const struct mp_proc *p = mp_model_proc(s->model, t->mm);
+	uint64_t pages, cost = 0, now = mp_monotonic_ns();
+
+	if (!p || !mp_pageset_total_lazy(p->pages) || (now < t->next_lazy && !s->settling))
+		return MP_UNKNOWN;
+	if (proc_lazyfree_read(t->pid, &pages, &cost))
+		pages = MP_UNKNOWN;
+	cost *= LAZY_COST;
+	t->next_lazy = now + (cost > LAZY_EVERY_NS ? cost : LAZY_EVERY_NS);
+	return pages;
+}
+
 void target_poll(struct mp_session *s, struct target *t)
 {
 	struct mp_event e = { .type = MP_EV_RSS, .sub = MP_RSS_PROC, .mm = t->mm };
@@ -96,7 +119,7 @@ void target_poll(struct mp_session *s, struct target *t)
 	e.rss.file = st.file;
 	e.rss.shmem = st.shmem;
 	e.rss.swap = st.swap;
-	e.rss.lazyfree = MP_UNKNOWN;
+	e.rss.lazyfree = lazyfree(s, t);
 	e.rss.hugetlb = st.hugetlb;
 	audit_polled(t, before, e.ts);
 	stream_push(&s->stream, &e);

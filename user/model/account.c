@@ -16,15 +16,46 @@ uint64_t mp_proc_rss(const struct mp_proc *p)
 	return (p->rss.anon + p->rss.file + p->rss.shmem) * MP_PAGE_SIZE;
 }
 
+static uint64_t known_lazy(const struct mp_proc *p)
+{
+	uint64_t n = 0;
+
+	for (int c = 0; c < MP_CLS_MAX; c++)
+		n += p->cls_lazy[c];
+	return n;
+}
+
+uint64_t mp_proc_lazy(const struct mp_proc *p)
+{
+	uint64_t n = known_lazy(p), kernel = p->rss.lazyfree;
+
+	if (kernel == MP_UNKNOWN || kernel >= n || p->lazy_since >= n - kernel)
+		return n;
+	return kernel + p->lazy_since;
+}
+
+/* Lazy bytes of a class: as many as the model knows of, or where the kernel has fewer
+ * than all of those its share of them. */
+static int64_t lazy_bytes(const struct mp_proc *p, enum mp_class c)
+{
+	uint64_t known = known_lazy(p), n = mp_proc_lazy(p);
+
+	if (n < known)
+		return (int64_t)((double)p->cls_lazy[c] * (double)n / (double)known) *
+		       (int64_t)MP_PAGE_SIZE;
+	return (int64_t)(p->cls_lazy[c] * MP_PAGE_SIZE);
+}
+
+/* Resident and not lazy: those are a part of RSS by themselves. */
 static int64_t cls_bytes(const struct mp_proc *p, enum mp_class c)
 {
-	return (int64_t)(p->cls_pages[c] * MP_PAGE_SIZE);
+	return (int64_t)(p->cls_pages[c] * MP_PAGE_SIZE) - lazy_bytes(p, c);
 }
 
 static void split_heap(const struct mp_proc *p, struct mp_account *a)
 {
 	const struct mp_heap *h = mp_proc_heap(p, NULL);
-	int64_t resident = cls_bytes(p, MP_CLS_HEAP);
+	int64_t resident = cls_bytes(p, MP_CLS_HEAP), all;
 	uint64_t used = h ? h->used : MP_UNKNOWN;
 
 	a->heap_known = used != MP_UNKNOWN;
@@ -39,15 +70,16 @@ static void split_heap(const struct mp_proc *p, struct mp_account *a)
 		a->live_heap = (int64_t)used;
 		a->free_heap_resident = resident - (int64_t)used;
 	}
-	if (h->committed != MP_UNKNOWN && h->committed > (uint64_t)resident)
-		a->lazy_heap = (int64_t)h->committed - resident;
+	all = resident + a->lazyfree_heap;
+	if (h->committed != MP_UNKNOWN && h->committed > (uint64_t)all)
+		a->lazy_heap = (int64_t)h->committed - all;
 }
 
 /* All of RSS that has a name. */
 static int64_t parts(const struct mp_account *a)
 {
 	return a->live_heap + a->free_heap_resident + a->unsplit_heap + a->arenas + a->native +
-	       a->brk + a->stacks + a->runtime + a->other_anon + a->file + a->shmem;
+	       a->brk + a->stacks + a->runtime + a->other_anon + a->file + a->shmem + a->lazyfree;
 }
 
 void mp_account(const struct mp_proc *p, struct mp_account *a)
@@ -61,6 +93,9 @@ void mp_account(const struct mp_proc *p, struct mp_account *a)
 	a->file = (int64_t)(p->rss.file * MP_PAGE_SIZE);
 	a->shmem = (int64_t)(p->rss.shmem * MP_PAGE_SIZE);
 	a->swap = (int64_t)(p->rss.swap * MP_PAGE_SIZE);
+	for (int c = 0; c < MP_CLS_MAX; c++)
+		a->lazyfree += lazy_bytes(p, (enum mp_class)c);
+	a->lazyfree_heap = lazy_bytes(p, MP_CLS_HEAP);
 	split_heap(p, a);
 	a->arenas = cls_bytes(p, MP_CLS_ARENA);
 	a->native = cls_bytes(p, MP_CLS_JEMALLOC) + cls_bytes(p, MP_CLS_MIMALLOC) +
@@ -80,5 +115,5 @@ void mp_account(const struct mp_proc *p, struct mp_account *a)
 bool mp_account_check(const struct mp_account *a)
 {
 	return a->rss == parts(a) + a->unknown && a->live_heap >= 0 && a->free_heap_resident >= 0 &&
-	       a->lazy_heap >= 0;
+	       a->lazy_heap >= 0 && a->lazyfree >= a->lazyfree_heap && a->lazyfree_heap >= 0;
 }

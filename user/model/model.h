@@ -157,7 +157,7 @@ struct mp_fsite {
 /*
  * Where RSS goes, in bytes. Invariant (mp_account_check):
  *   rss == live_heap + free_heap_resident + unsplit_heap + arenas + native +
- *          brk + stacks + runtime + other_anon + file + shmem + unknown
+ *          brk + stacks + runtime + other_anon + file + shmem + lazyfree + unknown
  * `unknown` is signed: below zero when the pages the model believes resident
  * are more than the kernel counts. lazy_heap and swap stand beside RSS.
  */
@@ -172,6 +172,8 @@ struct mp_account {
 	int64_t runtime;            /* of a runtime beside its heap: code, metadata */
 	int64_t other_anon;
 	int64_t file, shmem;
+	int64_t lazyfree;           /* left to the kernel by MADV_FREE, in none of the above */
+	int64_t lazyfree_heap;      /* ... of which pages of the heap */
 	int64_t unknown;
 	int64_t lazy_heap; /* committed by the heap, not resident */
 	int64_t swap;
@@ -279,7 +281,7 @@ struct mp_point {
 	uint64_t ts;  /* start of the stretch */
 	/* bands, bytes; rss is the sum of live..unknown (account invariant). arenas
 	 * holds native, other what the account has more */
-	int64_t rss, live, free_res, arenas, brk, stacks, other, file, shmem, unknown;
+	int64_t rss, live, free_res, arenas, brk, stacks, other, file, shmem, lazyfree, unknown;
 	int64_t rss_min, rss_max; /* min > max: no figure of RSS yet */
 	uint64_t used, committed, external; /* bytes, MP_UNKNOWN without heap  */
 	uint64_t owed;                      /* bytes freed, not returned       */
@@ -507,6 +509,16 @@ void mp_model_sums(const struct mp_model *m, struct mp_ended *all, uint64_t *end
 enum mp_kind mp_map_kind(const struct mp_mapping *v);
 /* Resident bytes by the kernel's counters. */
 uint64_t mp_proc_rss(const struct mp_proc *p);
+/*
+ * Pages left to the kernel by MADV_FREE and not taken yet, as far as can be known: those
+ * the model has seen given up, or fewer where the kernel's figure says that some were
+ * written again since (that it tells nobody else).
+ */
+uint64_t mp_proc_lazy(const struct mp_proc *p);
+/* The ages of those the model has seen given up, at `now`: pages within 1, 10, 60 s and
+ * older; *oldest in ns, 0 when there are none. */
+void mp_proc_lazy_ages(const struct mp_proc *p, uint64_t now, uint64_t pages[MP_BACK_MAX],
+		       uint64_t *oldest);
 /* The mapping holding addr, or NULL. */
 struct mp_mapping *mp_proc_find(const struct mp_proc *p, uint64_t addr);
 /* The i-th mapping by address, or NULL. To see all of them follow p->maps by next. */

@@ -91,7 +91,8 @@ void pair_refault(struct mp_proc *p, uint64_t bytes)
  */
 void pair_settle(struct mp_proc *p, const struct mp_account *a)
 {
-	uint64_t cap = a->free_heap_resident > 0 ? (uint64_t)a->free_heap_resident : 0;
+	int64_t free_res = a->free_heap_resident + a->lazyfree_heap;
+	uint64_t cap = free_res > 0 ? (uint64_t)free_res : 0;
 
 	while (p->owed > cap) {
 		struct mp_gc *g;

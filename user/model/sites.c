@@ -270,7 +270,7 @@ static uint64_t touched_at(const struct mp_event *e, uint64_t addr, uint64_t pag
 	return e->ts - e->fault.span + (uint64_t)((double)e->fault.span * (double)at / (e->x - 1));
 }
 
-static void count_back(struct mp_release *r, uint64_t since, uint64_t ts, uint64_t pages)
+static unsigned window(uint64_t since, uint64_t ts)
 {
 	static const uint64_t within[] = { 1000000000ULL, 10000000000ULL, 60000000000ULL };
 	uint64_t age = ts > since ? ts - since : 0;
@@ -278,7 +278,7 @@ static void count_back(struct mp_release *r, uint64_t since, uint64_t ts, uint64
 
 	while (w < MP_BACK_MAX - 1 && age > within[w])
 		w++;
-	r->back[w] += pages * MP_PAGE_SIZE;
+	return w;
 }
 
 /* The kernel took pages that had been left to it. */
@@ -307,7 +307,7 @@ static void touched(struct pages_ctx *c, uint64_t tag, uint64_t addr, uint64_t p
 	if (same_mapping(r))
 		c->refaulted += pages;
 	if (r)
-		count_back(r, release_tag_since(tag), ts, pages);
+		r->back[window(release_tag_since(tag), ts)] += pages * MP_PAGE_SIZE;
 }
 
 static unsigned scan_number(const struct mp_proc *p)
@@ -368,6 +368,34 @@ void release_scan(struct mp_proc *p, uint64_t ts)
 		return;
 	p->scan_ts = ts;
 	p->scans++;
+}
+
+struct ages {
+	uint64_t now, *pages, oldest;
+};
+
+static int add_age(void *ctx, uint64_t addr, uint64_t len, uint64_t tag)
+{
+	struct ages *a = ctx;
+	uint64_t since = release_tag_since(tag), age = a->now > since ? a->now - since : 0;
+
+	(void)addr;
+	a->pages[window(since, a->now)] += len / MP_PAGE_SIZE;
+	if (age > a->oldest)
+		a->oldest = age;
+	return 0;
+}
+
+void mp_proc_lazy_ages(const struct mp_proc *p, uint64_t now, uint64_t pages[MP_BACK_MAX],
+		       uint64_t *oldest)
+{
+	struct ages a = { .now = now, .pages = pages };
+
+	for (int w = 0; w < MP_BACK_MAX; w++)
+		pages[w] = 0;
+	if (mp_pageset_total_lazy(p->pages))
+		mp_pageset_tags(p->pages, 0, 1ULL << 63, MP_PGS_LAZY, add_age, &a);
+	*oldest = a.oldest;
 }
 
 /* --- stacks of both sides ------------------------------------------------------------------ */

@@ -95,6 +95,7 @@ void tl_refresh(struct mp_proc *p)
 	pt->other = a.other_anon + a.unsplit_heap + a.runtime;
 	pt->file = a.file;
 	pt->shmem = a.shmem;
+	pt->lazyfree = a.lazyfree;
 	pt->unknown = a.unknown;
 	pt->used = h ? h->used : MP_UNKNOWN;
 	pt->committed = h ? h->committed : MP_UNKNOWN;
@@ -157,6 +158,7 @@ static void next_point(struct mp_timeline *tl)
 		.other = last->other,
 		.file = last->file,
 		.shmem = last->shmem,
+		.lazyfree = last->lazyfree,
 		.unknown = last->unknown,
 		.rss_min = last->rss_min == INT64_MAX ? INT64_MAX : last->rss,
 		.rss_max = last->rss,

@@ -36,7 +36,7 @@ struct mp_fig {
 /* Rows of the account: the first MP_ACC_RSS sum to the one of that number. Rows in
  * succession with one key are one number in JSON: there the parts are those of the
  * contract, and `classes` says what is in them. */
-enum { MP_ACC_LIVE, MP_ACC_UNKNOWN = 10, MP_ACC_RSS = 11, MP_ACC_LAZY = 12, MP_ACC_N = 13 };
+enum { MP_ACC_LIVE, MP_ACC_UNKNOWN = 11, MP_ACC_RSS = 12, MP_ACC_LAZY = 13, MP_ACC_N = 14 };
 enum {
 	MP_FRSS_START,
 	MP_FRSS_MAX,
