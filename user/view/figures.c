@@ -192,6 +192,8 @@ static void fill_calls(struct mp_figures *fg)
 		*fc = (struct mp_fig_call){ .known = seen, .always = c <= MP_CALL_MADVISE };
 		if (p)
 			fc->st = p->calls[c];
+		if (p)
+			fc->gave = p->asked_calls[c];
 		fc->known |= fc->st.calls != 0;
 		snprintf(fc->name, sizeof(fc->name), "%s", mp_call_name(c));
 		if (fc->always || fc->st.calls)
@@ -202,7 +204,9 @@ static void fill_calls(struct mp_figures *fg)
 
 		if (!p->advice[a].calls)
 			continue;
-		*fc = (struct mp_fig_call){ .st = p->advice[a], .known = true };
+		*fc = (struct mp_fig_call){
+			.st = p->advice[a], .gave = p->asked_advice[a], .known = true
+		};
 		advice_key(fc->name, sizeof(fc->name), a);
 		fg->n_advice++;
 	}

@@ -51,6 +51,7 @@ enum { MP_FFAULT_N = 6 };
 struct mp_fig_call {
 	char name[24];
 	struct mp_callstat st;
+	struct mp_asked gave; /* what it asked to give back, and what came of it */
 	bool known;
 	bool always; /* shown in JSON even when it was never called */
 };

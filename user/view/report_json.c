@@ -11,6 +11,7 @@
 #include "user/view/faults.h"
 #include "user/view/figures.h"
 #include "user/view/json.h"
+#include "user/view/releases.h"
 #include "user/view/report.h"
 
 #define SERIES_POINTS 600 /* at most */
@@ -145,6 +146,15 @@ static void put_delta(struct mp_json *j, const struct mp_fig_call *fc)
 		mp_json_null(j, "rss_delta");
 }
 
+static void put_gave(struct mp_json *j, const struct mp_fig_call *fc)
+{
+	put_if(j, "asked", fc->known, fc->gave.asked);
+	if (fc->known)
+		mp_json_i64(j, "released", fc->gave.released);
+	else
+		mp_json_null(j, "released");
+}
+
 static void put_calls(struct mp_json *j, const struct mp_figures *fg)
 {
 	mp_json_rows(j, "calls", true);
@@ -156,6 +166,7 @@ static void put_calls(struct mp_json *j, const struct mp_figures *fg)
 		put_if(j, "failed", fc->known, fc->st.failed);
 		put_if(j, "bytes", fc->known, fc->st.bytes);
 		put_delta(j, fc);
+		put_gave(j, fc);
 		mp_json_ns(j, "seconds", fc->known ? fc->st.dur : MP_UNKNOWN);
 		mp_json_end(j);
 	}
@@ -167,6 +178,7 @@ static void put_calls(struct mp_json *j, const struct mp_figures *fg)
 		mp_json_u64(j, "calls", fc->st.calls);
 		mp_json_u64(j, "bytes", fc->st.bytes);
 		put_delta(j, fc);
+		put_gave(j, fc);
 		mp_json_end(j);
 	}
 	mp_json_end(j);
@@ -352,6 +364,9 @@ int mp_report_json(FILE *f, const struct mp_model *m, const struct mp_report_inf
 	put_classes(&j, &fg);
 	put_faults(&j, &fg);
 	put_calls(&j, &fg);
+	err = mp_releases_json(&j, &fg);
+	if (err)
+		return err;
 	put_heaps(&j, &fg);
 	put_gc(&j, &fg);
 	put_mappings(&j, &fg);

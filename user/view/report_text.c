@@ -16,6 +16,7 @@
 #include "user/util/util.h"
 #include "user/view/faults.h"
 #include "user/view/figures.h"
+#include "user/view/releases.h"
 #include "user/view/report.h"
 #include "user/view/text.h"
 
@@ -660,6 +661,8 @@ int mp_report_text(FILE *f, const struct mp_model *m, const struct mp_report_inf
 		if (!err)
 			err = mp_faults_text(f, term, &fg);
 		put_calls(&o);
+		if (!err)
+			err = mp_releases_text(f, term, &fg);
 		put_gcs(&o);
 		if (!err)
 			err = put_mappings(&o);
