@@ -264,6 +264,7 @@ int mp_releases_text(FILE *f, const struct mp_term *term, const struct mp_figure
 {
 	const struct mp_proc *p = fg->p;
 	const struct mp_release **v;
+	size_t shown = 0;
 	struct txt t;
 
 	if (!p || !p->n_releases)
@@ -274,12 +275,17 @@ int mp_releases_text(FILE *f, const struct mp_term *term, const struct mp_figure
 	head(f, term, fg, "Releases by place, and what came back");
 	fprintf(f, "  %9s %6s %8s %6s %6s %6s %6s %6s %6s %7s\n", "calls", "asked", "released",
 		"lazy", "kept", "1 s", "10 s", "60 s", "later", "time");
-	for (size_t i = 0; i < p->n_releases && i < TOP_RELEASES; i++) {
+	for (size_t i = 0; i < p->n_releases; i++) {
+		/* the loader maps over what it reserved: nobody asked for pages there */
+		if (v[i]->call == MP_CALL_MMAP && !weight(v[i]))
+			continue;
+		if (shown++ >= TOP_RELEASES)
+			continue;
 		put_line(f, fg, v[i]);
 		put_place(f, term, fg, v[i]);
 	}
-	if (p->n_releases > TOP_RELEASES)
-		fprintf(f, "  ... %zu more places\n", p->n_releases - TOP_RELEASES);
+	if (shown > TOP_RELEASES)
+		fprintf(f, "  ... %zu more places\n", shown - TOP_RELEASES);
 	free(v);
 	if (p->forgotten)
 		fprintf(f, "  %s were released so long ago that their next touch is not told\n",
