@@ -90,7 +90,7 @@ static struct mp_model *busy(void)
 	e = (struct mp_event){ .ts = T0 + SEC, .type = MP_EV_MAJOR, .mm = 1, .tid = 8 };
 	e.major.addr = 0x401000;
 	fold(m, e);
-	e = (struct mp_event){ .ts = T0, .type = MP_EV_STACK, .mm = 1, .x = 2 };
+	e = (struct mp_event){ .ts = T0, .type = MP_EV_STACK, .x = 2 };
 	e.stack.id = 4;
 	e.stack.ip[0] = 0x400123;
 	e.stack.ip[1] = 0x400456;

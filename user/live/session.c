@@ -279,6 +279,8 @@ static void look(struct mp_session *s, uint64_t now)
 			continue;
 		if (poll_now)
 			target_poll(s, t);
+		if (!t->gone)
+			threads_name(s, t, now);
 		if (t->gone || t->audit.active)
 			continue;
 		if (!audit_wanted(s, t, now))

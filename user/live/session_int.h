@@ -89,6 +89,12 @@ struct target {
 	struct gc_source *gc[16];
 	unsigned n_gc;
 	unsigned gc_strs, gc_ranges; /* what its segments made us keep */
+	struct {
+		size_t seen;     /* threads of the model asked for once */
+		size_t next;     /* to be asked for again    */
+		uint64_t again;  /* not before, ns           */
+		unsigned told;   /* names                    */
+	} names;
 };
 
 /* How often /proc was looked at, for META. */
@@ -140,6 +146,9 @@ struct target *session_add_target(struct mp_session *s, pid_t pid, uint32_t mm);
 void target_announce(struct mp_session *s, struct target *t, uint64_t ts, const char *comm);
 void target_poll(struct mp_session *s, struct target *t);
 void target_free(struct target *t);
+
+/* threads.c */
+void threads_name(struct mp_session *s, struct target *t, uint64_t now);
 
 /* audit.c */
 bool audit_wanted(struct mp_session *s, struct target *t, uint64_t now);

@@ -130,6 +130,12 @@ void mp_faults_json_mapping(struct mp_json *j, const struct mp_figures *fg,
 	mp_json_end(j);
 }
 
+/* The first thread has the name of the process, told or not. */
+static uint32_t name_of(const struct mp_proc *p, const struct mp_thread *t)
+{
+	return t->name || t->tid != p->tgid ? t->name : p->comm;
+}
+
 static int json_threads(struct mp_json *j, const struct mp_figures *fg)
 {
 	const struct mp_thread **v;
@@ -144,9 +150,12 @@ static int json_threads(struct mp_json *j, const struct mp_figures *fg)
 		return -ENOMEM;
 	mp_json_rows(j, "threads", false);
 	for (size_t i = 0; i < n; i++) {
+		uint32_t name;
+
 		mp_json_obj(j, NULL);
 		mp_json_u64(j, "tid", v[i]->tid ? v[i]->tid : MP_UNKNOWN);
-		mp_json_str(j, "name", v[i]->name ? mp_str(fg->m, v[i]->name) : NULL);
+		name = name_of(fg->p, v[i]);
+		mp_json_str(j, "name", name ? mp_str(fg->m, name) : NULL);
 		mp_json_u64(j, "faults", v[i]->faults);
 		mp_json_u64(j, "kernel", v[i]->kernel);
 		mp_json_u64(j, "major",
@@ -159,7 +168,8 @@ static int json_threads(struct mp_json *j, const struct mp_figures *fg)
 	return 0;
 }
 
-static void json_stack(struct mp_json *j, const struct mp_model *m, uint64_t id)
+/* A stack may be of several processes; here its addresses are those of this one. */
+static void json_stack(struct mp_json *j, const struct mp_model *m, uint32_t mm, uint64_t id)
 {
 	const struct mp_stack *s = id ? mp_model_stack(m, id) : NULL;
 	char text[FRAME_MAX];
@@ -170,7 +180,7 @@ static void json_stack(struct mp_json *j, const struct mp_model *m, uint64_t id)
 	}
 	mp_json_arr(j, "stack");
 	for (uint32_t i = 0; i < s->n; i++)
-		mp_json_str(j, NULL, mp_frame_text(m, s->mm, s->ip[i], text, sizeof(text)));
+		mp_json_str(j, NULL, mp_frame_text(m, mm, s->ip[i], text, sizeof(text)));
 	mp_json_end(j);
 }
 
@@ -196,7 +206,7 @@ static int json_sites(struct mp_json *j, const struct mp_figures *fg)
 		mp_json_dec(j, "share", (int64_t)(share * 10000 + 0.5), 4);
 		mp_json_u64(j, "samples", v[i]->samples);
 		mp_json_u64(j, "error_bytes", mp_fsite_error(v[i]) * MP_PAGE_SIZE);
-		json_stack(j, fg->m, v[i]->stack);
+		json_stack(j, fg->m, fg->p->mm, v[i]->stack);
 		mp_json_end(j);
 	}
 	mp_json_end(j);
@@ -272,10 +282,12 @@ static void text_kinds(FILE *f, const struct mp_figures *fg)
 static void thread_name(char *buf, size_t size, const struct mp_term *term,
 			const struct mp_figures *fg, const struct mp_thread *t)
 {
+	uint32_t name = name_of(fg->p, t);
+
 	if (!t->tid)
 		snprintf(buf, size, "(all others)");
 	else
-		mp_text_clean(buf, size, term, t->name ? mp_str(fg->m, t->name) : "-");
+		mp_text_clean(buf, size, term, name ? mp_str(fg->m, name) : "-");
 }
 
 static int text_threads(FILE *f, const struct mp_term *term, const struct mp_figures *fg)
@@ -310,7 +322,8 @@ static int text_threads(FILE *f, const struct mp_term *term, const struct mp_fig
 }
 
 /* The stack, innermost first: "a.out+0x11a0 < a.out+0x1240". */
-static void put_stack(FILE *f, const struct mp_term *term, const struct mp_model *m, uint64_t id)
+static void put_stack(FILE *f, const struct mp_term *term, const struct mp_model *m, uint32_t mm,
+		      uint64_t id)
 {
 	const struct mp_stack *s = id ? mp_model_stack(m, id) : NULL;
 	char text[FRAMES_TEXT * (FRAME_MAX + 4)] = "", frame[FRAME_MAX];
@@ -318,7 +331,7 @@ static void put_stack(FILE *f, const struct mp_term *term, const struct mp_model
 
 	for (uint32_t i = 0; s && i < s->n && i < FRAMES_TEXT; i++)
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", i ? " < " : "",
-					mp_frame_text(m, s->mm, s->ip[i], frame, sizeof(frame)));
+					mp_frame_text(m, mm, s->ip[i], frame, sizeof(frame)));
 	fputs("    ", f);
 	mp_text_cut(f, term, s ? text : "(no stack)", mp_text_left(term, 4), false);
 	fputc('\n', f);
@@ -342,7 +355,7 @@ static int text_sites(FILE *f, const struct mp_term *term, const struct mp_figur
 		fprintf(f, "%c %8s %6s  +- %s\n", mark(fg),
 			mp_text_bytes(a, sizeof(a), v[i]->pages * MP_PAGE_SIZE), c,
 			mp_text_bytes(b, sizeof(b), mp_fsite_error(v[i]) * MP_PAGE_SIZE));
-		put_stack(f, term, fg->m, v[i]->stack);
+		put_stack(f, term, fg->m, fg->p->mm, v[i]->stack);
 	}
 	if (fg->p->n_fsites > TOP_SITES)
 		fprintf(f, "  ... %zu more stacks\n", fg->p->n_fsites - TOP_SITES);
