@@ -52,7 +52,8 @@ enum mp_type {
 	MP_EV_STACK = 22,   /* a piece of a user stack                        */
 	MP_EV_SITE = 23,    /* where it was done: a fault, one of many, or a call */
 	MP_EV_CGROUP = 24,  /* what the control group of a process is charged */
-	MP_EV_MAX = 25,     /* one past the last, not a wire number           */
+	MP_EV_ROLLUP = 25,  /* what smaps_rollup says of a process            */
+	MP_EV_MAX = 26,     /* one past the last, not a wire number           */
 };
 
 /*
@@ -413,7 +414,15 @@ struct mp_event {
 			__u64 anon, file, shmem; /* bytes; file holds no shmem  */
 			__u64 kernel;    /* bytes: page tables, slab, sockets   */
 			__u64 swap;      /* bytes                               */
-		} cgroup;
+		} cgroup;        /* x: string id of its path, 0 = not told      */
+		struct {
+			/* bytes; a page that n processes map is in each by 1/n */
+			__u64 pss_anon, pss_file, pss_shmem;
+			__u64 private_dirty; /* bytes that nobody else maps     */
+			__u64 shared_dirty;  /* bytes that others map too       */
+			__u64 anon_huge;     /* bytes in huge pages             */
+			__u64 lazyfree;      /* bytes                           */
+		} rollup;
 		struct {
 			__u32 id;        /* x = total length in bytes           */
 			__u32 pos;       /* offset of this piece in bytes       */

@@ -368,6 +368,35 @@ int proc_lazyfree_read(pid_t pid, uint64_t *pages, uint64_t *cost)
 	return err;
 }
 
+int proc_rollup_read(pid_t pid, struct mp_event *e)
+{
+	const struct {
+		const char *key;
+		__u64 *to;
+	} keys[] = {
+		{ "Pss_Anon:", &e->rollup.pss_anon },
+		{ "Pss_File:", &e->rollup.pss_file },
+		{ "Pss_Shmem:", &e->rollup.pss_shmem },
+		{ "Private_Dirty:", &e->rollup.private_dirty },
+		{ "Shared_Dirty:", &e->rollup.shared_dirty },
+		{ "AnonHugePages:", &e->rollup.anon_huge },
+		{ "LazyFree:", &e->rollup.lazyfree },
+	};
+	FILE *f = proc_open(pid, "smaps_rollup");
+	char line[256];
+
+	if (!f)
+		return gone(errno);
+	for (size_t i = 0; i < sizeof(e->v) / sizeof(e->v[0]); i++)
+		e->v[i] = MP_UNKNOWN; /* older kernels tell less */
+	while (fgets(line, sizeof(line), f))
+		for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+			if (!strncmp(line, keys[i].key, strlen(keys[i].key)))
+				*keys[i].to = strtoull(line + strlen(keys[i].key), NULL, 10) * 1024;
+	fclose(f);
+	return e->rollup.private_dirty == MP_UNKNOWN ? -ESRCH : 0;
+}
+
 int proc_link(pid_t pid, const char *what, char *buf, size_t size)
 {
 	char path[64];

@@ -44,6 +44,10 @@ int proc_status_read(pid_t pid, struct proc_status *s);
  * what it took, ns. -errno, -ENODATA where the kernel does not tell it. */
 int proc_lazyfree_read(pid_t pid, uint64_t *pages, uint64_t *cost);
 
+/* /proc/PID/smaps_rollup (4.14) into e->rollup; -errno. Costs a walk over all pages. */
+struct mp_event;
+int proc_rollup_read(pid_t pid, struct mp_event *e);
+
 /* Link of /proc/PID/<what> ("exe", "cwd"); cut to size. -errno. */
 int proc_link(pid_t pid, const char *what, char *buf, size_t size);
 /* Start of the process in CLOCK_BOOTTIME ns (field 22 of stat, clock ticks). */

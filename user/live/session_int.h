@@ -86,6 +86,8 @@ struct target {
 	uint64_t credit_ts;
 	int64_t credit;          /* ns of CPU time for suspects      */
 	uint64_t next_lazy;      /* LazyFree is not read before, ns  */
+	uint64_t next_cgroup;    /* not before, ns                   */
+	bool rollup_told;
 	struct gc_source *gc[16];
 	unsigned n_gc;
 	unsigned gc_strs, gc_ranges; /* what its segments made us keep */
@@ -160,6 +162,9 @@ void audit_polled(struct target *t, uint64_t t0, uint64_t ts);
 void audit_judge(struct mp_session *s, struct target *t);
 void audit_reset(struct mp_session *s, struct target *t); /* a new address space */
 void audit_drop(struct audit *a);
+
+/* cgroup.c: what the target's control group is charged */
+void cgroup_poll(struct mp_session *s, struct target *t);
 
 /* src_gc.c: segments of collectors */
 void gc_attach(struct mp_session *s, struct target *t, const struct proc_maps *m);

@@ -97,6 +97,24 @@ static uint64_t lazyfree(struct mp_session *s, struct target *t)
 	return pages;
 }
 
+/* Pages shared with other processes, huge pages: a walk over all page tables, so once,
+ * at the end, and not of a process so large that it would be felt. */
+#define ROLLUP_MAX (8ULL << 30) /* bytes of RSS */
+
+static void rollup_tell(struct mp_session *s, struct target *t)
+{
+	const struct mp_proc *p = mp_model_proc(s->model, t->mm);
+	struct mp_event e = { .type = MP_EV_ROLLUP, .mm = t->mm };
+
+	if (t->rollup_told || !p || mp_proc_rss(p) > ROLLUP_MAX)
+		return;
+	t->rollup_told = true;
+	if (proc_rollup_read(t->pid, &e))
+		return;
+	e.ts = mp_monotonic_ns();
+	stream_push(&s->stream, &e);
+}
+
 void target_poll(struct mp_session *s, struct target *t)
 {
 	struct mp_event e = { .type = MP_EV_RSS, .sub = MP_RSS_PROC, .mm = t->mm };
@@ -123,4 +141,7 @@ void target_poll(struct mp_session *s, struct target *t)
 	e.rss.hugetlb = st.hugetlb;
 	audit_polled(t, before, e.ts);
 	stream_push(&s->stream, &e);
+	cgroup_poll(s, t);
+	if (s->settling)
+		rollup_tell(s, t);
 }

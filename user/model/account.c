@@ -117,3 +117,34 @@ bool mp_account_check(const struct mp_account *a)
 	return a->rss == parts(a) + a->unknown && a->live_heap >= 0 && a->free_heap_resident >= 0 &&
 	       a->lazy_heap >= 0 && a->lazyfree >= a->lazyfree_heap && a->lazyfree_heap >= 0;
 }
+
+/* The group outlives what the process runs: exec changes nothing here. */
+void fold_cgroup(struct mp_proc *p, const struct mp_event *e)
+{
+	struct mp_cgroup *g = &p->cgroup;
+
+	g->version = e->sub;
+	g->name = e->x;
+	g->charged = e->cgroup.charged;
+	g->limit = e->cgroup.limit;
+	g->anon = e->cgroup.anon;
+	g->file = e->cgroup.file;
+	g->shmem = e->cgroup.shmem;
+	g->kernel = e->cgroup.kernel;
+	g->swap = e->cgroup.swap;
+	range_note(&p->r_charged, g->charged);
+}
+
+void fold_rollup(struct mp_proc *p, const struct mp_event *e)
+{
+	struct mp_rollup *r = &p->rollup;
+
+	r->ts = e->ts;
+	r->pss_anon = e->rollup.pss_anon;
+	r->pss_file = e->rollup.pss_file;
+	r->pss_shmem = e->rollup.pss_shmem;
+	r->private_dirty = e->rollup.private_dirty;
+	r->shared_dirty = e->rollup.shared_dirty;
+	r->anon_huge = e->rollup.anon_huge;
+	r->lazyfree = e->rollup.lazyfree;
+}

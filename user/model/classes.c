@@ -127,8 +127,7 @@ static bool is_mimalloc(const struct mp_proc *p, const struct mp_mapping *prev,
  * and keeps it: sizes are steps of 512 KiB, addresses what the kernel gave. */
 static bool is_jemalloc(const struct mp_proc *p, const struct mp_mapping *v)
 {
-	return seen(p, MP_PRINT_JEMALLOC) && (v->bits & MP_MAP_W) &&
-	       size_of(v) % (512 * KIB) == 0;
+	return seen(p, MP_PRINT_JEMALLOC) && (v->bits & MP_MAP_W) && size_of(v) % (512 * KIB) == 0;
 }
 
 /* gperftools takes the break first ([heap] stays brk), then maps by 1 MiB and more;

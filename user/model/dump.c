@@ -40,6 +40,7 @@ static const struct field proc_fields[] = {
 	F(17, struct mp_proc, owed),	    F(18, struct mp_proc, owed_max),
 	F(19, struct mp_proc, rel_log),	    F(20, struct mp_proc, vma_calls),
 	F(21, struct mp_proc, maps_ts),	    F(60, struct mp_proc, prints),
+	F(61, struct mp_proc, r_charged),
 	F(22, struct mp_proc, asked_calls), F(23, struct mp_proc, asked_advice),
 	F(24, struct mp_proc, forgotten),   F(25, struct mp_proc, lazy_since),
 	F(26, struct mp_proc, lazy_ts),	    F(27, struct mp_proc, lazy_marked_ts),
@@ -553,6 +554,36 @@ static void out_all_pages(struct out *o)
 	mp_pageset_tags(s, 0, 1ULL << 63, MP_PGS_LAZY, out_tagged, o);
 }
 
+/* What the kernel says besides RSS. */
+static void out_beside(struct out *o)
+{
+	const struct mp_cgroup *g = &o->p->cgroup;
+	const struct mp_rollup *r = &o->p->rollup;
+	struct mp_event e = blank(o, MP_EV_CGROUP, (uint8_t)g->version);
+
+	e.x = g->name;
+	e.cgroup.charged = g->charged;
+	e.cgroup.limit = g->limit;
+	e.cgroup.anon = g->anon;
+	e.cgroup.file = g->file;
+	e.cgroup.shmem = g->shmem;
+	e.cgroup.kernel = g->kernel;
+	e.cgroup.swap = g->swap;
+	if (g->version)
+		out(o, &e);
+	e = blank(o, MP_EV_ROLLUP, 0);
+	e.ts = r->ts;
+	e.rollup.pss_anon = r->pss_anon;
+	e.rollup.pss_file = r->pss_file;
+	e.rollup.pss_shmem = r->pss_shmem;
+	e.rollup.private_dirty = r->private_dirty;
+	e.rollup.shared_dirty = r->shared_dirty;
+	e.rollup.anon_huge = r->anon_huge;
+	e.rollup.lazyfree = r->lazyfree;
+	if (r->ts)
+		out(o, &e);
+}
+
 static void out_proc(struct out *o)
 {
 	const struct mp_proc *p = o->p;
@@ -585,6 +616,7 @@ static void out_proc(struct out *o)
 		e.rss.hugetlb = p->rss.hugetlb;
 		out(o, &e);
 	}
+	out_beside(o);
 	if (p->exited) {
 		e = blank(o, MP_EV_TASK, MP_TASK_EXIT);
 		e.task.a = p->exit_known ? (uint64_t)p->wait_status : MP_UNKNOWN;

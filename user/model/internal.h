@@ -161,6 +161,10 @@ void stacks_free(struct mp_model *m);
 int stacks_dump(const struct mp_model *m, int (*emit)(void *ctx, const struct mp_event *e),
 		void *ctx);
 
+/* account.c: figures beside RSS */
+void fold_cgroup(struct mp_proc *p, const struct mp_event *e);
+void fold_rollup(struct mp_proc *p, const struct mp_event *e);
+
 /* dump.c */
 int fold_total(struct mp_model *m, const struct mp_event *e);
 

@@ -217,6 +217,7 @@ static struct mp_proc *proc_new(uint32_t mm)
 	}
 	range_unknown(&p->r_rss);
 	p->rss.lazyfree = p->rss.hugetlb = MP_UNKNOWN;
+	range_unknown(&p->r_charged);
 	heaps_reset(p);
 	return p;
 }
@@ -268,6 +269,7 @@ void proc_reset_mm(struct mp_proc *p)
 	p->mm_gone = false;
 	p->n_ranges = 0;
 	memset(&p->prints, 0, sizeof(p->prints));
+	memset(&p->rollup, 0, sizeof(p->rollup));
 	memset(&p->rss, 0, sizeof(p->rss));
 	p->rss.lazyfree = p->rss.hugetlb = MP_UNKNOWN;
 	p->rss_known = false;
@@ -568,6 +570,12 @@ static int fold_proc(struct mp_model *m, struct mp_proc *p, const struct mp_even
 		return fold_major(p, e);
 	case MP_EV_PAGES:
 		return fold_pages(p, e);
+	case MP_EV_CGROUP:
+		fold_cgroup(p, e);
+		return 0;
+	case MP_EV_ROLLUP:
+		fold_rollup(p, e);
+		return 0;
 	case MP_EV_SITE:
 		release_site(p, e);
 		return e->sub == MP_SITE_FAULT ? fold_fault_site(p, e) : 0;

@@ -239,6 +239,21 @@ struct mp_range {
 	uint64_t start, max, end;
 };
 
+/* What the control group of a process is charged: bytes, or MP_UNKNOWN. */
+struct mp_cgroup {
+	unsigned version;         /* 1 or 2; 0: not known, or in the root group */
+	uint32_t name;            /* string id of its path, 0 = not told       */
+	uint64_t charged, limit;  /* limit: the lowest on the way up           */
+	uint64_t anon, file, shmem, kernel, swap; /* file has no shmem in it   */
+};
+
+/* What smaps_rollup said, bytes: MP_EV_ROLLUP. */
+struct mp_rollup {
+	uint64_t ts; /* 0: it was not asked */
+	uint64_t pss_anon, pss_file, pss_shmem;
+	uint64_t private_dirty, shared_dirty, anon_huge, lazyfree;
+};
+
 #define MP_SPACES_MAX 16
 struct mp_space {
 	uint32_t name;                      /* string id                */
@@ -334,6 +349,10 @@ struct mp_proc {
 	struct mp_rss rss;
 	bool rss_known;
 	struct mp_range r_rss; /* bytes */
+
+	struct mp_cgroup cgroup;
+	struct mp_range r_charged; /* of that group, bytes */
+	struct mp_rollup rollup;
 
 	struct mp_pageset *pages;
 	uint64_t cls_pages[MP_CLS_MAX]; /* resident pages by class; sum == pageset count - orphans */
@@ -527,6 +546,10 @@ struct mp_mapping *mp_map_at(const struct mp_proc *p, size_t i);
 uint64_t mp_proc_resident(const struct mp_proc *p, uint64_t start, uint64_t end);
 /* The heap whose figures the account uses (the first present), or NULL. */
 const struct mp_heap *mp_proc_heap(const struct mp_proc *p, enum mp_heap_source *src);
+
+/* Bytes of RSS that are counted again, because shared mappings of this process show
+ * the same pages of one file; MP_UNKNOWN without a snapshot, or without memory. */
+uint64_t mp_proc_multi_mapped(const struct mp_proc *p);
 
 /* The account now. */
 void mp_account(const struct mp_proc *p, struct mp_account *a);

@@ -78,6 +78,7 @@ static const struct mp_layout layouts[] = {
 	[MP_EV_PHASE] = LAYOUT(plain), [MP_EV_SAMPLE] = LAYOUT(plain),
 	[MP_EV_MAJOR] = LAYOUT(plain), [MP_EV_STACK] = LAYOUT(plain),
 	[MP_EV_SITE] = LAYOUT(plain),  [MP_EV_CGROUP] = LAYOUT(plain),
+	[MP_EV_ROLLUP] = LAYOUT(plain),
 };
 
 _Static_assert(sizeof(call) / sizeof(call[0]) <= MP_FIELDS_MAX, "MP_FIELDS_MAX is too low");

@@ -363,6 +363,14 @@ static const struct type {
 			     F("anon", BYTES, cgroup.anon), F("file", BYTES, cgroup.file),
 			     F("shmem", BYTES, cgroup.shmem), F("kernel", BYTES, cgroup.kernel),
 			     F("swap", BYTES, cgroup.swap) } },
+	[MP_EV_ROLLUP] = { "rollup", NULL, NO_NAMES, head_x,
+			   { F("pss_anon", BYTES, rollup.pss_anon),
+			     F("pss_file", BYTES, rollup.pss_file),
+			     F("pss_shmem", BYTES, rollup.pss_shmem),
+			     F("private_dirty", BYTES, rollup.private_dirty),
+			     F("shared_dirty", BYTES, rollup.shared_dirty),
+			     F("anon_huge", BYTES, rollup.anon_huge),
+			     F("lazyfree", BYTES, rollup.lazyfree) } },
 };
 /* clang-format on */
 

@@ -94,6 +94,36 @@ static void fill_account(struct mp_figures *fg)
 	}
 }
 
+uint64_t mp_fig_beyond(const struct mp_figures *fg)
+{
+	uint64_t rss = fg->p && fg->p->rss_known ? mp_proc_rss(fg->p) : MP_UNKNOWN;
+
+	if (rss == MP_UNKNOWN || !fg->p->cgroup.version || fg->p->cgroup.charged == MP_UNKNOWN)
+		return MP_UNKNOWN;
+	return fg->p->cgroup.charged > rss ? fg->p->cgroup.charged - rss : 0;
+}
+
+static void put_beside(struct mp_fig *f, bool known, uint64_t v)
+{
+	f->known = known && v <= INT64_MAX;
+	f->v = f->known ? (int64_t)v : 0;
+}
+
+/* What stands beside the counters: of the mappings, and of smaps_rollup. */
+static void fill_beside(struct mp_figures *fg)
+{
+	const struct mp_rollup *r = &fg->p->rollup;
+	uint64_t anon = fg->p->rss.anon * MP_PAGE_SIZE, again = mp_proc_multi_mapped(fg->p);
+	bool shares = r->ts && r->pss_anon <= anon; /* else of another instant, or not told */
+
+	put_beside(&fg->rss[MP_FRSS_MULTI], again != MP_UNKNOWN, again);
+	put_beside(&fg->rss[MP_FRSS_FORKED], shares, anon - r->pss_anon);
+	put_beside(&fg->rss[MP_FRSS_PSS], r->ts && r->pss_anon != MP_UNKNOWN,
+		   r->pss_anon + r->pss_file + r->pss_shmem);
+	put_beside(&fg->rss[MP_FRSS_PRIVATE], r->ts, r->private_dirty);
+	put_beside(&fg->rss[MP_FRSS_HUGE], r->ts, r->anon_huge);
+}
+
 static void fill_rss(struct mp_figures *fg)
 {
 	static const struct mp_fig rows[MP_FRSS_N] = {
@@ -106,6 +136,11 @@ static void fill_rss(struct mp_figures *fg)
 		{ "swap", "swap", 0, false, 0 },
 		{ "lazyfree", "LazyFree", 0, false, 0 },
 		{ "hugetlb", "hugetlb", 0, false, 0 },
+		{ "multi_mapped", "mapped more than once", 0, false, MP_LOW_PAGES },
+		{ "shared_anon", "carried by others", 0, false, 0 },
+		{ "pss", "proportional share", 0, false, 0 },
+		{ "private_dirty", "private and dirty", 0, false, 0 },
+		{ "anon_huge", "in huge pages", 0, false, 0 },
 	};
 	const struct mp_proc *p = fg->p;
 
@@ -113,15 +148,27 @@ static void fill_rss(struct mp_figures *fg)
 	if (!p || !p->rss_known)
 		return;
 
-	const uint64_t got[MP_FRSS_N] = { p->r_rss.start, p->r_rss.max,	   p->r_rss.end,
-					  p->rss.anon,	  p->rss.file,	   p->rss.shmem,
-					  p->rss.swap,	  p->rss.lazyfree, p->rss.hugetlb };
+	const uint64_t got[MP_FRSS_N] = { p->r_rss.start,
+					  p->r_rss.max,
+					  p->r_rss.end,
+					  p->rss.anon,
+					  p->rss.file,
+					  p->rss.shmem,
+					  p->rss.swap,
+					  p->rss.lazyfree,
+					  p->rss.hugetlb,
+					  0,
+					  0,
+					  0,
+					  0,
+					  0 };
 	for (size_t i = 0; i < MP_FRSS_N; i++) {
 		fg->rss[i].known = got[i] != MP_UNKNOWN;
 		fg->rss[i].v = (int64_t)(i > MP_FRSS_END && i != MP_FRSS_HUGETLB
 						 ? got[i] * MP_PAGE_SIZE
 						 : got[i]);
 	}
+	fill_beside(fg);
 }
 
 bool mp_fig_majors_known(const struct mp_model *m, const struct mp_proc *p)

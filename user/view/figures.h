@@ -44,6 +44,11 @@ enum {
 	MP_FRSS_SWAP = 6,
 	MP_FRSS_LAZYFREE,
 	MP_FRSS_HUGETLB,
+	MP_FRSS_MULTI,
+	MP_FRSS_FORKED,
+	MP_FRSS_PSS,
+	MP_FRSS_PRIVATE,
+	MP_FRSS_HUGE,
 	MP_FRSS_N
 };
 enum { MP_FFAULT_N = 6 };
@@ -55,6 +60,11 @@ struct mp_fig_call {
 	bool known;
 	bool always; /* shown in JSON even when it was never called */
 };
+
+struct mp_figures;
+/* Bytes that the control group is charged beyond the process's RSS; 0 when it is charged
+ * less (what others touched first is theirs); MP_UNKNOWN without either figure. */
+uint64_t mp_fig_beyond(const struct mp_figures *fg);
 
 struct mp_figures {
 	const struct mp_model *m;

@@ -277,6 +277,29 @@ static void put_classes(struct mp_json *j, const struct mp_figures *fg)
 	mp_json_end(j);
 }
 
+/* null where there is no group, or none that could be read. */
+static void put_cgroup(struct mp_json *j, const struct mp_figures *fg)
+{
+	const struct mp_cgroup *g = fg->p ? &fg->p->cgroup : NULL;
+
+	if (!g || !g->version) {
+		mp_json_null(j, "cgroup");
+		return;
+	}
+	mp_json_obj(j, "cgroup");
+	mp_json_u64(j, "version", g->version);
+	put_string_id(j, "path", fg->m, g->name);
+	put_range(j, "charged", &fg->p->r_charged);
+	mp_json_u64(j, "limit", g->limit);
+	mp_json_u64(j, "anon", g->anon);
+	mp_json_u64(j, "file", g->file);
+	mp_json_u64(j, "shmem", g->shmem);
+	mp_json_u64(j, "kernel", g->kernel);
+	mp_json_u64(j, "swap", g->swap);
+	mp_json_u64(j, "beyond_rss", mp_fig_beyond(fg));
+	mp_json_end(j);
+}
+
 static void put_mappings(struct mp_json *j, const struct mp_figures *fg)
 {
 	if (!fg->maps_known) {
@@ -364,6 +387,7 @@ int mp_report_json(FILE *f, const struct mp_model *m, const struct mp_report_inf
 	put_classes(&j, &fg);
 	put_faults(&j, &fg);
 	put_calls(&j, &fg);
+	put_cgroup(&j, &fg);
 	err = mp_releases_json(&j, &fg);
 	if (err)
 		return err;

@@ -255,12 +255,20 @@ static void put_account(const struct out *o)
 	const struct mp_fig *acc = o->fg->account;
 	int64_t whole = acc[MP_ACC_RSS].known ? acc[MP_ACC_RSS].v : 0, sum = 0;
 	unsigned cols = mp_text_left(o->term, 47);
-	const struct mp_fig *beside[] = { &acc[MP_ACC_LAZY], &o->fg->rss[MP_FRSS_SWAP],
+	const struct mp_fig *beside[] = { &acc[MP_ACC_LAZY],
+					  &o->fg->rss[MP_FRSS_SWAP],
 					  &o->fg->rss[MP_FRSS_LAZYFREE],
-					  &o->fg->rss[MP_FRSS_HUGETLB] };
-	static const char *const why[] = { "beside RSS", "beside RSS",
+					  &o->fg->rss[MP_FRSS_HUGETLB],
+					  &o->fg->rss[MP_FRSS_MULTI],
+					  &o->fg->rss[MP_FRSS_FORKED],
+					  &o->fg->rss[MP_FRSS_HUGE] };
+	static const char *const why[] = { "beside RSS",
+					   "beside RSS",
 					   "in RSS, the kernel may take it",
-					   "in no counter of RSS" };
+					   "in no counter of RSS",
+					   "in RSS again",
+					   "in RSS, shared since a fork",
+					   "in RSS, touched or not" };
 	struct txt t;
 
 	head(o, "Account at the end", MP_LOW_PAGES | MP_LOW_GC);
@@ -288,11 +296,39 @@ static void put_account(const struct out *o)
 		fputc('\n', o->f);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(beside); i++) {
-		if (i == 3 && !beside[i]->v) /* few programs have any */
+		if (i >= 3 && !beside[i]->v) /* few programs have any */
 			continue;
 		fprintf(o->f, "  %-24s %8s%c  (%s)\n", beside[i]->label, fig_bytes(&t, beside[i]),
 			beside[i]->known ? mark(o, beside[i]->group) : ' ', why[i]);
 	}
+}
+
+static void put_cgroup(const struct out *o)
+{
+	const struct mp_cgroup *g = &o->fg->p->cgroup;
+	const struct {
+		const char *name;
+		uint64_t v;
+	} parts[] = { { "anonymous", g->anon },
+		      { "files and cache", g->file },
+		      { "shared memory", g->shmem },
+		      { "the kernel's own", g->kernel },
+		      { "swap, beside", g->swap } };
+	struct txt a, b, c, d;
+
+	if (!g->version)
+		return;
+	mp_text_head(o->f, o->term, "Control group");
+	fputs("  ", o->f);
+	mp_text_cut(o->f, o->term, g->name ? mp_str(o->fg->m, g->name) : "-", 60, true);
+	fprintf(o->f, "  (version %u)\n", g->version);
+	fprintf(o->f, "  %-24s %8s  (start %s, highest %s, limit %s)\n", "charged",
+		bytes(&a, g->charged), bytes(&b, o->fg->p->r_charged.start),
+		bytes(&c, o->fg->p->r_charged.max),
+		g->limit == MP_UNKNOWN ? "none" : bytes(&d, g->limit));
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		fprintf(o->f, "  %-24s %8s\n", parts[i].name, bytes(&a, parts[i].v));
+	fprintf(o->f, "  %-24s %8s\n", "beyond this RSS", bytes(&a, mp_fig_beyond(o->fg)));
 }
 
 static void put_heaps(const struct out *o)
@@ -655,6 +691,7 @@ int mp_report_text(FILE *f, const struct mp_model *m, const struct mp_report_inf
 		err = put_summary(&o);
 	if (!err && fg.p) {
 		put_account(&o);
+		put_cgroup(&o);
 		put_heaps(&o);
 		err = put_timeline(&o);
 		put_faults(&o);

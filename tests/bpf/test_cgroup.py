@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What stands beside RSS: the control group's charge, pages shared since a fork, pages
+mapped more than once, huge pages. The group is made by the test, and removed."""
+import contextlib
+import os
+import pathlib
+import re
+import subprocess
+
+import mp
+import pytest
+
+MB = 1 << 20
+
+
+@pytest.fixture(scope="module", autouse=True)
+def bpf():
+    mp.need_bpf()
+
+
+def mount_of(fstype, option=""):
+    for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines():
+        left, right = line.split(" - ")
+        if right.split()[0] == fstype and option in right.split()[2].split(","):
+            return pathlib.Path(left.split()[4])
+    return None
+
+
+@pytest.fixture
+def group():
+    """A group of memory of our own: (version, folder, name)."""
+    root, version = mount_of("cgroup", "memory"), 1
+    if not root:
+        root, version = mount_of("cgroup2", "rw"), 2
+        if not root or "memory" not in (root / "cgroup.subtree_control").read_text().split():
+            mp.lacking("no control groups of memory here")
+    folder = root / f"memprof-test-{os.getpid()}"
+    try:
+        folder.mkdir()
+    except OSError as e:
+        mp.lacking(f"no control group can be made here: {e}")
+    yield version, folder, f"/{folder.name}"
+    mp.wait_until(lambda: not (folder / "cgroup.procs").read_text(), what="end of the group's processes")
+    with contextlib.suppress(FileNotFoundError):
+        folder.rmdir()
+
+
+def test_charge(tmp_path, group):
+    """What is charged is the group's own figures; more than RSS, where others are in it."""
+    version, folder, name = group
+    (folder / ("memory.limit_in_bytes" if version == 1 else "memory.max")).write_text(str(512 * MB))
+    with mp.Workload("touch-order", 32) as other, mp.Workload("touch-order", 64) as w:
+        for p in (other, w):
+            (folder / "cgroup.procs").write_text(str(p.pid))
+        for s in ("mapped", "few", "all"):
+            other.step(s)
+        with mp.Recording(w.pid, tmp_path / "r") as r:
+            for s in ("mapped", "few", "all"):
+                w.step(s)
+            charged = int((folder / ("memory.usage_in_bytes" if version == 1 else "memory.current")).read_text())
+            r.stop()
+    rep = r.report()
+    g = rep["cgroup"]
+    assert g["version"] == version and g["path"] == name
+    assert g["limit"] == 512 * MB
+    # charges are taken in batches of 64 pages a CPU
+    assert abs(g["charged"]["end"] - charged) <= 4 * MB
+    assert g["charged"]["start"] <= g["charged"]["end"] - 50 * MB
+    assert g["charged"]["max"] >= g["charged"]["end"]
+    assert g["anon"] == pytest.approx(96 * MB, abs=4 * MB)
+    assert g["beyond_rss"] == g["charged"]["end"] - rep["rss"]["end"]
+    assert g["beyond_rss"] >= 28 * MB
+    text = mp.memprof("report", tmp_path / "r", check=0).stdout
+    assert "Control group" in text and name in text
+
+
+def test_no_group(tmp_path):
+    """In the root group nothing is charged: null, never 0."""
+    root = mount_of("cgroup", "memory")
+    if not root:
+        pytest.skip("version 2: every process's group has figures but the root's")
+    with mp.Workload("touch-order", 4) as w:
+        (root / "cgroup.procs").write_text(str(w.pid))
+        with mp.Recording(w.pid, tmp_path / "r") as r:
+            w.step("mapped")
+            r.stop()
+    assert r.report()["cgroup"] is None
+    assert "Control group" not in mp.memprof("report", tmp_path / "r", check=0).stdout
+
+
+def test_shared_since_fork(tmp_path):
+    """Parent and child have the same pages in their RSS: shown, and gone when copied."""
+    got = {}
+    for last in ("forked", "copied"):
+        with mp.Workload("fork-cow", 4096) as w, mp.Recording(w.pid, tmp_path / last) as r:
+            for s in ("touched", "forked", "copied"):
+                w.step(s)
+                if s == last:
+                    break
+            rollup, kernel = mp.smaps_rollup(w.pid), mp.kernel_rss(w.pid)
+            r.stop()
+        got[last] = rep = r.report()
+        assert rep["rss"]["shared_anon"] == kernel["anon"] - rollup["Pss_Anon"]
+        assert rep["rss"]["private_dirty"] == rollup["Private_Dirty"]
+        assert rep["rss"]["anon_huge"] == rollup["AnonHugePages"]
+        assert abs(rep["rss"]["pss"] - rollup["Pss"]) <= 4096  # three parts, each cut to KiB
+    # the child has written half of 16 MiB: half of the rest is its part
+    assert 4 * MB <= got["forked"]["rss"]["shared_anon"] < 5 * MB
+    assert got["copied"]["rss"]["shared_anon"] < MB
+    text = mp.memprof("report", tmp_path / "forked", check=0).stdout
+    assert "carried by others" in text
+
+
+def test_huge_pages(tmp_path):
+    with mp.Workload("huge-pages", 8) as w, mp.Recording(w.pid, tmp_path / "r") as r:
+        w.step("touched")
+        rollup = mp.smaps_rollup(w.pid)
+        r.stop()
+    assert r.report()["rss"]["anon_huge"] == rollup["AnonHugePages"]
+
+
+def test_gone_before_it_was_asked(tmp_path):
+    """Who has ended cannot be asked any more: null."""
+    mp.memprof("record", "-o", tmp_path / "r", "--", "true", check=0)
+    rss = mp.report(tmp_path / "r")["rss"]
+    assert rss["pss"] is None and rss["private_dirty"] is None and rss["shared_anon"] is None
+
+
+def test_mapped_more_than_once(tmp_path):
+    """The kernel's witness is Pss: it counts such a page once."""
+    mp.need_command("java")
+    mp.need_command("javac")
+    subprocess.run(["javac", "-d", str(tmp_path), str(mp.ROOT / "tests" / "workloads" / "java" / "Steps.java")],
+                   check=True, timeout=120)
+    argv = ["java", "-XX:+UseZGC", "-Xms64m", "-Xmx256m", "-cp", str(tmp_path), "Steps"]
+    with mp.Workload("", argv=argv) as w, mp.Recording(w.pid, tmp_path / "r") as r:
+        w.step("grown")
+        w.step("dropped")
+        with mp.frozen(w.pid):
+            smaps = pathlib.Path(f"/proc/{w.pid}/smaps").read_text()
+            r.stop()
+    rss = pss = 0
+    for part in re.split(r"\n(?=[0-9a-f]+-[0-9a-f]+ )", smaps):
+        if "/memfd:java_heap" in part.splitlines()[0]:
+            rss += int(re.search(r"^Rss:\s+(\d+)", part, re.M)[1]) * 1024
+            pss += int(re.search(r"^Pss:\s+(\d+)", part, re.M)[1]) * 1024
+    again = r.report()["rss"]["multi_mapped"]
+    assert rss > pss
+    assert abs(again - (rss - pss)) <= 64 * 1024  # Pss is rounded by mapping
+    assert "mapped more than once" in mp.memprof("report", tmp_path / "r", check=0).stdout

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * test_cgroup.c - control groups of memory, version 1 and 2: where a process is,
+ * what its files say, what the model keeps of it; and pages that RSS has twice.
+ */
+#include <errno.h>
+
+#include "tests/unit/ev.h"
+#include "user/rt/cgroup_text.h"
+
+static const char mounts_v1[] =
+	"31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755\n"
+	"32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu\n"
+	"35 31 0:32 / /sys/fs/cgroup/memory rw,relatime shared:9 - cgroup cgroup rw,memory\n"
+	"41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw\n";
+static const char mounts_v2[] =
+	"24 1 0:22 / /proc rw - proc proc rw\n"
+	"30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n";
+
+static void places(void **state)
+{
+	struct cgroup_place g;
+
+	(void)state;
+	assert_int_equal(cgroup_place("9:name=systemd:/\n4:memory:/a/b\n0::/\n", mounts_v1, &g), 0);
+	assert_int_equal(g.version, 1);
+	assert_string_equal(g.dir, "/sys/fs/cgroup/memory/a/b");
+	assert_string_equal(g.name, "/a/b");
+	assert_int_equal(g.top, strlen("/sys/fs/cgroup/memory"));
+	/* controllers mounted together */
+	assert_int_equal(cgroup_place("4:cpu,memory:/x\n", mounts_v1, &g), 0);
+	assert_string_equal(g.dir, "/sys/fs/cgroup/memory/x");
+	assert_int_equal(cgroup_place("4:memory:/\n", mounts_v1, &g), 0);
+	assert_string_equal(g.dir, "/sys/fs/cgroup/memory");
+	/* a name that only begins so is another controller */
+	assert_int_equal(cgroup_place("4:memoryx:/a\n", mounts_v1, &g), -ENOENT);
+	assert_int_equal(cgroup_place("0::/system.slice/a.service\n", mounts_v2, &g), 0);
+	assert_int_equal(g.version, 2);
+	assert_string_equal(g.dir, "/sys/fs/cgroup/system.slice/a.service");
+	assert_int_equal(cgroup_place("0::/a\n", "24 1 0:22 / /proc rw - proc proc rw\n", &g),
+			 -ENOENT);
+	assert_int_equal(cgroup_place("", mounts_v2, &g), -ENOENT);
+	assert_int_equal(cgroup_place("0:", mounts_v2, &g), -ENOENT);
+}
+
+/* In a container a part of the hierarchy is mounted. */
+static void places_below_a_mount(void **state)
+{
+	static const char part[] = "30 23 0:26 /docker/c1 /sys/fs/cgroup ro - cgroup2 cgroup2 rw\n";
+	static const char blank[] = "30 23 0:26 / /mnt/a\\040b ro - cgroup2 cgroup2 rw\n";
+	struct cgroup_place g;
+
+	(void)state;
+	assert_int_equal(cgroup_place("0::/docker/c1/app\n", part, &g), 0);
+	assert_string_equal(g.dir, "/sys/fs/cgroup/app");
+	assert_int_equal(cgroup_place("0::/docker/c1\n", part, &g), 0);
+	assert_string_equal(g.dir, "/sys/fs/cgroup");
+	assert_int_equal(cgroup_place("0::/docker/c10\n", part, &g), -EPERM);
+	assert_int_equal(cgroup_place("0::/../other\n", mounts_v2, &g), -EPERM);
+	assert_int_equal(cgroup_place("0::/x\n", blank, &g), 0);
+	assert_string_equal(g.dir, "/mnt/a b/x");
+}
+
+static void places_too_long(void **state)
+{
+	static char groups[2 * CGROUP_PATH_MAX] = "0::/";
+	struct cgroup_place g;
+
+	(void)state;
+	memset(groups + 4, 'a', CGROUP_PATH_MAX - 8);
+	assert_int_equal(cgroup_place(groups, mounts_v2, &g), -ENOENT); /* with the mount */
+	memset(groups + 4, 'a', sizeof(groups) - 5);
+	assert_int_equal(cgroup_place(groups, mounts_v2, &g), -ENOENT);
+}
+
+static void numbers(void **state)
+{
+	(void)state;
+	assert_true(cgroup_number("max\n") == MP_UNKNOWN);
+	assert_true(cgroup_number("9223372036854771712\n") == MP_UNKNOWN);
+	assert_true(cgroup_number("") == MP_UNKNOWN);
+	assert_true(cgroup_number("12x\n") == MP_UNKNOWN);
+	assert_true(cgroup_number("0\n") == 0);
+	assert_true(cgroup_number("9223372036854767616\n") == 9223372036854767616ULL);
+	assert_true(cgroup_number("4096") == 4096);
+}
+
+static struct mp_event unknown(void)
+{
+	struct mp_event e = ev(MP_EV_CGROUP, 0, MM, T0);
+
+	for (size_t i = 0; i < 7; i++)
+		e.v[i] = MP_UNKNOWN;
+	return e;
+}
+
+static void stat_v2(void **state)
+{
+	struct mp_event e = unknown();
+
+	(void)state;
+	cgroup_stat(2,
+		    "anon 1000\nfile 700\nkernel 300\nkernel_stack 16\nshmem 200\nfile_mapped 5\n",
+		    &e);
+	assert_int_equal(e.cgroup.anon, 1000);
+	assert_int_equal(e.cgroup.file, 500);
+	assert_int_equal(e.cgroup.shmem, 200);
+	assert_int_equal(e.cgroup.kernel, 300);
+	assert_true(e.cgroup.swap == MP_UNKNOWN);
+	/* before 5.18: the sum of what is told */
+	e = unknown();
+	cgroup_stat(2, "anon 1000\nfile 100\nshmem 200\nkernel_stack 16\npagetables 4\nslab 80\n",
+		    &e);
+	assert_int_equal(e.cgroup.kernel, 100);
+	assert_int_equal(e.cgroup.file, 0);
+	e = unknown();
+	cgroup_stat(2, "", &e);
+	assert_true(e.cgroup.anon == MP_UNKNOWN && e.cgroup.file == MP_UNKNOWN &&
+		    e.cgroup.kernel == MP_UNKNOWN);
+}
+
+/* With what is below the group, as `charged` is. */
+static void stat_v1(void **state)
+{
+	struct mp_event e = unknown();
+
+	(void)state;
+	e.cgroup.kernel = 77;
+	cgroup_stat(1,
+		    "cache 1\nrss 2\nshmem 3\nswap 4\ntotal_cache 900\ntotal_rss 800\n"
+		    "total_shmem 300\ntotal_swap 40\n",
+		    &e);
+	assert_int_equal(e.cgroup.anon, 800);
+	assert_int_equal(e.cgroup.file, 600);
+	assert_int_equal(e.cgroup.shmem, 300);
+	assert_int_equal(e.cgroup.swap, 40);
+	assert_int_equal(e.cgroup.kernel, 77); /* has a file of its own */
+}
+
+/* --- the model ------------------------------------------------------------------------- */
+
+static struct mp_event charged(struct fx *f, uint64_t bytes)
+{
+	struct mp_event e = ev(MP_EV_CGROUP, 2, MM, tick(f));
+
+	e.x = 3;
+	e.cgroup.charged = bytes;
+	e.cgroup.limit = GIB;
+	e.cgroup.anon = 5;
+	e.cgroup.file = 6;
+	e.cgroup.shmem = 7;
+	e.cgroup.kernel = 8;
+	e.cgroup.swap = 9;
+	return e;
+}
+
+static int into(void *ctx, const struct mp_event *e)
+{
+	return mp_model_fold(ctx, e);
+}
+
+static void model_keeps_it(void **state)
+{
+	struct fx f = fx_new(), g = fx_empty();
+	struct mp_event e = ev(MP_EV_ROLLUP, 0, MM, 0);
+	const struct mp_cgroup *c = &P(&f)->cgroup;
+
+	(void)state;
+	assert_int_equal(c->version, 0);
+	assert_true(P(&f)->r_charged.start == MP_UNKNOWN);
+	fold(&f, charged(&f, 3 * MIB));
+	fold(&f, charged(&f, 9 * MIB));
+	fold(&f, charged(&f, 4 * MIB));
+	assert_int_equal(c->charged, 4 * MIB);
+	assert_int_equal(P(&f)->r_charged.start, 3 * MIB);
+	assert_int_equal(P(&f)->r_charged.max, 9 * MIB);
+	assert_int_equal(P(&f)->r_charged.end, 4 * MIB);
+	assert_int_equal(c->name, 3);
+	assert_true(c->limit == GIB && c->anon == 5 && c->file == 6 && c->shmem == 7 &&
+		    c->kernel == 8 && c->swap == 9);
+	e.ts = tick(&f);
+	for (unsigned i = 0; i < 7; i++)
+		e.v[i] = 100 + i;
+	fold(&f, e);
+	assert_int_equal(P(&f)->rollup.pss_anon, 100);
+	assert_int_equal(P(&f)->rollup.lazyfree, 106);
+	assert_int_equal(mp_model_dump(f.m, into, g.m), 0);
+	assert_true(mp_model_digest(f.m) == mp_model_digest(g.m));
+	assert_int_equal(P(&g)->r_charged.max, 9 * MIB);
+	assert_int_equal(P(&g)->rollup.shared_dirty, 104);
+	/* a new image is in the same group, and has other pages */
+	fold(&f, ev_task(MM + 1, tick(&f), MP_TASK_EXEC, MM, 100));
+	assert_int_equal(mp_model_proc(f.m, MM + 1)->cgroup.charged, 4 * MIB);
+	assert_int_equal(mp_model_proc(f.m, MM + 1)->rollup.ts, 0);
+	fx_free(&f);
+	fx_free(&g);
+}
+
+/* --- RSS more than once ------------------------------------------------------------------ */
+
+#define SHM (BITS_RW | MP_MAP_SHARED | MP_MAP_FILE | MP_MAP_SHMEM)
+
+static void shared_line(struct fx *f, uint64_t at, uint64_t pages, uint64_t ino, uint64_t off,
+			uint32_t bits)
+{
+	struct mp_event e = ev_line(MM, f->ts, at, at + pages * PG, bits, 0);
+
+	e.map.ino = ino;
+	e.map.off = off * PG;
+	fold(f, e);
+}
+
+static void multi_mapped(void **state)
+{
+	struct fx f = fx_new();
+	uint64_t a = 0x40000000000, b = 0x80000000000, c = 0x100000000000;
+
+	(void)state;
+	assert_int_equal(mp_proc_multi_mapped(P(&f)), 0);
+	fx_snap_begin(&f);
+	shared_line(&f, a, 100, 7, 0, SHM);
+	shared_line(&f, a + 200 * PG, 100, 8, 0, SHM); /* another file */
+	shared_line(&f, b, 100, 7, 50, SHM);	       /* its pages 50 to 149 */
+	shared_line(&f, c, 100, 7, 0, SHM);
+	shared_line(&f, c + 200 * PG, 100, 7, 0, SHM & ~(uint32_t)MP_MAP_SHARED);
+	fx_snap_end(&f);
+	do_touch(&f, a, 60);		/* 0-59 */
+	do_touch(&f, a + 200 * PG, 60); /* of the other */
+	assert_int_equal(mp_proc_multi_mapped(P(&f)), 0);
+	do_touch(&f, b, 20); /* 50-69: 10 again */
+	assert_int_equal(mp_proc_multi_mapped(P(&f)), 10 * PG);
+	do_touch(&f, c + 55 * PG, 5); /* a third time */
+	assert_int_equal(mp_proc_multi_mapped(P(&f)), 15 * PG);
+	do_touch(&f, c + 200 * PG, 60); /* private copies are pages of their own */
+	assert_int_equal(mp_proc_multi_mapped(P(&f)), 15 * PG);
+	fx_free(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(places),	   cmocka_unit_test(places_below_a_mount),
+		cmocka_unit_test(places_too_long), cmocka_unit_test(numbers),
+		cmocka_unit_test(stat_v2),	   cmocka_unit_test(stat_v1),
+		cmocka_unit_test(model_keeps_it),  cmocka_unit_test(multi_mapped),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * cgroup.c - what the control group of a target is charged, once a second: more
+ * than its processes have resident, and what a limit is held against.
+ *
+ * Nothing is said of a process in the root group, which is charged nothing, or of
+ * one whose group cannot be read here. The limit is the lowest on the way up.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "user/live/session_int.h"
+#include "user/rt/cgroup_text.h"
+#include "user/util/util.h"
+
+#define EVERY_NS 1000000000ULL
+#define COST	 100 /* a look may take 1/100 of the time: memory.stat can be dear */
+#define TEXT_MAX 65536
+
+/* The whole of a small file, ended by 0; -errno. */
+static int slurp(const char *dir, const char *name, char *buf, size_t size)
+{
+	char path[CGROUP_PATH_MAX + 64];
+	size_t n = 0;
+	ssize_t got;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	while (n + 1 < size && (got = read(fd, buf + n, size - 1 - n)) > 0)
+		n += (size_t)got;
+	buf[n] = 0;
+	close(fd);
+	return 0;
+}
+
+static __u64 number_of(const char *dir, const char *name)
+{
+	char text[64];
+
+	return slurp(dir, name, text, sizeof(text)) ? MP_UNKNOWN : cgroup_number(text);
+}
+
+/* The lowest limit from the group up to the top of what is mounted. */
+static __u64 lowest_limit(const struct cgroup_place *g)
+{
+	const char *name = g->version == 2 ? "memory.max" : "memory.limit_in_bytes";
+	char dir[CGROUP_PATH_MAX];
+	__u64 low = MP_UNKNOWN;
+
+	memcpy(dir, g->dir, sizeof(dir));
+	for (;;) {
+		__u64 v = number_of(dir, name);
+		char *slash = strrchr(dir, '/');
+
+		if (v < low)
+			low = v;
+		if (strlen(dir) <= g->top || !slash)
+			return low;
+		*slash = 0;
+	}
+}
+
+/* The root group of version 1 has all files and means the machine. */
+static bool is_root(const struct cgroup_place *g, const struct mp_event *e)
+{
+	return g->version == 1 && !g->dir[g->top] && e->cgroup.limit == MP_UNKNOWN;
+}
+
+static int read_figures(const struct cgroup_place *g, struct mp_event *e)
+{
+	static char text[TEXT_MAX];
+	bool v2 = g->version == 2;
+
+	for (size_t i = 0; i < sizeof(e->v) / sizeof(e->v[0]); i++)
+		e->v[i] = MP_UNKNOWN;
+	e->cgroup.charged = number_of(g->dir, v2 ? "memory.current" : "memory.usage_in_bytes");
+	if (e->cgroup.charged == MP_UNKNOWN)
+		return -ENOENT;
+	e->cgroup.limit = lowest_limit(g);
+	if (is_root(g, e))
+		return -ENOENT;
+	if (v2)
+		e->cgroup.swap = number_of(g->dir, "memory.swap.current");
+	else
+		e->cgroup.kernel = number_of(g->dir, "memory.kmem.usage_in_bytes");
+	if (!slurp(g->dir, "memory.stat", text, sizeof(text)))
+		cgroup_stat(g->version, text, e);
+	return 0;
+}
+
+/* Which group it is in may change; what is mounted is looked up with it. */
+static int find(pid_t pid, struct cgroup_place *g)
+{
+	static char groups[TEXT_MAX / 8], mounts[TEXT_MAX];
+	char dir[32];
+	int err;
+
+	snprintf(dir, sizeof(dir), "/proc/%d", (int)pid);
+	err = slurp(dir, "cgroup", groups, sizeof(groups));
+	if (!err)
+		err = slurp("/proc/self", "mountinfo", mounts, sizeof(mounts));
+	return err ? err : cgroup_place(groups, mounts, g);
+}
+
+void cgroup_poll(struct mp_session *s, struct target *t)
+{
+	struct mp_event e = { .type = MP_EV_CGROUP, .mm = t->mm };
+	struct cgroup_place g;
+	uint64_t from = mp_monotonic_ns(), took;
+
+	if (from < t->next_cgroup && !s->settling)
+		return;
+	if (!find(t->pid, &g) && !read_figures(&g, &e)) {
+		e.ts = mp_monotonic_ns();
+		e.sub = (uint8_t)g.version;
+		e.x = stream_str(&s->stream, g.name, e.ts);
+		stream_push(&s->stream, &e);
+	}
+	took = (mp_monotonic_ns() - from) * COST;
+	t->next_cgroup = from + (took > EVERY_NS ? took : EVERY_NS);
+}
