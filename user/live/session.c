@@ -98,20 +98,6 @@ static int hand_over(struct mp_session *s)
 	return 0;
 }
 
-/* Asked for every event: the one asked for last is nearly always it. */
-struct target *session_target_of_mm(struct mp_session *s, uint32_t mm)
-{
-	if (s->last_t < s->n_t && s->t[s->last_t]->mm == mm)
-		return s->t[s->last_t];
-	for (size_t i = 0; i < s->n_t; i++) {
-		if (s->t[i]->mm != mm)
-			continue;
-		s->last_t = i;
-		return s->t[i];
-	}
-	return NULL;
-}
-
 static int fold_until(struct mp_session *s, uint64_t until)
 {
 	struct mp_event *e;
@@ -125,53 +111,37 @@ static int fold_until(struct mp_session *s, uint64_t until)
 	return err;
 }
 
+static int by_end(const void *a, const void *b)
+{
+	const struct target *x = *(struct target *const *)a, *y = *(struct target *const *)b;
+
+	return x->audit.t1 < y->audit.t1 ? -1 : x->audit.t1 > y->audit.t1;
+}
+
 /* Folds in audits that are due, each at its own instant, and the rest. */
 static int fold_all(struct mp_session *s, uint64_t until)
 {
-	int err = 0;
+	size_t n = 0;
+	int err = mp_grow(&s->due, &s->cap_due, s->n_t, sizeof(*s->due));
 
+	if (err)
+		return err;
 	stream_sort(&s->stream);
 	audit_check_races(s);
-	for (;;) {
-		struct target *first = NULL;
-
-		for (size_t i = 0; i < s->n_t; i++) {
-			struct audit *a = &s->t[i]->audit;
-
-			if (a->active && a->t1 <= until && (!first || a->t1 < first->audit.t1))
-				first = s->t[i];
-		}
-		if (!first)
-			break;
-		err = fold_until(s, first->audit.t1);
-		if (!err && first->audit.active)
-			err = audit_apply(s, first);
-		if (err)
-			return err;
+	for (size_t i = 0; i < s->n_t; i++)
+		if (s->t[i]->audit.active && s->t[i]->audit.t1 <= until)
+			s->due[n++] = s->t[i];
+	if (n)
+		qsort(s->due, n, sizeof(*s->due), by_end);
+	for (size_t i = 0; i < n && !err; i++) {
+		err = fold_until(s, s->due[i]->audit.t1);
+		if (!err && s->due[i]->audit.active)
+			err = audit_apply(s, s->due[i]);
 	}
-	return fold_until(s, until);
+	return err ? err : fold_until(s, until);
 }
 
 /* --- what comes in ------------------------------------------------------------------------ */
-
-struct target *session_add_target(struct mp_session *s, pid_t pid, uint32_t mm)
-{
-	struct target **v = realloc(s->t, (s->n_t + 1) * sizeof(*v));
-	struct target *t = calloc(1, sizeof(*t));
-
-	if (v)
-		s->t = v;
-	if (!v || !t) {
-		free(t);
-		return NULL;
-	}
-	t->pid = pid;
-	t->mm = mm;
-	audit_reset(s, t);
-	t->want_maps = t->want_all = mm != 0;
-	s->t[s->n_t++] = t;
-	return t;
-}
 
 /* The name that came with the event, as text, becomes a string id. */
 static void exec_name(struct mp_session *s, struct mp_event *e, char comm[MP_TASK_COMM_LEN + 1])
@@ -185,16 +155,13 @@ static void exec_name(struct mp_session *s, struct mp_event *e, char comm[MP_TAS
 /* After the EXEC event: who announces first would make a second process of it. */
 static void on_exec(struct mp_session *s, const struct mp_event *e, const char *comm)
 {
-	struct target *t = NULL;
+	struct target *t = session_target_of_pid(s, (pid_t)e->task.b);
 
-	for (size_t i = 0; i < s->n_t && !t; i++)
-		if (s->t[i]->pid == (pid_t)e->task.b && !s->t[i]->gone)
-			t = s->t[i];
 	if (!t) /* a child that borrowed its parent's memory until now */
 		t = session_add_target(s, (pid_t)e->task.b, e->mm);
 	if (!t)
 		return;
-	t->mm = e->mm;
+	session_set_mm(s, t, e->mm);
 	audit_reset(s, t);
 	gc_detach(t);
 	target_announce(s, t, e->ts, comm);
@@ -257,42 +224,6 @@ static void tell_losses(struct mp_session *s)
 	}
 }
 
-/* What is looked at, not told: /proc and collectors' segments. */
-static void look(struct mp_session *s, uint64_t now)
-{
-	bool poll_now = now >= s->next_poll || s->settling;
-
-	if (poll_now)
-		s->next_poll = now + MP_SESSION_POLL_NS;
-	for (size_t i = 0; i < s->n_t; i++) {
-		struct target *t = s->t[i];
-
-		/* A command that ended and was never seen to exec: after some ticks
-		 * nothing will come any more. */
-		if (!t->mm && t->launched && s->child.done && ++t->waited > 3)
-			t->gone = true;
-		if (!t->mm)
-			continue;
-		/* also of one that is gone: its segment outlives it in our mapping */
-		gc_poll(s, t);
-		if (t->gone)
-			continue;
-		if (poll_now)
-			target_poll(s, t);
-		if (!t->gone)
-			threads_name(s, t, now);
-		if (t->gone || t->audit.active)
-			continue;
-		if (!audit_wanted(s, t, now))
-			continue;
-		audit_begin(s, t);
-		if (t->audit.active && t->audit.have_maps) {
-			gc_attach(s, t, &t->audit.maps);
-			v8_attach(s, t, &t->audit.maps);
-		}
-	}
-}
-
 static void push_tick(struct mp_session *s, uint64_t ts)
 {
 	struct mp_event e = { .ts = ts, .type = MP_EV_TICK };
@@ -336,7 +267,7 @@ static int tick(struct mp_session *s)
 		mp_probes_flush(s->probes);
 	s->flushed = now;
 	launch_reap(&s->child);
-	look(s, now);
+	session_look(s, now);
 	if (s->probes)
 		err = mp_probes_drain(s->probes, on_record, s);
 	tell_losses(s);
@@ -349,6 +280,7 @@ static int tick(struct mp_session *s)
 	for (size_t i = 0; i < s->n_t && !err; i++)
 		if (!s->t[i]->audit.active)
 			audit_judge(s, s->t[i]);
+	session_prune(s);
 	return err ? err : hand_over(s);
 }
 
@@ -607,6 +539,7 @@ static int first_picture(struct mp_session *s, struct mp_diag *diag)
 	bool ready = false;
 	int r = 1;
 
+	s->opening = true;
 	while (!ready && r > 0 && mp_monotonic_ns() < deadline) {
 		struct pollfd pfd = { .fd = s->ep_fd, .events = POLLIN };
 
@@ -619,6 +552,7 @@ static int first_picture(struct mp_session *s, struct mp_diag *diag)
 			ready = ready && p && (p->maps_known || s->t[i]->gone);
 		}
 	}
+	s->opening = false;
 	for (size_t i = 0; i < s->n_t; i++) {
 		const struct mp_proc *p = mp_model_proc(s->model, s->t[i]->mm);
 
@@ -653,7 +587,7 @@ static int start_command(struct mp_session *s, struct mp_diag *diag)
 	if (err)
 		return err;
 	if (!s->probes) { /* nobody tells of the exec: it has just happened */
-		t->mm = ++s->next_mm;
+		session_set_mm(s, t, ++s->next_mm);
 		t->want_maps = t->want_all = true;
 		target_announce(s, t, mp_monotonic_ns(), NULL);
 	}
@@ -802,6 +736,7 @@ int mp_session_close(struct mp_session *s)
 	for (size_t i = 0; i < s->n_t; i++)
 		target_free(s->t[i]);
 	free(s->t);
+	free(s->due);
 	stream_free(&s->stream);
 	free(s->batch);
 	mp_model_free(s->model);

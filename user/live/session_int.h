@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * session_int.h - shared by the parts of a live session (session.c, target.c,
+ * session_int.h - shared by the parts of a live session (session.c, target.c, targets.c,
  * audit.c, src_gc.c, src_v8.c) and by nobody else.
  */
 #ifndef MEMPROF_SESSION_INT_H
@@ -67,12 +67,15 @@ struct hunt {
 };
 
 struct target {
+	struct target *next_mm, *next_pid; /* with the same hash          */
 	pid_t pid;
 	uint32_t mm;             /* 0: not known yet (before exec)   */
 	bool gone;               /* EXIT seen, or /proc entry gone   */
 	bool launched;
 	bool announced;          /* once at least                    */
-	unsigned waited;         /* ticks since a command ended that never exec'd */
+	unsigned waited;         /* ticks since its end, or since that of a command
+				  * that never exec'd                   */
+	bool poll_due;
 	struct audit audit;
 	struct suspicion sus;
 	struct judge judge;
@@ -104,6 +107,8 @@ struct looks {
 	uint64_t whole, suspects, hunts, snapshots, ns;
 };
 
+#define SESSION_SLOTS 1024
+
 struct mp_session {
 	struct mp_session_opts o;
 	struct mp_probes *probes; /* NULL with --hooks none */
@@ -114,20 +119,25 @@ struct mp_session {
 	struct mp_event *batch;  /* folded, not yet in the history */
 	size_t n_batch, cap_batch;
 
-	struct target **t;
-	size_t n_t, last_t;
+	struct target **t;       /* targets.c */
+	size_t n_t, cap_t;
+	struct target *by_mm[SESSION_SLOTS], *by_pid[SESSION_SLOTS];
+	struct target **due;     /* whose audits are folded in now */
+	size_t cap_due;
+	size_t look_from;        /* where the budget of the last tick ended */
+	unsigned ticks;
 	struct launch child;
 
 	int ep_fd, timer_fd;
 	uint64_t start;          /* ns */
 	uint64_t flushed;        /* everything up to here is in the stream */
 	uint64_t horizon;        /* everything up to here has been folded  */
-	uint64_t next_poll, next_seal;
+	uint64_t next_seal;
 	uint64_t lost[MP_LOSS_MAX], lost_faults[MP_LOSS_MAX]; /* as told */
 	uint64_t v8_tried[64];   /* inodes looked at for V8, the last ones */
 	unsigned n_v8_tried;
 	uint32_t next_mm;        /* of --hooks none */
-	bool ended, settling;
+	bool ended, settling, opening;
 	uint64_t deadline;       /* of the last looks, while settling */
 	struct suspect_policy policy;
 	struct looks looks, looks_told;
@@ -141,8 +151,16 @@ struct mp_session {
 
 /* session.c */
 int session_apply(struct mp_session *s, struct mp_event *e); /* fold and keep, now */
-struct target *session_target_of_mm(struct mp_session *s, uint32_t mm);
+
+/* targets.c */
 struct target *session_add_target(struct mp_session *s, pid_t pid, uint32_t mm);
+struct target *session_target_of_mm(struct mp_session *s, uint32_t mm);
+struct target *session_target_of_pid(struct mp_session *s, pid_t pid); /* one not gone */
+void session_set_mm(struct mp_session *s, struct target *t, uint32_t mm);
+/* What is looked at, not told: /proc and collectors' segments. */
+void session_look(struct mp_session *s, uint64_t now);
+/* Leaves out the targets that have ended. */
+void session_prune(struct mp_session *s);
 
 /* target.c */
 void target_announce(struct mp_session *s, struct target *t, uint64_t ts, const char *comm);

@@ -47,7 +47,6 @@ void target_announce(struct mp_session *s, struct target *t, uint64_t ts, const 
 		launch_which(s->o.cmd[0], exe, sizeof(exe));
 	t->announced = true;
 	proc_link(t->pid, "exe", exe, sizeof(exe));
-	proc_start_ns(t->pid, &start);
 	e.tid = (uint32_t)t->pid;
 	e.task.a = (uint64_t)t->pid;
 	e.task.b = stream_str(&s->stream, exe, ts);
@@ -56,6 +55,7 @@ void target_announce(struct mp_session *s, struct target *t, uint64_t ts, const 
 	stream_push(&s->stream, &e);
 	if (t != s->t[0])
 		return;
+	proc_start_ns(t->pid, &start);
 	meta(s, MP_META_PID, (uint64_t)t->pid, false, ts);
 	meta(s, MP_META_COMM, e.task.comm, true, ts);
 	meta(s, MP_META_EXE, e.task.b, true, ts);
