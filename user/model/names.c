@@ -55,7 +55,6 @@ const char *mp_call_name(unsigned call)
 	return NAME(n, call);
 }
 
-/* include/uapi/asm-generic/mman-common.h, without MADV_ and in lower case */
 unsigned mp_advice_slot(unsigned advice)
 {
 	if (advice == 102 || advice == 103)
@@ -63,6 +62,7 @@ unsigned mp_advice_slot(unsigned advice)
 	return advice < MP_ADVICE_MAX ? advice : MP_ADVICE_MAX - 1;
 }
 
+/* include/uapi/asm-generic/mman-common.h, without MADV_ and in lower case */
 const char *mp_advice_name(unsigned advice)
 {
 	static const char *const n[] = {
