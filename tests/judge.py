@@ -7,7 +7,9 @@ differs is told with the address, the mapping and the last operations there, tak
 from the log of the workload (tests/workloads/shuffle.c). Equal is the only verdict
 that passes; hugetlb, which no RSS counts, stands apart.
 """
+import contextlib
 import os
+import pathlib
 import random
 import signal
 import subprocess
@@ -205,6 +207,36 @@ def steady(path, pids, log=None, deadline=STEADY):
             if not wrong or over:
                 return wrong
         mp.pause(0.05)
+
+
+# --- settings of the machine ------------------------------------------------------------
+
+PLACES = {
+    "scan_sleep": "/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs",
+    "pages_to_scan": "/sys/kernel/mm/transparent_hugepage/khugepaged/pages_to_scan",
+    "nr_hugepages": "/proc/sys/vm/nr_hugepages",
+    "ksm_run": "/sys/kernel/mm/ksm/run",
+    "ksm_sleep": "/sys/kernel/mm/ksm/sleep_millisecs",
+    "ksm_pages": "/sys/kernel/mm/ksm/pages_to_scan",
+}
+
+
+@contextlib.contextmanager
+def setting(**values):
+    """Files under /sys/kernel/mm and /proc/sys/vm hold these values meanwhile."""
+    old = {}
+    try:
+        for name, value in values.items():
+            path = pathlib.Path(PLACES[name])
+            if not path.exists():
+                continue
+            before = path.read_text().strip()
+            path.write_text(str(value))
+            old[path] = before
+        yield
+    finally:
+        for path, value in reversed(old.items()):
+            path.write_text(value)
 
 
 # --- a run of the generator ----------------------------------------------------------

@@ -240,7 +240,8 @@ class Workload:
     def expect(self, name):
         """The next step; it must be `name`. Fields become attributes of the result."""
         line = self.out.next()
-        assert line is not None, f"the workload ended before step {name}: {self.proc.poll()}"
+        if line is None:
+            raise AssertionError(f"the workload ended before step {name}: {self.proc.wait(DEADLINE)}")
         s = Step(line)
         assert s.name == name, f"step {s.name}, expected {name}"
         self.quiet()

@@ -27,12 +27,13 @@ def number(name, otherwise):
 def trial(seed, draw):
     folder = pathlib.Path(tempfile.mkdtemp(prefix="residency-"))
     t = judge.Trial(seed, folder, ops=number("OPS", draw.choice([100, 300, 1000])),
-                    every=number("EVERY", draw.choice([10, 60, 200])),
+                    every=number("EVERY", draw.choice([20, 60, 200])),
                     threads=number("THREADS", draw.choice([0, 0, 2, 4])),
                     follow=bool(number("FOLLOW", draw.choice([0, 1]))))
     print(t.repeat(), flush=True)
     try:
-        t.run()
+        with judge.setting(nr_hugepages=8):
+            t.run()
     finally:
         if not os.environ.get("KEEP"):
             shutil.rmtree(folder)

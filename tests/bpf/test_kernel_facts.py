@@ -8,7 +8,6 @@ and every page and mapping of the process besides. What this machine cannot do i
 skipped with the reason.
 """
 import concurrent.futures
-import contextlib
 import dataclasses
 import pathlib
 import subprocess
@@ -112,35 +111,8 @@ FACTS = {
 }
 
 
-# --- settings of the machine that some need --------------------------------------------------
+# --- what some need of the machine --------------------------------------------------
 
-
-@contextlib.contextmanager
-def setting(**values):
-    """Files under /sys/kernel/mm and /proc/sys/vm hold these values meanwhile."""
-    old = {}
-    try:
-        for name, value in values.items():
-            path = pathlib.Path(PLACES[name])
-            if not path.exists():
-                pytest.skip(f"this kernel has no {path}")
-            before = path.read_text().strip()
-            path.write_text(str(value))
-            old[path] = before
-        yield
-    finally:
-        for path, value in reversed(old.items()):
-            path.write_text(value)
-
-
-PLACES = {
-    "scan_sleep": "/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs",
-    "pages_to_scan": "/sys/kernel/mm/transparent_hugepage/khugepaged/pages_to_scan",
-    "nr_hugepages": "/proc/sys/vm/nr_hugepages",
-    "ksm_run": "/sys/kernel/mm/ksm/run",
-    "ksm_sleep": "/sys/kernel/mm/ksm/sleep_millisecs",
-    "ksm_pages": "/sys/kernel/mm/ksm/pages_to_scan",
-}
 
 NEEDS = {
     "khugepaged": {"scan_sleep": 10, "pages_to_scan": 100000},
@@ -230,7 +202,7 @@ class Done:
 
 
 def play(case, folder):
-    with setting(**NEEDS.get(case, {})):
+    with judge.setting(**NEEDS.get(case, {})):
         can(case, folder)
         return Done(case, folder)
 

@@ -25,7 +25,7 @@ SEEDS = {
 def trials(tmp_path_factory):
     """All seeds, some side by side: most of a trial is waiting for a block to be written."""
     mp.need_bpf()
-    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+    with judge.setting(nr_hugepages=8), concurrent.futures.ThreadPoolExecutor(3) as pool:
         jobs = {seed: pool.submit(judge.Trial(seed, tmp_path_factory.mktemp(f"seed{seed}"), *how).run)
                 for seed, how in SEEDS.items()}
         concurrent.futures.wait(jobs.values())

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * shuffle SEED [OPS] [EVERY] [THREADS] [LOG] - random sequences of all that
+ * shuffle SEED [OPS] [EVERY] [THREADS] [LOG] [DONE] - random sequences of all that
  * moves pages in or out of a process, with a quiet point every EVERY operations.
  *
  * It keeps no account of what should be resident: the kernel is the oracle. The
  * same seed makes the same sequence (addresses too: it runs without address
  * randomisation; THREADS > 0 brings races, whose order is nobody's). LOG gets a
  * line for each operation, for whoever reads a mismatch. What a kernel does not
- * know fails, is logged, and does no harm.
+ * know fails, is logged, and does no harm. DONE is for its own exec: how many
+ * operations came before.
  *
  * A quiet point names the children alive: they stand still too.
  */
@@ -230,6 +231,19 @@ static void op_read_into(struct shuffle *s)
 
 	if (some_range(s, -1, &r))
 		say(s, "read()", r.p, r.len, pread(fd, r.p, r.len, 0));
+}
+
+/* Where nothing is mapped, or nobody may: each touch is a fault and ends in a signal. */
+static void op_wild(struct shuffle *s)
+{
+	char *const at[] = { NULL, (char *)WINDOW - 64 * PAGE,
+			     (char *)(WINDOW + WINDOW_PAGES * PAGE) };
+	char *p = at[rnd(s, 3)] + rnd(s, 16) * PAGE;
+
+	if (one_in(s, 2))
+		say(s, "wild-read()", p, PAGE, read(s->zero, p, PAGE));
+	else
+		say(s, "wild", p, PAGE, touch(&s->rng, p, PAGE, one_in(s, 2) ? READ : WRITE));
 }
 
 static __attribute__((noinline)) void deep(int pages)
@@ -605,6 +619,30 @@ static void op_vfork(struct shuffle *s)
 	say(s, "vfork-exec", NULL, 0, pid);
 }
 
+/* All anew, but for the numbers: the rest of the sequence goes on in a fresh image. */
+static void op_exec(struct shuffle *s)
+{
+	char *argv[ARG_MAX_ + 2], **to = argv, seed[32], done[32];
+
+	if (s->is_child)
+		return;
+	for (int i = 0; i < KIDS_MAX; i++)
+		drop_kid(s, i);
+	say(s, "exec", NULL, 0, 0);
+	snprintf(seed, sizeof(seed), "%lu", (unsigned long)(step_rand(&s->rng) >> 1));
+	snprintf(done, sizeof(done), "%ld", s->done + 1);
+	*to++ = s->argv[0];
+	if (step_run)
+		*to++ = "--run";
+	*to++ = seed;
+	for (int i = ARG_OPS; i < ARG_DONE; i++)
+		*to++ = s->argv[i];
+	*to++ = done;
+	*to = NULL;
+	execvp(argv[0], argv);
+	step_die("execvp");
+}
+
 struct worker {
 	pthread_t thread;
 	uint64_t rng;
@@ -665,7 +703,7 @@ static const struct op {
 	{ op_lock, 2 },	     { op_msync, 1 },	   { op_truncate, 1 },
 	{ op_punch, 2 },     { op_write_file, 2 }, { op_remote, 3 },
 	{ op_userfault, 1 }, { op_fork, 2 },	   { op_vfork, 1 },
-	{ op_threads, 2 },
+	{ op_threads, 2 },   { op_wild, 2 },	   { op_exec, 1 },
 };
 
 static void work(struct shuffle *s, long n)
@@ -710,13 +748,17 @@ static void fill(int fd, size_t pages)
 			step_die("pwrite");
 }
 
-static void prepare(struct shuffle *s, int argc, char **argv, int arg)
+static long number(const struct shuffle *s, int arg)
 {
-	s->rng = (uint64_t)step_num(argc, argv, arg, 1) * 0x9e3779b97f4a7c15UL + 1;
-	s->threads = (int)step_num(argc, argv, arg + 3, 0);
-	s->log = arg + 4 < argc
-			 ? open(argv[arg + 4], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)
-			 : -1;
+	return strtol(s->argv[arg], NULL, 0);
+}
+
+static void prepare(struct shuffle *s)
+{
+	s->rng = (uint64_t)number(s, ARG_SEED) * 0x9e3779b97f4a7c15UL + 1;
+	s->threads = (int)number(s, ARG_THREADS);
+	s->done = number(s, ARG_DONE);
+	s->log = open(s->argv[ARG_LOG], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	s->self = getpid();
 	s->file = unlinked("shuffle-XXXXXX");
 	s->tmpfs = unlinked("/dev/shm/shuffle-XXXXXX");
@@ -729,6 +771,22 @@ static void prepare(struct shuffle *s, int argc, char **argv, int arg)
 	fill(s->memfd, FILE_PAGES / 2);
 	s->brk0 = s->brk_now = sbrk(0);
 	catch_faults();
+}
+
+/* The arguments in their places, the program's name first: what exec is given, too. */
+static void take_arguments(struct shuffle *s, int argc, char **argv, int arg)
+{
+	static char *v[ARG_MAX_] = { NULL, "1", "300", "60", "0", "/dev/null", "0" };
+
+	v[0] = argv[0];
+	for (int i = ARG_SEED; i < ARG_MAX_ && arg < argc; i++, arg++)
+		v[i] = argv[arg];
+	s->argv = v;
+}
+
+static void quiet(const struct shuffle *s)
+{
+	step("quiet ops=%ld kids=%d,%d", s->done, (int)s->kids[0].pid, (int)s->kids[1].pid);
 }
 
 int main(int argc, char **argv)
@@ -744,13 +802,19 @@ int main(int argc, char **argv)
 		step_die("execvp");
 	}
 	prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0); /* huge pages are part of the game */
-	prepare(&s, argc, argv, arg);
-	n = step_num(argc, argv, arg + 1, 300);
-	every = step_num(argc, argv, arg + 2, 60);
-	step("start seed=%ld ops=%ld", step_num(argc, argv, arg, 1), n);
+	take_arguments(&s, argc, argv, arg);
+	prepare(&s);
+	n = number(&s, ARG_OPS);
+	every = number(&s, ARG_EVERY);
+	if (!s.done)
+		step("start seed=%ld ops=%ld", number(&s, ARG_SEED), n);
+	else if (s.done % every == 0 || s.done == n) /* the exec was the last before it */
+		quiet(&s);
 	while (s.done < n) {
-		work(&s, every < n - s.done ? every : n - s.done);
-		step("quiet ops=%ld kids=%d,%d", s.done, (int)s.kids[0].pid, (int)s.kids[1].pid);
+		long next = (s.done / every + 1) * every;
+
+		work(&s, (next < n ? next : n) - s.done);
+		quiet(&s);
 	}
 	for (int i = 0; i < KIDS_MAX; i++)
 		drop_kid(&s, i);

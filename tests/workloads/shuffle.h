@@ -33,6 +33,8 @@ struct area {
 	int fd; /* of what is mapped, -1 = nothing */
 };
 
+enum { ARG_SEED = 1, ARG_OPS, ARG_EVERY, ARG_THREADS, ARG_LOG, ARG_DONE, ARG_MAX_ };
+
 struct kid {
 	pid_t pid;
 	int leash; /* its end of the pipe closes, the child ends */
@@ -43,7 +45,7 @@ struct shuffle {
 	long done;     /* operations so far */
 	int threads;   /* of an operation with several */
 	bool is_child; /* leaves forks and turns to its parent */
-	int log;       /* descriptor, -1 = none */
+	int log;       /* descriptor */
 	int file, tmpfs, memfd, zero;
 	size_t n;
 	struct area areas[AREAS_MAX];
@@ -51,6 +53,7 @@ struct shuffle {
 	bool locked_future;
 	char *brk0, *brk_now; /* what brk operations have added */
 	pid_t self;
+	char **argv; /* by ARG_* */
 };
 
 /* --- numbers ------------------------------------------------------------------- */
