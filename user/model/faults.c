@@ -235,13 +235,24 @@ static bool fault_makes_resident(const struct mp_mapping *v, uint8_t bits)
 /* Faults of one piece of a run: of n pages `added` were not resident before, of which
  * `again` had been dropped by a call. */
 struct piece {
+	struct mp_proc *p;
+	struct mp_mapping *v;
+	struct mp_thread *t;
+	bool kernel;
 	uint64_t n, added, again;
-	uint32_t k[MP_FK_MAX];
+	enum mp_fkind last; /* the kind that faults were given last */
 };
 
+/* n of the faults are of kind k: of the process, the thread and the mapping. */
 static void give(struct piece *c, enum mp_fkind k, uint64_t n)
 {
-	c->k[k] += (uint32_t)n;
+	if (!n)
+		return;
+	c->last = k;
+	c->p->fk[c->kernel][k] += n;
+	c->t->left[k] += (uint32_t)n;
+	if (c->v)
+		c->v->fk[k] += n;
 }
 
 /* What was dropped came back; the rest is of kind k. */
@@ -450,8 +461,12 @@ static uint64_t least(uint64_t a, uint64_t b)
 static int fold_piece(struct mp_proc *p, struct mp_mapping *v, const struct mp_event *e,
 		      uint64_t addr, uint64_t end, struct mp_thread *t, struct range_effect *sum)
 {
-	struct piece c = { .n = (end >> MP_PAGE_SHIFT) - (addr >> MP_PAGE_SHIFT) };
-	bool kernel = e->sub & MP_FAULT_KERNEL, in = fault_makes_resident(v, e->sub);
+	struct piece c = { .p = p,
+			   .v = v,
+			   .t = t,
+			   .kernel = e->sub & MP_FAULT_KERNEL,
+			   .n = (end >> MP_PAGE_SHIFT) - (addr >> MP_PAGE_SHIFT) };
+	bool in = fault_makes_resident(v, e->sub);
 	struct range_effect eff = { .e = e };
 	int err = in ? pages_set(p, addr, end - addr, &eff) : 0;
 
@@ -459,24 +474,14 @@ static int fold_piece(struct mp_proc *p, struct mp_mapping *v, const struct mp_e
 	c.added = least(eff.pages, c.n);
 	c.again = least(eff.refaulted, c.added);
 	classify(&c, v, e->sub, in ? 0 : least(mp_proc_resident(p, addr, end), c.n));
-	for (unsigned k = 0; k < MP_FK_MAX; k++) {
-		p->fk[kernel][k] += c.k[k];
-		t->left[k] += c.k[k];
-		if (v)
-			v->fk[k] += c.k[k];
-	}
 	if (v) {
 		v->faults += c.n;
 		v->last_ts = e->ts;
 	}
-	if (!err && c.k[MP_FK_COW] && !anon(v))
+	if (!err && c.last == MP_FK_COW && v && !anon(v))
 		err = anon_mark(p, v, addr, end);
 	if (!err && e->x == 1 && c.added) { /* so n is 1 */
-		unsigned k = 0;
-
-		while (!c.k[k])
-			k++;
-		err = lone_note(p, addr, kernel, k);
+		err = lone_note(p, addr, c.kernel, c.last);
 	} else if (c.added) {
 		lone_forget(p, addr, end);
 	}
