@@ -381,13 +381,14 @@ int BPF_PROG(sys_exit_btf, struct pt_regs *regs, long ret)
 /*
  * Where the kernel's types only name struct pt_regs at some of these functions (5.10:
  * mremap), the verifier refuses their argument. It is the frame at the top of the
- * task's stack, which no such kernel pads.
+ * task's stack, which no such kernel pads. Its types do not tell how long the stack is.
  */
+#define KERNEL_STACK 16384 /* THREAD_SIZE without KASAN */
 static __always_inline const struct pt_regs *call_regs(unsigned long long *ctx)
 {
 	if (cfg_regs_hidden)
 		return (const struct pt_regs *)((u64)BPF_CORE_READ(current_task(), stack) +
-						bpf_core_type_size(union thread_union)) -
+						KERNEL_STACK) -
 		       1;
 	return (const struct pt_regs *)ctx[0];
 }

@@ -131,11 +131,6 @@ struct task_struct {
 	struct task_struct *group_leader;
 };
 
-/* As long as a kernel stack is. */
-union thread_union {
-	unsigned long stack[2048];
-};
-
 struct task_struct___split {
 	struct task_rss_stat rss_stat;
 };
