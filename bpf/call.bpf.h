@@ -234,7 +234,7 @@ static __always_inline void call_exit(void *ctx, s64 ret)
 	else
 		call_send(&c, t->id, tid, ret, rss, now);
 	if (known && (rss[0] != c.rss[0] || rss[1] != c.rss[1] || rss[3] != c.rss[3]))
-		rss_event(t, rss, now);
+		rss_event(t, rss, rss_slack(c.mm), now);
 }
 
 /* System call numbers of the watched calls. */
@@ -332,7 +332,7 @@ static __always_inline void exit_enter(void)
 	s64 rss[4];
 
 	if (t && rss_read(mm, rss))
-		rss_event(t, rss, bpf_ktime_get_ns());
+		rss_event(t, rss, rss_slack(mm), bpf_ktime_get_ns());
 }
 
 /* --- rung tp_btf: raw_syscalls ------------------------------------------------ */

@@ -217,29 +217,70 @@ static __always_inline s64 percpu_sum(s64 count, s32 *per_cpu)
 	return count;
 }
 
+/* Up to 6.1 a thread counts its own faults and hands them over after some 64. */
+static __always_inline bool rss_is_split(void)
+{
+	return bpf_core_type_exists(struct mm_rss_stat);
+}
+
+/* A thread hands over at its 65th fault, and one fault maps 16 pages of a file at most
+ * (fault_around_bytes); bigger ones are counted at once. */
+#define HELD_BACK_MAX (65 * 16)
+
+/* Pages by which rss_read() may be off, all kinds together; 0: exact. */
+static __always_inline u64 rss_slack(u64 mm)
+{
+	int users = 0;
+
+	if (!rss_is_split())
+		return 0;
+	bpf_probe_read_kernel(&users, sizeof(users),
+			      (void *)(mm + bpf_core_field_offset(struct mm_struct, mm_users)));
+	if (task_mm(current_task()) == mm)
+		users--;
+	return users > 0 ? (u64)users * HELD_BACK_MAX : 0;
+}
+
+static __always_inline s64 rss_count(u64 mm, int i)
+{
+	s64 v = 0;
+
+	bpf_probe_read_kernel(
+		&v, sizeof(v),
+		(void *)(mm + bpf_core_field_offset(struct mm_struct___split, rss_stat.count) +
+			 i * sizeof(v)));
+	return v;
+}
+
+/* What one thread holds back. */
+static __always_inline s64 rss_held(struct task_struct *t, int i)
+{
+	int v = 0;
+
+	if (!bpf_core_field_exists(struct task_struct___split, rss_stat))
+		return 0;
+	bpf_probe_read_kernel(
+		&v, sizeof(v),
+		(void *)((u64)t +
+			 bpf_core_field_offset(struct task_struct___split, rss_stat.count) +
+			 i * sizeof(v)));
+	return v;
+}
+
 /*
  * Reads the counters of an mm in pages: [0] file, [1] anon, [2] swap, [3] shmem
  * (MM_FILEPAGES ... in linux/mm_types_task.h). False where this kernel hides
- * them. Exact from 6.2 (per-CPU parts summed). Up to 6.1 each thread holds back
- * up to 64 faults; the calling thread's own are added, so a call's delta is
- * exact for it.
+ * them. Exact from 6.2 (per-CPU parts summed). Up to 6.1 the calling thread's own
+ * are added, so a call's delta is exact for it, and rss_slack() is what others may
+ * hold back.
  */
 static __always_inline bool rss_read_split(u64 mm, s64 out[4])
 {
 	struct task_struct *t = current_task();
-	u64 counts = mm + bpf_core_field_offset(struct mm_struct___split, rss_stat.count);
-	u64 cached = (u64)t + bpf_core_field_offset(struct task_struct___split, rss_stat.count);
-	bool own = bpf_core_field_exists(struct task_struct___split, rss_stat) && task_mm(t) == mm;
+	bool own = task_mm(t) == mm;
 
-	for (int i = 0; i < 4; i++) {
-		s64 v = 0;
-		int c = 0;
-
-		bpf_probe_read_kernel(&v, sizeof(v), (void *)(counts + i * sizeof(v)));
-		if (own)
-			bpf_probe_read_kernel(&c, sizeof(c), (void *)(cached + i * sizeof(c)));
-		out[i] = v + c;
-	}
+	for (int i = 0; i < 4; i++)
+		out[i] = rss_count(mm, i) + (own ? rss_held(t, i) : 0);
 	return true;
 }
 
@@ -247,7 +288,7 @@ static __always_inline bool rss_read_split(u64 mm, s64 out[4])
  * so an array index in C would miss. */
 static __always_inline bool rss_read(u64 mm, s64 out[4])
 {
-	if (bpf_core_type_exists(struct mm_rss_stat))
+	if (rss_is_split())
 		return rss_read_split(mm, out);
 	if (!shared.cpus_known)
 		return false;
@@ -274,7 +315,7 @@ static __always_inline u64 not_negative(s64 v)
 	return v > 0 ? v : 0;
 }
 
-static __always_inline void rss_event(struct mp_target *t, const s64 rss[4], u64 now)
+static __always_inline void rss_event(struct mp_target *t, const s64 rss[4], u64 slack, u64 now)
 {
 	struct mp_event *e = event_new(MP_EV_RSS, now, t->id, 0, 0);
 
@@ -287,6 +328,7 @@ static __always_inline void rss_event(struct mp_target *t, const s64 rss[4], u64
 	e->rss.shmem = not_negative(rss[3]);
 	e->rss.lazyfree = MP_UNKNOWN;
 	e->rss.hugetlb = MP_UNKNOWN;
+	e->rss.slack = slack;
 	t->rss_ts = now;
 	event_send(e);
 }

@@ -129,7 +129,7 @@ static __always_inline void run_end(struct mp_run *r, u32 cpu, u64 now)
 		return;
 	if (is_long && r->epoch == shared.epoch)
 		now = r->last_ts;
-	rss_event(t, rss, now);
+	rss_event(t, rss, rss_slack(r->mm_addr), now);
 	r->rss_next = now + cfg_rss_every;
 }
 

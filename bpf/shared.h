@@ -19,6 +19,11 @@ struct mp_target {
 	__u32 id; /* mm id, as in events */
 	__u32 tgid;
 	__u64 rss_ts; /* ns: last RSS event */
+	__s64 base[4]; /* by sum_rss(), up to 6.1: the counters of the mm ... */
+	__s64 held[4]; /* ... and what all its threads hold back */
+	__u64 slack;   /* pages by which that may be off */
+	__u32 sum_gen; /* shared.sum_gen of that time */
+	__u32 rsvd;
 	__u32 active; /* threads inside a watched call */
 	__u32 seq;    /* watched calls entered so far  */
 };
@@ -106,7 +111,7 @@ struct mp_shared {
 			    * spans such a call */
 	__u32 attach_tgid; /* argument of the task iterator */
 	__u32 attach_found;
-	__u32 pad;
+	__u32 sum_gen; /* which sum this is, argument of sum_rss() */
 	__u32 cpus_known; /* cpu_off is filled in: per-CPU counters can be summed */
 	__u64 scratch[2];
 	__u64 cpu_off[MP_CPUS_MAX]; /* of each CPU's area; 0 = unknown or offline */

@@ -183,4 +183,37 @@ int find_mm(struct bpf_iter__task *ctx)
 	return 0;
 }
 
+/*
+ * Up to 6.1: adds up the counters of each target and what each of its threads holds
+ * back. A thread that hands over meanwhile moves the counters of the mm: the sum then
+ * says how far off it may be.
+ */
+SEC("iter/task")
+int sum_rss(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	u32 gen = shared.sum_gen;
+	struct mp_target *t;
+	u64 mm;
+
+	if (!task || !rss_is_split())
+		return 0;
+	mm = task_mm(task);
+	t = target_of(mm);
+	if (!t)
+		return 0;
+	for (int i = 0; i < 4 && t->sum_gen != gen; i++) {
+		t->base[i] = rss_count(mm, i);
+		t->held[i] = 0;
+		t->slack = 0;
+	}
+	t->sum_gen = gen;
+	for (int i = 0; i < 4; i++) {
+		t->held[i] += rss_held(task, i);
+		if (rss_count(mm, i) != t->base[i])
+			t->slack = rss_slack(mm);
+	}
+	return 0;
+}
+
 #endif /* MEMPROF_TASK_BPF_H */

@@ -84,6 +84,7 @@ struct task_rss_stat {
 };
 
 struct mm_struct {
+	atomic_t mm_users;
 	unsigned long brk;
 	struct percpu_counter rss_stat[4];
 };

@@ -313,8 +313,38 @@ def proc_state(pid):
     return stat[stat.rindex(")") + 2]
 
 
+KERNEL = tuple(int(x) for x in re.match(r"(\d+)\.(\d+)", os.uname().release).groups())
+
+
 def kernel_rss(pid):
-    """Resident bytes by type, from the exact counters of /proc/PID/status."""
+    """Resident bytes by type: exact, from the counters or, before 6.2, from the page table."""
+    rss = status_rss(pid)
+    return rss if KERNEL >= (6, 2) else dict(rss, **walked_rss(pid))
+
+
+def walked_rss(pid):
+    """Resident bytes by type, as smaps finds them."""
+    text = pathlib.Path("/proc/self/mountinfo").read_text()
+    tmpfs = re.findall(r"^\d+ \d+ (\d+:\d+) .* - tmpfs ", text, re.M)
+    got = {"anon": 0, "file": 0, "shmem": 0}
+    kind = None
+    for line in pathlib.Path(f"/proc/{pid}/smaps").read_text(errors="replace").splitlines():
+        w = line.split(None, 5)
+        if re.fullmatch(r"[0-9a-f]+-[0-9a-f]+", w[0]):
+            dev = "{}:{}".format(*(int(x, 16) for x in w[3].split(":")))
+            name = w[5] if len(w) > 5 else ""
+            shmem = dev in tmpfs or name.startswith(("/memfd:", "/dev/zero", "/SYSV"))
+            kind = "shmem" if shmem else "file"
+        elif w[0] == "Rss:":
+            got[kind] += int(w[1]) * 1024
+        elif w[0] == "Anonymous:":
+            got[kind] -= int(w[1]) * 1024
+            got["anon"] += int(w[1]) * 1024
+    return dict(got, rss=sum(got.values()))
+
+
+def status_rss(pid):
+    """Resident bytes by type, from the counters of /proc/PID/status."""
     text = pathlib.Path(f"/proc/{pid}/status").read_text(errors="replace")
     kb = dict(re.findall(r"^(RssAnon|RssFile|RssShmem|VmRSS|VmSwap):\s+(\d+) kB", text, re.M))
     return {"anon": int(kb["RssAnon"]) * 1024, "file": int(kb["RssFile"]) * 1024,

@@ -71,6 +71,7 @@ static void assert_same(const struct mp_model *a, const struct mp_model *b)
 		assert_memory_equal(p->threads, q->threads, p->n_threads * sizeof(*p->threads));
 		assert_int_equal(p->n_fsites, q->n_fsites);
 		assert_memory_equal(p->fsites, q->fsites, p->n_fsites * sizeof(*p->fsites));
+		assert_int_equal(p->rss.slack, q->rss.slack);
 	}
 	assert_true(mp_model_digest(a) == mp_model_digest(b));
 }
@@ -126,6 +127,7 @@ static struct mp_event next(struct session *s)
 	case 11:
 		e = ev_rss(mm, s->ts, rnd_below(r, 1500), rnd_below(r, 100), rnd_below(r, 100));
 		e.rss.swap = rnd_below(r, 10);
+		e.rss.slack = rnd_below(r, 2) * 1040;
 		if (!rnd_below(r, 3))
 			e.rss.hugetlb = rnd_below(r, 5) * 2 * MIB;
 		return e;

@@ -848,7 +848,7 @@ void audit_note(struct mp_session *s, struct target *t, const struct mp_event *e
 		j->call_ts = e->ts;
 		if (e->ts - e->call.dur <= j->ts)
 			j->open = false;
-	} else if (e->type == MP_EV_RSS && e->sub == MP_RSS_PROC) {
+	} else if (e->type == MP_EV_RSS && e->sub == MP_RSS_PROC && !e->rss.slack) {
 		judge_open(t, p, e);
 	}
 }

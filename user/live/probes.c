@@ -36,6 +36,8 @@ struct mp_probes {
 	unsigned n_links;
 	struct mp_rung_result rung[MP_FEAT_MAX];
 	struct mp_shared *shared; /* the mapped .bss */
+	struct mp_target *sums;	  /* of mp_probes_sum_rss() */
+	size_t n_sums, cap_sums;
 	int ncpu;
 	uint32_t *stack_id; /* by the kernel side's id: ours, from 1 without gaps */
 	size_t cap_stacks;
@@ -239,14 +241,13 @@ static int first_arg_kind(const struct btf *btf, const char *func)
 
 /* Whether a system call function's registers are a type that is only named
  * (call_regs() in bpf/call.bpf.h). */
-static bool regs_hidden(struct mp_probes *p)
+static bool regs_hidden(struct mp_probes *p, const struct btf *btf)
 {
-	struct btf *btf = NULL;
 	bool hidden = false;
 
-	if (p->rung[MP_FEAT_CALLS].rung == MP_RUNG_FENTRY)
-		btf = btf__load_vmlinux_btf();
-	for (size_t i = 0; btf && i < N_PROGS; i++) {
+	if (p->rung[MP_FEAT_CALLS].rung != MP_RUNG_FENTRY)
+		return false;
+	for (size_t i = 0; i < N_PROGS; i++) {
 		struct bpf_program *prog =
 			bpf_object__find_program_by_name(p->skel->obj, progs[i].name);
 		const char *fn = prog ? strchr(bpf_program__section_name(prog), '/') : NULL;
@@ -254,24 +255,38 @@ static bool regs_hidden(struct mp_probes *p)
 		if (fn && progs[i].rung == MP_RUNG_FENTRY)
 			hidden |= first_arg_kind(btf, fn + 1) == BTF_KIND_FWD;
 	}
-	btf__free(btf);
 	return hidden;
+}
+
+/* Up to 6.1 (bpf/core.bpf.h). */
+static bool rss_is_split(const struct btf *btf)
+{
+	return btf__find_by_name_kind(btf, "mm_rss_stat", BTF_KIND_STRUCT) > 0;
 }
 
 /* exit_mmap is a typed tracepoint since 5.18; without it an mm's end is told by
  * the exit of its process. */
-static bool have_exit_mmap(void)
+static bool use_exit_mmap(const struct mp_probes *p, const struct btf *btf)
 {
-	struct btf *btf = btf__load_vmlinux_btf();
-	int id = btf ? btf__find_by_name_kind(btf, "btf_trace_exit_mmap", BTF_KIND_TYPEDEF) : -1;
-
-	btf__free(btf);
-	return id > 0;
+	return p->rung[MP_FEAT_TASKS].rung == MP_RUNG_TP_BTF &&
+	       btf__find_by_name_kind(btf, "btf_trace_exit_mmap", BTF_KIND_TYPEDEF) > 0;
 }
 
-static bool use_exit_mmap(const struct mp_probes *p)
+/* What depends on the kernel's types and not on a rung. */
+static int configure_kernel(struct mp_probes *p)
 {
-	return p->rung[MP_FEAT_TASKS].rung == MP_RUNG_TP_BTF && have_exit_mmap();
+	struct btf *btf = btf__load_vmlinux_btf();
+	bool exit_mmap;
+
+	if (!btf)
+		return -errno;
+	exit_mmap = use_exit_mmap(p, btf);
+	p->skel->rodata->cfg_have_exit_mmap = exit_mmap;
+	p->skel->rodata->cfg_regs_hidden = regs_hidden(p, btf);
+	bpf_program__set_autoload(p->skel->progs.exit_mmap_btf, exit_mmap);
+	bpf_program__set_autoload(p->skel->progs.sum_rss, rss_is_split(btf));
+	btf__free(btf);
+	return 0;
 }
 
 /* sample_gap() in bpf/stack.bpf.h has the formula. The gap that each CPU begins with
@@ -293,7 +308,7 @@ static void configure_sample(struct mp_probes *p)
 static int configure(struct mp_probes *p, const struct mp_probes_opts *o)
 {
 	struct bpf_program *prog;
-	bool exit_mmap = use_exit_mmap(p);
+	int err;
 
 	bpf_object__for_each_program(prog, p->skel->obj) bpf_program__set_autoload(prog, false);
 	for (size_t i = 0; i < N_PROGS; i++) {
@@ -307,14 +322,14 @@ static int configure(struct mp_probes *p, const struct mp_probes_opts *o)
 	bpf_program__set_autoload(p->skel->progs.flush_runs, true);
 	bpf_program__set_autoload(p->skel->progs.find_mm, true);
 	bpf_program__set_autoload(p->skel->progs.learn_cpu, true);
-	bpf_program__set_autoload(p->skel->progs.exit_mmap_btf, exit_mmap);
+	err = configure_kernel(p);
+	if (err)
+		return err;
 	p->ncpu = libbpf_num_possible_cpus();
 	if (p->ncpu < 1)
 		p->ncpu = 1;
 	p->skel->rodata->cfg_ncpu = (__u32)p->ncpu;
 	p->skel->rodata->cfg_follow_forks = o->follow_forks;
-	p->skel->rodata->cfg_have_exit_mmap = exit_mmap;
-	p->skel->rodata->cfg_regs_hidden = regs_hidden(p);
 	if (p->rung[MP_FEAT_STACKS].rung)
 		configure_sample(p);
 	if (o->rss_every_ns)
@@ -618,16 +633,15 @@ const struct mp_rung_result *mp_probes_rung(const struct mp_probes *p, enum mp_f
 
 /* --- targets ----------------------------------------------------------------------------- */
 
-int mp_probes_add(struct mp_probes *p, uint32_t tgid, uint32_t *mm)
+/* Runs an iterator over all tasks. */
+static int run_iter(struct bpf_program *prog)
 {
-	struct bpf_link *link = bpf_program__attach_iter(p->skel->progs.find_mm, NULL);
+	struct bpf_link *link = bpf_program__attach_iter(prog, NULL);
 	char buf[16];
 	int fd, err = 0;
 
 	if (!link)
 		return -errno;
-	p->shared->attach_found = 0;
-	p->shared->attach_tgid = tgid;
 	fd = bpf_iter_create(bpf_link__fd(link));
 	if (fd < 0) {
 		err = -errno;
@@ -637,11 +651,73 @@ int mp_probes_add(struct mp_probes *p, uint32_t tgid, uint32_t *mm)
 		close(fd);
 	}
 	bpf_link__destroy(link);
+	return err;
+}
+
+int mp_probes_add(struct mp_probes *p, uint32_t tgid, uint32_t *mm)
+{
+	int err;
+
+	p->shared->attach_found = 0;
+	p->shared->attach_tgid = tgid;
+	err = run_iter(p->skel->progs.find_mm);
 	if (!err && !p->shared->attach_found)
 		err = -ESRCH;
 	if (!err)
 		*mm = p->shared->attach_found;
 	return err;
+}
+
+static uint64_t counted(const struct mp_target *t, int i)
+{
+	int64_t n = t->base[i] + t->held[i];
+
+	return n > 0 ? (uint64_t)n : 0;
+}
+
+/* The targets whose sum is of this time, out of the map: one walk for all of them. */
+static int read_sums(struct mp_probes *p)
+{
+	int fd = bpf_map__fd(p->skel->maps.targets), err = 0;
+	uint64_t key, next, *from = NULL;
+	struct mp_target t;
+
+	p->n_sums = 0;
+	while (!err && !bpf_map_get_next_key(fd, from, &next)) {
+		key = next;
+		from = &key;
+		if (bpf_map_lookup_elem(fd, &key, &t) || t.sum_gen != p->shared->sum_gen)
+			continue;
+		err = mp_grow(&p->sums, &p->cap_sums, p->n_sums + 1, sizeof(*p->sums));
+		if (!err)
+			p->sums[p->n_sums++] = t;
+	}
+	return err;
+}
+
+bool mp_probes_sum_rss(struct mp_probes *p)
+{
+	if (!bpf_program__autoload(p->skel->progs.sum_rss))
+		return false;
+	p->shared->sum_gen++;
+	return !run_iter(p->skel->progs.sum_rss) && !read_sums(p);
+}
+
+bool mp_probes_rss(const struct mp_probes *p, uint32_t mm, struct mp_probes_rss *out)
+{
+	for (size_t i = 0; i < p->n_sums; i++) {
+		const struct mp_target *t = &p->sums[i];
+
+		if (t->id != mm)
+			continue;
+		*out = (struct mp_probes_rss){ .file = counted(t, 0),
+					       .anon = counted(t, 1),
+					       .swap = counted(t, 2),
+					       .shmem = counted(t, 3),
+					       .slack = t->slack };
+		return true;
+	}
+	return false;
 }
 
 int mp_probes_add_at_exec(struct mp_probes *p, uint32_t tgid)

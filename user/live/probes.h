@@ -67,6 +67,20 @@ int mp_probes_add_at_exec(struct mp_probes *p, uint32_t tgid);
 /* Attaches the V8 line probe to a file at a file offset. */
 int mp_probes_add_v8(struct mp_probes *p, const char *path, uint64_t offset);
 
+/* Resident pages by counter. */
+struct mp_probes_rss {
+	uint64_t anon, file, shmem, swap;
+	uint64_t slack; /* they moved meanwhile: off by so many at most */
+};
+
+/*
+ * Adds up the counters of all targets where the kernel spreads them over threads (up to
+ * 6.1) and /proc does not add them up. False: /proc is exact here, ask it.
+ */
+bool mp_probes_sum_rss(struct mp_probes *p);
+/* What the last sum found of an mm; false when it was not there. */
+bool mp_probes_rss(const struct mp_probes *p, uint32_t mm, struct mp_probes_rss *out);
+
 /* Closes every run open in the kernel: whatever happened before this call is in
  * the ring when it returns. */
 void mp_probes_flush(struct mp_probes *p);

@@ -133,6 +133,8 @@ struct mp_session {
 	uint64_t flushed;        /* everything up to here is in the stream */
 	uint64_t horizon;        /* everything up to here has been folded  */
 	uint64_t next_seal;
+	uint64_t sum_t0, sum_ts; /* between these the probes added up all RSS counters ... */
+	bool summed;             /* ... where that is needed */
 	uint64_t lost[MP_LOSS_MAX], lost_faults[MP_LOSS_MAX]; /* as told */
 	uint64_t v8_tried[64];   /* inodes looked at for V8, the last ones */
 	unsigned n_v8_tried;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include "user/live/session_int.h"
 #include "user/model/pageset.h"
@@ -115,10 +116,38 @@ static void rollup_tell(struct mp_session *s, struct target *t)
 	stream_push(&s->stream, &e);
 }
 
+/*
+ * Pages by which /proc/PID/status may be off: before 6.2 each thread hands its counts
+ * over at its 65th fault, and one fault maps up to 16 pages of a file.
+ */
+static uint64_t status_slack(const struct proc_status *st)
+{
+	unsigned major, minor;
+	struct utsname u;
+
+	if (uname(&u) || sscanf(u.release, "%u.%u", &major, &minor) != 2)
+		return 0;
+	return major < 6 || (major == 6 && minor < 2) ? st->threads * 65ULL * 16 : 0;
+}
+
+/* The counters as the probes added them up, where /proc does not do it. */
+static void rss_summed(const struct mp_session *s, const struct mp_probes_rss *sum,
+		       struct mp_event *e, uint64_t *before)
+{
+	e->ts = s->sum_ts;
+	*before = s->sum_t0;
+	e->rss.anon = sum->anon;
+	e->rss.file = sum->file;
+	e->rss.shmem = sum->shmem;
+	e->rss.swap = sum->swap;
+	e->rss.slack = sum->slack;
+}
+
 void target_poll(struct mp_session *s, struct target *t)
 {
 	struct mp_event e = { .type = MP_EV_RSS, .sub = MP_RSS_PROC, .mm = t->mm };
 	uint64_t before = mp_monotonic_ns();
+	struct mp_probes_rss sum;
 	struct proc_status st;
 	int err;
 
@@ -139,6 +168,10 @@ void target_poll(struct mp_session *s, struct target *t)
 	e.rss.swap = st.swap;
 	e.rss.lazyfree = lazyfree(s, t);
 	e.rss.hugetlb = st.hugetlb;
+	if (s->summed && mp_probes_rss(s->probes, t->mm, &sum))
+		rss_summed(s, &sum, &e, &before);
+	else
+		e.rss.slack = status_slack(&st);
 	audit_polled(t, before, e.ts);
 	stream_push(&s->stream, &e);
 	cgroup_poll(s, t);

@@ -161,18 +161,30 @@ static uint64_t cpu_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
 }
 
+/* The counters of all targets at once, where /proc does not add them up. */
+static void sum_rss(struct mp_session *s)
+{
+	s->sum_t0 = mp_monotonic_ns();
+	s->summed = s->probes && mp_probes_sum_rss(s->probes);
+	s->sum_ts = mp_monotonic_ns();
+}
+
 void session_look(struct mp_session *s, uint64_t now)
 {
 	size_t n = s->n_t, from = s->look_from;
-	bool all = s->settling || s->opening;
+	bool all = s->settling || s->opening, due = false;
 	uint64_t end;
 
 	if (!n)
 		return;
 	s->look_from = 0;
 	s->ticks++;
-	for (size_t i = 0; i < n; i++) /* every other one in every other tick */
+	for (size_t i = 0; i < n; i++) { /* every other one in every other tick */
 		s->t[i]->poll_due |= all || (s->ticks + i) % POLL_TICKS == 0;
+		due |= s->t[i]->poll_due;
+	}
+	if (due)
+		sum_rss(s);
 	if (look_wanted(s, s->t[0]))
 		look_at(s, s->t[0], now);
 	end = cpu_ns() + LOOK_BUDGET_NS;

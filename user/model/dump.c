@@ -614,6 +614,7 @@ static void out_proc(struct out *o)
 		e.rss.swap = p->rss.swap;
 		e.rss.lazyfree = p->rss.lazyfree;
 		e.rss.hugetlb = p->rss.hugetlb;
+		e.rss.slack = p->rss.slack;
 		out(o, &e);
 	}
 	out_beside(o);

@@ -454,6 +454,7 @@ int fold_rss(struct mp_proc *p, const struct mp_event *e)
 	note_lazyfree(p, e);
 	if (e->rss.hugetlb != MP_UNKNOWN) /* /proc alone tells */
 		p->rss.hugetlb = e->rss.hugetlb;
+	p->rss.slack = e->rss.slack;
 	p->rss.ts = e->ts;
 	p->rss_known = true;
 	note_short(p, e);

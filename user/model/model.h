@@ -184,6 +184,7 @@ struct mp_rss {
 	uint64_t anon, file, shmem, swap; /* pages */
 	uint64_t lazyfree;                /* pages, or MP_UNKNOWN */
 	uint64_t hugetlb;                 /* bytes beside RSS, or MP_UNKNOWN */
+	uint64_t slack;                   /* pages by which the first three may be off */
 	uint64_t ts;
 };
 

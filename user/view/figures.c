@@ -136,6 +136,7 @@ static void fill_rss(struct mp_figures *fg)
 		{ "swap", "swap", 0, false, 0 },
 		{ "lazyfree", "LazyFree", 0, false, 0 },
 		{ "hugetlb", "hugetlb", 0, false, 0 },
+		{ "slack", "off by at most", 0, false, 0 },
 		{ "multi_mapped", "mapped more than once", 0, false, MP_LOW_PAGES },
 		{ "shared_anon", "carried by others", 0, false, 0 },
 		{ "pss", "proportional share", 0, false, 0 },
@@ -157,6 +158,7 @@ static void fill_rss(struct mp_figures *fg)
 					  p->rss.swap,
 					  p->rss.lazyfree,
 					  p->rss.hugetlb,
+					  p->rss.slack,
 					  0,
 					  0,
 					  0,
@@ -251,9 +253,9 @@ static void fill_calls(struct mp_figures *fg)
 
 		if (!p->advice[a].calls)
 			continue;
-		*fc = (struct mp_fig_call){
-			.st = p->advice[a], .gave = p->asked_advice[a], .known = true
-		};
+		*fc = (struct mp_fig_call){ .st = p->advice[a],
+					    .gave = p->asked_advice[a],
+					    .known = true };
 		advice_key(fc->name, sizeof(fc->name), a);
 		fg->n_advice++;
 	}

@@ -156,6 +156,8 @@ static void say_rss(const struct out *o, FILE *f)
 		return;
 	}
 	fprintf(f, "RSS %s at the end", say_fig(&a, &acc[MP_ACC_RSS]));
+	if (rss[MP_FRSS_SLACK].v) /* up to 6.1, threads at work */
+		fprintf(f, " give or take %s", say_fig(&b, &rss[MP_FRSS_SLACK]));
 	if (max->known && start->known)
 		fprintf(f, " (max %s%s, start %s)", say_fig(&b, max), bang(o, max->group),
 			say_fig(&c, start));
