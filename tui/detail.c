@@ -85,6 +85,15 @@ static void account(struct pane *p, const struct mp_proc *proc)
 	part(p, "file", a.file, a.rss, TUI_BAND_FILE);
 	part(p, "shared", a.shmem, a.rss, TUI_BAND_FILE);
 	part(p, "unexplained", a.unknown, a.rss, TUI_BAND_OTHER);
+	if (proc->cgroup.version) {
+		char num[2][16], text[48];
+
+		mp_bytes(num[0], sizeof(num[0]), (int64_t)proc->cgroup.charged);
+		mp_bytes(num[1], sizeof(num[1]), (int64_t)proc->cgroup.limit);
+		snprintf(text, sizeof(text), "%s of %s", num[0],
+			 proc->cgroup.limit != MP_UNKNOWN ? num[1] : "no limit");
+		row(p, "control group", text);
+	}
 	if (a.swap) {
 		char num[16];
 

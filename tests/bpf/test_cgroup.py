@@ -116,7 +116,11 @@ def test_huge_pages(tmp_path):
         w.step("touched")
         rollup = mp.smaps_rollup(w.pid)
         r.stop()
-    assert r.report()["rss"]["anon_huge"] == rollup["AnonHugePages"]
+    rss = r.report()["rss"]
+    assert rss["anon_huge"] == rollup["AnonHugePages"]
+    assert rss["anon_huge"] >= 8 * 2 * MB
+    # of each the workload touched one page
+    assert rss["huge_unasked"] == 8 * 511 * mp.PAGE
 
 
 def test_gone_before_it_was_asked(tmp_path):

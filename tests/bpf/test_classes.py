@@ -61,6 +61,7 @@ def check(rep, cls, others, want):
     assert mine + big >= want * 0.97, c
     # all malloc is one number of the contract, but for what is mapped alone
     assert rep["account"]["arenas"] == sum(c[k] for k in ("arena", "brk", "jemalloc", "mimalloc", "tcmalloc"))
+    assert c["stack"] >= 5 * mp.PAGE, c  # of four threads and the main one
     for k in ("jemalloc", "mimalloc", "tcmalloc", "go_heap", "v8_heap", "jvm_heap", "jvm_meta", "jvm_code"):
         assert not c[k] or k == cls or k in others, c
 

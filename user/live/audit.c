@@ -662,6 +662,9 @@ static int tell_piece(struct mp_session *s, struct target *t, const struct bits 
 	struct bits gone = { 0 }, come = { 0 };
 	int err;
 
+	/* All of it came at once: one event, or nobody knows which fault brought it. */
+	if (seen->huge && is_full(seen))
+		return pages_event(s, t, MP_PAGES_RESIDENT, seen->base, seen->base + CHUNK, true);
 	for (size_t i = 0; i < sizeof(seen->w) / sizeof(seen->w[0]); i++) {
 		gone.w[i] = have->w[i] & ~seen->w[i];
 		come.w[i] = seen->w[i] & ~have->w[i];
@@ -669,10 +672,9 @@ static int tell_piece(struct mp_session *s, struct target *t, const struct bits 
 	err = tell_runs(s, t, MP_PAGES_ABSENT, gone.w, seen->base);
 	if (!err)
 		err = tell_runs(s, t, MP_PAGES_RESIDENT, come.w, seen->base);
-	/* Split with all pages left, or made of them: the same pages, otherwise mapped. */
-	if (!err && seen->huge != have->huge && is_full(seen))
-		err = pages_event(s, t, MP_PAGES_RESIDENT, seen->base, seen->base + CHUNK,
-				  seen->huge);
+	/* Split with all pages left: the same pages, otherwise mapped. */
+	if (!err && have->huge && is_full(seen))
+		err = pages_event(s, t, MP_PAGES_RESIDENT, seen->base, seen->base + CHUNK, false);
 	return err;
 }
 

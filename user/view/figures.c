@@ -122,6 +122,9 @@ static void fill_beside(struct mp_figures *fg)
 		   r->pss_anon + r->pss_file + r->pss_shmem);
 	put_beside(&fg->rss[MP_FRSS_PRIVATE], r->ts, r->private_dirty);
 	put_beside(&fg->rss[MP_FRSS_HUGE], r->ts, r->anon_huge);
+	/* each such fault asked for one page of 512 */
+	put_beside(&fg->rss[MP_FRSS_UNASKED], mp_fig_seen(fg->m, MP_FEAT_FAULTS),
+		   (fg->p->fk[0][MP_FK_HUGE] + fg->p->fk[1][MP_FK_HUGE]) * 511 * MP_PAGE_SIZE);
 }
 
 static void fill_rss(struct mp_figures *fg)
@@ -142,6 +145,7 @@ static void fill_rss(struct mp_figures *fg)
 		{ "pss", "proportional share", 0, false, 0 },
 		{ "private_dirty", "private and dirty", 0, false, 0 },
 		{ "anon_huge", "in huge pages", 0, false, 0 },
+		{ "huge_unasked", "came with huge pages", 0, false, MP_LOW_FAULTS },
 	};
 	const struct mp_proc *p = fg->p;
 

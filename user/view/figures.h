@@ -50,6 +50,7 @@ enum {
 	MP_FRSS_PSS,
 	MP_FRSS_PRIVATE,
 	MP_FRSS_HUGE,
+	MP_FRSS_UNASKED,
 	MP_FRSS_N
 };
 enum { MP_FFAULT_N = 6 };

@@ -263,14 +263,16 @@ static void put_account(const struct out *o)
 					  &o->fg->rss[MP_FRSS_HUGETLB],
 					  &o->fg->rss[MP_FRSS_MULTI],
 					  &o->fg->rss[MP_FRSS_FORKED],
-					  &o->fg->rss[MP_FRSS_HUGE] };
+					  &o->fg->rss[MP_FRSS_HUGE],
+					  &o->fg->rss[MP_FRSS_UNASKED] };
 	static const char *const why[] = { "beside RSS",
 					   "beside RSS",
 					   "in RSS, the kernel may take it",
 					   "in no counter of RSS",
 					   "in RSS again",
 					   "in RSS, shared since a fork",
-					   "in RSS, touched or not" };
+					   "in RSS, touched or not",
+					   "no fault asked for it" };
 	struct txt t;
 
 	head(o, "Account at the end", MP_LOW_PAGES | MP_LOW_GC);
