@@ -77,7 +77,7 @@ MAN5 := $(wildcard docs/*.5)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps demo check check-unit bench install clean help tools examples workloads tests \
+.PHONY: all deps demo check check-kernels check-unit bench install clean help tools examples workloads tests \
 	asan tsan fuzz-residency fuzz-gc fuzz-gc-lib mutants tidy format vmlinux deps-build deps-check deps-bench
 
 all: $(B)/memprof $(B)/libmpgc.a $(B)/libmpgc.so examples workloads ## build everything
@@ -92,11 +92,13 @@ DEPS_BUILD := gcc libc6-dev pkg-config libbpf-dev libelf-dev zlib1g-dev libncurs
 DEPS_CHECK := libcmocka-dev python3-pytest tmux golang-go procps util-linux libjemalloc2 libmimalloc2.0 \
 	libtcmalloc-minimal4 openjdk-17-jdk-headless redis-server sqlite3 postgresql-15 stress-ng \
 	nodejs npm chromium
+DEPS_KERNELS := qemu-system-x86 busybox-static
 DEPS_BENCH := linux-perf bpftrace libgc-dev libmimalloc-dev ocaml-nox nodejs golang-go
 deps: deps-build deps-check ## install what building and testing needs from Debian's packages
 deps-build: ; $(Q)tools/deps.sh $(DEPS_BUILD)
 deps-check:
 	$(Q)tools/deps.sh $(DEPS_BUILD) $(DEPS_CHECK)
+	$(Q)tools/deps.sh $(DEPS_KERNELS) || echo 'deps: no qemu: the tests on other kernels will say so' >&2
 	$(Q)tools/npm.sh >/dev/null || echo 'deps: no npm packages: the tests that need them will say so' >&2
 deps-bench: ; $(Q)tools/deps.sh $(DEPS_BUILD) $(DEPS_BENCH)
 
@@ -174,6 +176,10 @@ demo: deps-build ## install what is missing, build, show the staged experiment
 check: deps-check ## install what is missing, build, run every test
 	$(Q)$(MAKE) --no-print-directory all tests
 	$(Q)tests/run
+
+check-kernels: deps-check ## the tests on Debian's kernels 5.10, 6.1 and 6.12, emulated; part of check
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)MEMPROF_BUILD=$(B) tests/run tests/kernels
 
 check-unit: tests ## the tests that need neither root nor a kernel feature
 	$(Q)MEMPROF_BUILD=$(B) tests/run tests/unit tests/gc

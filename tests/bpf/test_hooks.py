@@ -56,13 +56,19 @@ def check_refused(tmp_path, feature, rung):
         assert p.returncode == 4 and feature in p.stderr, p.stderr
 
 
+def hooks(feature, rung):
+    """That rung for that feature. Calls else by a rung that is quick to attach."""
+    quick = ",calls=tp_btf" if feature != "calls" else ""
+    return f"--hooks={feature}={rung}{quick}"
+
+
 @pytest.mark.parametrize("feature,rung", LADDER)
 def test_rung_touch_order(tmp_path, feature, rung):
     if not works(feature, rung):
         check_refused(tmp_path, feature, rung)
         return
     with mp.Workload("touch-order", 16) as w:
-        with mp.Recording(w.pid, tmp_path / "r", f"--hooks={feature}={rung}", wrap=wrap()) as r:
+        with mp.Recording(w.pid, tmp_path / "r", hooks(feature, rung), wrap=wrap()) as r:
             s = [w.step(x) for x in ("mapped", "few", "all")][-1]
             kernel, maps = mp.kernel_rss(w.pid), mp.kernel_mappings(w.pid)
             r.stop()
@@ -81,7 +87,7 @@ def test_rung_dontneed(tmp_path, feature, rung):
         check_refused(tmp_path, feature, rung)
         return
     with mp.Workload("dontneed", 1024) as w:
-        with mp.Recording(w.pid, tmp_path / "r", f"--hooks={feature}={rung}", wrap=wrap()) as r:
+        with mp.Recording(w.pid, tmp_path / "r", hooks(feature, rung), wrap=wrap()) as r:
             s = [w.step(x) for x in ("touched", "dontneed", "refault")][-1]
             kernel, maps = mp.kernel_rss(w.pid), mp.kernel_mappings(w.pid)
             r.stop()
@@ -103,7 +109,7 @@ def test_rung_exec_and_exit(tmp_path, feature, rung):
         check_refused(tmp_path, feature, rung)
         return
     with mp.Workload("exec-self", 256) as w:
-        with mp.Recording(w.pid, tmp_path / "r", f"--hooks={feature}={rung}", wrap=wrap()) as r:
+        with mp.Recording(w.pid, tmp_path / "r", hooks(feature, rung), wrap=wrap()) as r:
             w.step("before")
             w.step("after")
             kernel, maps = mp.kernel_rss(w.pid), mp.kernel_mappings(w.pid)
@@ -112,7 +118,7 @@ def test_rung_exec_and_exit(tmp_path, feature, rung):
     mp.check_rss(rep, kernel)
     mp.check_mappings(rep, maps)
     with mp.Workload("exit-early", 9) as w:
-        with mp.Recording(w.pid, tmp_path / "e", f"--hooks={feature}={rung}", wrap=wrap()) as r:
+        with mp.Recording(w.pid, tmp_path / "e", hooks(feature, rung), wrap=wrap()) as r:
             w.finish()
             r.wait(0)
             rep = r.report()

@@ -36,7 +36,9 @@ struct mp_probes {
 	unsigned n_links;
 	struct mp_rung_result rung[MP_FEAT_MAX];
 	struct mp_shared *shared; /* the mapped .bss */
-	struct mp_target *sums;	  /* of mp_probes_sum_rss() */
+	int fentry[32];		  /* programs that the kernel may skip */
+	unsigned n_fentry;
+	struct mp_target *sums; /* of mp_probes_sum_rss() */
 	size_t n_sums, cap_sums;
 	int ncpu;
 	uint32_t *stack_id; /* by the kernel side's id: ours, from 1 without gaps */
@@ -409,8 +411,11 @@ static int attach_one(struct mp_probes *p, const struct prog_row *r)
 
 	errno = 0;
 	switch (r->rung) {
-	case MP_RUNG_TP_BTF:
 	case MP_RUNG_FENTRY:
+		if (p->n_fentry < sizeof(p->fentry) / sizeof(p->fentry[0]))
+			p->fentry[p->n_fentry++] = bpf_program__fd(prog);
+		return keep(p, bpf_program__attach_trace(prog));
+	case MP_RUNG_TP_BTF:
 		return keep(p, bpf_program__attach_trace(prog));
 	case MP_RUNG_TRACEPOINT:
 		return keep(p, bpf_program__attach_tracepoint(prog, r->category, r->event));
@@ -776,6 +781,25 @@ int mp_probes_fd(const struct mp_probes *p)
 	return ring_buffer__epoll_fd(p->rb);
 }
 
+/*
+ * A program that is preempted stands in the way of its next run on that CPU: the kernel
+ * skips that one, and a call of some process was not seen, or not its end. Told since
+ * 5.12; earlier kernels do not skip.
+ */
+static uint64_t skipped_runs(const struct mp_probes *p)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < p->n_fentry; i++) {
+		struct bpf_prog_info info = { 0 };
+		__u32 len = sizeof(info);
+
+		if (!bpf_obj_get_info_by_fd(p->fentry[i], &info, &len))
+			n += info.recursion_misses;
+	}
+	return n;
+}
+
 void mp_probes_lost(const struct mp_probes *p, uint64_t events[MP_LOSS_MAX],
 		    uint64_t faults[MP_LOSS_MAX])
 {
@@ -783,4 +807,5 @@ void mp_probes_lost(const struct mp_probes *p, uint64_t events[MP_LOSS_MAX],
 		events[i] = __atomic_load_n(&p->shared->lost[i], __ATOMIC_RELAXED);
 		faults[i] = __atomic_load_n(&p->shared->lost_faults[i], __ATOMIC_RELAXED);
 	}
+	events[MP_LOSS_MISSED_EXIT] += skipped_runs(p);
 }

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Swap, cgroup v2 and hugetlb: what the machines that build this project mostly lack."""
+import ctypes
+import os
+import pathlib
+import subprocess
+
+import mp
+import pytest
+from mp import PAGE
+
+MODULE = "/memprof/brd.ko"
+DISK = "/dev/ram0"
+
+
+@pytest.fixture(scope="module")
+def swap():
+    """64 MB of swap on a disk in memory."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    subprocess.run(["insmod", MODULE, "rd_nr=1", "rd_size=65536"], check=True)
+    mp.wait_until(lambda: os.path.exists(DISK), what=DISK)
+    subprocess.run(["mkswap", DISK], check=True, stdout=subprocess.DEVNULL)
+    assert libc.swapon(DISK.encode(), 0) == 0, os.strerror(ctypes.get_errno())
+    yield
+    assert libc.swapoff(DISK.encode()) == 0, os.strerror(ctypes.get_errno())
+
+
+def test_swap_out_and_in(swap, tmp_path):
+    """Swap-out moves pages from RSS to swap; swap-in brings them back, as major faults."""
+    with mp.Workload("swap-out", 1024) as w:
+        with mp.Recording(w.pid, tmp_path / "r") as r:
+            w.step("touched")
+            s = w.step("out")
+            out, maps = mp.kernel_rss(w.pid), mp.kernel_mappings(w.pid)
+            r.stop()
+        gone = r.report()
+        with mp.Recording(w.pid, tmp_path / "r2") as r:
+            w.step("in")
+            back, maps2 = mp.kernel_rss(w.pid), mp.kernel_mappings(w.pid)
+            r.stop()
+        came = r.report()
+    assert s.given == 1024
+    for rep, kernel, m in ((gone, out, maps), (came, back, maps2)):
+        mp.check_lossless(rep)
+        mp.check_rss(rep, kernel)
+        mp.check_mappings(rep, m)
+        assert rep["rss"]["swap"] == kernel["swap"]
+    assert gone["rss"]["swap"] >= 900 * PAGE
+    assert came["rss"]["swap"] <= 100 * PAGE
+    print("majors", came["faults"])
+    assert mp.in_range(came, s.map, s.end, "resident") == 1024 * PAGE
+
+
+def test_hugetlb_is_beside_rss(tmp_path):
+    """Pages of the pool are in no RSS."""
+    pool = pathlib.Path("/proc/sys/vm/nr_hugepages")
+    pool.write_text("4")
+    assert int(pool.read_text()) == 4
+    try:
+        with mp.Workload("hugetlb", 4) as w:
+            with mp.Recording(w.pid, tmp_path / "r") as r:
+                before = mp.kernel_rss(w.pid)
+                w.step("touched")
+                kernel = mp.kernel_rss(w.pid)
+                status = pathlib.Path(f"/proc/{w.pid}/status").read_text()
+                r.stop()
+            rep = r.report()
+        assert "HugetlbPages:\t    8192 kB" in status
+        assert kernel["rss"] - before["rss"] < 64 * PAGE
+        mp.check_lossless(rep)
+        mp.check_rss(rep, kernel)
+        mp.check_account(rep)
+        assert rep["account"]["unknown"] == 0, rep["account"]
+    finally:
+        pool.write_text("0")
+
+
+@pytest.fixture(scope="module")
+def cgroup(tmp_path_factory):
+    """The root of a cgroup v2 tree with the memory controller switched on."""
+    root = tmp_path_factory.mktemp("cgroup")
+    subprocess.run(["mount", "-t", "cgroup2", "none", root], check=True)
+    (root / "cgroup.subtree_control").write_text("+memory")
+    yield root
+    subprocess.run(["umount", root], check=True)
+
+
+def test_reclaim_by_cgroup_limit(swap, cgroup, tmp_path):
+    """A limit below what is used: the kernel takes pages without any call of the target."""
+    group = cgroup / "small"
+    group.mkdir()
+    with mp.Workload("dontneed", 4096) as w:
+        (group / "cgroup.procs").write_text(str(w.pid))
+        with mp.Recording(w.pid, tmp_path / "r") as r:
+            w.step("touched")
+            full = mp.kernel_rss(w.pid)
+            used = int((group / "memory.current").read_text())
+            (group / "memory.max").write_text(str(8 << 20))
+            kernel = mp.wait_until(lambda: quiet_below(w.pid, full["rss"] - 1024 * PAGE),
+                                   what="reclaim")
+            maps = mp.kernel_mappings(w.pid)
+            r.stop()
+        rep = r.report()
+    group.rmdir()
+    assert used >= 4096 * PAGE
+    mp.check_lossless(rep)
+    mp.check_rss(rep, kernel)
+    mp.check_mappings(rep, maps)
+    assert rep["rss"]["swap"] == kernel["swap"] > 0
+
+
+def quiet_below(pid, limit):
+    a = mp.kernel_rss(pid)
+    return a if a["rss"] < limit and a == mp.kernel_rss(pid) else None
