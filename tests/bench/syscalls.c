@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * syscalls - what a system call costs a process that nobody profiles.
+ * syscalls - what a system call costs: one that nobody watches, or two that memprof does.
  *
- * For each line on stdin: getppid() 400,000 times, and the median over slices of
- * 4,000 calls in ns per call on stdout.
+ * For each line on stdin the median over slices in ns per call, on stdout: of getppid(),
+ * or after a line that begins with `m`, of mmap() and munmap() of a page in turn, through
+ * the C library.
  */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #define SLICES 100
-#define CALLS 4000
+#define CALLS  4000
+#define MAPS   200 /* pairs: dearer, and each makes events */
+#define PAGE   4096UL
 
 static uint64_t now(void)
 {
@@ -30,24 +34,47 @@ static int cmp(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static double ask(void)
+{
+	uint64_t t = now();
+
+	for (int i = 0; i < CALLS; i++)
+		syscall(SYS_getppid);
+	return (double)(now() - t) / CALLS;
+}
+
+static double map(void)
+{
+	uint64_t t = now();
+
+	for (int i = 0; i < MAPS; i++) {
+		void *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			       0);
+
+		if (p == MAP_FAILED || munmap(p, PAGE)) {
+			perror("syscalls");
+			exit(1);
+		}
+	}
+	return (double)(now() - t) / (2 * MAPS);
+}
+
 int main(void)
 {
 	static double slice[SLICES];
+	int maps = 0;
 	char c;
 
 	while (read(0, &c, 1) == 1) {
+		maps |= c == 'm';
 		if (c != '\n')
 			continue;
-		for (int k = 0; k < SLICES; k++) {
-			uint64_t t = now();
-
-			for (int i = 0; i < CALLS; i++)
-				syscall(SYS_getppid);
-			slice[k] = (double)(now() - t) / CALLS;
-		}
+		for (int k = 0; k < SLICES; k++)
+			slice[k] = maps ? map() : ask();
 		qsort(slice, SLICES, sizeof(*slice), cmp);
 		printf("{\"ns\": %.1f}\n", slice[SLICES / 2]);
 		fflush(stdout);
+		maps = 0;
 	}
 	return 0;
 }
