@@ -21,6 +21,7 @@ struct tui_frame {
 	struct tui_view *view;
 	const struct tui_theme *theme;
 	const char *notice; /* for the status line, or NULL          */
+	const char *about;  /* for the help, or NULL                 */
 	bool live;
 	/* set by tui_frame_begin(); rows keep their memory between frames */
 	struct tui_layout lay;

@@ -35,7 +35,8 @@ static const char *const reading[] = {
 };
 #define READING_N ((int)(sizeof(reading) / sizeof(reading[0])))
 
-static void draw_frame(struct tui_grid *g, const struct tui_theme *t, struct tui_rect r)
+static void draw_frame(struct tui_grid *g, const struct tui_theme *t, struct tui_rect r,
+		       const char *about)
 {
 	struct tui_style st = tui_role(t, TUI_R_DIM);
 	int right = r.x + r.w - 1;
@@ -55,6 +56,8 @@ static void draw_frame(struct tui_grid *g, const struct tui_theme *t, struct tui
 	tui_grid_put(g, r.x, bottom, t->g->box[2], st);
 	tui_grid_put(g, right, bottom, t->g->box[3], st);
 	tui_grid_text(g, r.x + 2, r.y, r.w - 4, tui_role(t, TUI_R_BOLD), " memprof: keys ");
+	if (about)
+		tui_grid_text(g, r.x + 2, bottom, r.w - 4, st, about);
 }
 
 /* The keys in one column, or in two where one is too high. */
@@ -90,7 +93,7 @@ void tui_draw_help(struct tui_grid *g, const struct tui_frame *f)
 	r.h = rows < g->h ? rows : g->h;
 	r.x = (g->w - r.w) / 2;
 	r.y = (g->h - r.h) / 2;
-	draw_frame(g, f->theme, r);
+	draw_frame(g, f->theme, r, f->about);
 	in = (struct tui_rect){ r.x + 2, r.y + 1, r.w - 4, r.h - 2 };
 	if (rows == r.h && in.h > READING_N + 1 && r.w >= 76)
 		in.h -= READING_N + 1;

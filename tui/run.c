@@ -84,6 +84,7 @@ static int draw(struct loop *l, uint64_t now)
 	if (!l->view.follow && src->at)
 		f->state = src->at(src->ctx, tui_view_moment(&l->view, f->now));
 	f->notice = now < l->msg_until ? l->msg : src->notice ? src->notice(src->ctx) : NULL;
+	f->about = l->view.help && src->about ? src->about(src->ctx) : NULL;
 	err = tui_frame_begin(f, w, h);
 	if (!err)
 		err = tui_grid_resize(&l->grid, w, h);

@@ -34,6 +34,8 @@ struct tui_source {
 	const struct mp_model *(*at)(void *ctx, uint64_t ts);
 	/* Short notices for the status line ("target exited 0"), or NULL. */
 	const char *(*notice)(void *ctx);
+	/* What memprof itself takes, for the help, or NULL. May be NULL. */
+	const char *(*about)(void *ctx);
 	/* Saves the session so far; fills msg with where or why not. 0 or -errno.
 	 * May be NULL: there is nothing to save. */
 	int (*save)(void *ctx, char *msg, unsigned size);

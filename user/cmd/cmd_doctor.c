@@ -15,6 +15,7 @@
 #include "user/live/procfs.h"
 #include "user/live/rights.h"
 #include "user/model/model.h"
+#include "user/util/util.h"
 #include "user/view/json.h"
 
 #define RUNGS_MAX 32
@@ -22,7 +23,7 @@
 struct check {
 	char name[32];
 	bool ok;
-	char value[96];
+	char value[128];
 	char fix[160]; /* "" when nothing is to be done */
 };
 
@@ -40,7 +41,7 @@ static struct check *add(struct findings *f, const char *name, bool ok, const ch
 	struct check *c = &f->check[f->n_checks++];
 
 	snprintf(c->name, sizeof(c->name), "%s", name);
-	snprintf(c->value, sizeof(c->value), "%.95s", value);
+	snprintf(c->value, sizeof(c->value), "%.127s", value);
 	snprintf(c->fix, sizeof(c->fix), "%s", ok ? "" : fix);
 	c->ok = ok;
 	return c;
@@ -71,6 +72,49 @@ static void check_machine(struct findings *f)
 	add(f, "page size", sysconf(_SC_PAGESIZE) == 4096,
 	    sysconf(_SC_PAGESIZE) == 4096 ? "4096" : "other",
 	    "this version counts pages of 4096 bytes only");
+}
+
+/* The control group that kernel memory of this process is charged to. */
+static void own_cgroup(char *buf, size_t size)
+{
+	FILE *f = fopen("/proc/self/cgroup", "re");
+	char line[512];
+
+	snprintf(buf, size, "of the caller");
+	while (f && fgets(line, sizeof(line), f)) {
+		char *kinds = strchr(line, ':'), *path = kinds ? strchr(kinds + 1, ':') : NULL;
+
+		if (!path)
+			continue;
+		*path++ = 0;
+		path[strcspn(path, "\n")] = 0;
+		/* version 2 names no controllers; in version 1 memory has a tree of its own */
+		if (!kinds[1] || strstr(kinds + 1, "memory"))
+			snprintf(buf, size, "%s", path);
+	}
+	if (f)
+		fclose(f);
+}
+
+/* What recording takes of the kernel's memory: loaded for a moment, with no target. */
+static void check_memory(struct findings *f)
+{
+	struct mp_probes_opts o = { 0 };
+	struct mp_diag diag = { 0 };
+	struct mp_probes *p;
+	uint64_t maps, progs;
+	char a[16], b[16], group[32], buf[128];
+
+	mp_hooks_parse(NULL, &o.hooks, &diag);
+	if (mp_probes_open(&o, &p, &diag))
+		return;
+	mp_probes_memory(p, &maps, &progs);
+	mp_probes_close(p);
+	own_cgroup(group, sizeof(group));
+	snprintf(buf, sizeof(buf), "%s of maps, %s of programs; in no RSS, charged to cgroup %s",
+		 mp_bytes(a, sizeof(a), (int64_t)maps), mp_bytes(b, sizeof(b), (int64_t)progs),
+		 group);
+	add(f, "BPF memory", true, maps ? buf : "not told by this kernel", "");
 }
 
 static void check_target(struct findings *f, pid_t pid)
@@ -218,6 +262,8 @@ int cmd_doctor(struct mp_args *a)
 	f.n_rungs = mp_ladder_try(f.rung, RUNGS_MAX - 3);
 	add_hookless(&f);
 	check_machine(&f);
+	if (chosen(&f, MP_FEAT_FAULTS) && chosen(&f, MP_FEAT_TASKS))
+		check_memory(&f);
 	if (a->n_pids)
 		check_target(&f, a->pids[0]);
 	mp_term_init(&t, stdout, a->color);

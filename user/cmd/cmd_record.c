@@ -54,6 +54,19 @@ static void say_start(const struct mp_args *a, const char *path)
 			(int)a->pids[0], clean);
 }
 
+static void say_usage(const struct mp_args *a, struct mp_session *s)
+{
+	struct mp_usage u;
+	char rss[16], bpf[16];
+
+	if (!a->verbose)
+		return;
+	mp_session_usage(s, &u);
+	fprintf(stderr, "memprof: took %s resident and %s of BPF maps and programs\n",
+		mp_bytes(rss, sizeof(rss), (int64_t)u.rss),
+		mp_bytes(bpf, sizeof(bpf), (int64_t)u.bpf));
+}
+
 static void say_end(const struct mp_args *a, struct mp_session *s, const char *path)
 {
 	const struct mp_model *m = mp_session_model(s);
@@ -136,8 +149,10 @@ int cmd_record(struct mp_args *a)
 		diag = *mp_session_diag(s);
 		r = -EIO;
 	}
-	if (r >= 0)
+	if (r >= 0) {
 		say_end(a, s, a->output);
+		say_usage(a, s);
+	}
 	if (mp_session_close(s) && r >= 0) {
 		r = -EIO;
 		mp_diag_set(&diag, r, MP_EXIT_FAILURE, "the recording could not be finished", "",

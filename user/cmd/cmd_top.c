@@ -22,7 +22,9 @@
 
 struct live {
 	struct mp_session *s;
-	uint64_t deadline; /* ns, 0 = none */
+	uint64_t deadline;   /* ns, 0 = none */
+	char about[96];	     /* what memprof itself takes */
+	uint64_t about_next; /* when that is looked up again, ns */
 };
 
 static int live_pump(void *ctx)
@@ -48,6 +50,24 @@ static const struct mp_model *live_at(void *ctx, uint64_t ts)
 static const char *live_notice(void *ctx)
 {
 	return mp_session_notice(((struct live *)ctx)->s);
+}
+
+/* Looked up once a second at most: the help may stand for long. */
+static const char *live_about(void *ctx)
+{
+	struct live *l = ctx;
+	uint64_t now = mp_monotonic_ns();
+	struct mp_usage u;
+	char rss[16], bpf[16];
+
+	if (now < l->about_next)
+		return l->about;
+	l->about_next = now + 1000000000ULL;
+	mp_session_usage(l->s, &u);
+	snprintf(l->about, sizeof(l->about), " memprof itself: %s resident, %s of BPF maps ",
+		 mp_bytes(rss, sizeof(rss), (int64_t)u.rss),
+		 mp_bytes(bpf, sizeof(bpf), (int64_t)u.bpf));
+	return l->about;
 }
 
 static int live_save(void *ctx, char *msg, unsigned size)
@@ -79,6 +99,7 @@ int mp_view_tui(struct mp_session *s, const struct mp_args *a)
 				  .now = live_now,
 				  .at = live_at,
 				  .notice = live_notice,
+				  .about = live_about,
 				  .save = live_save };
 	struct tui_opts o = { .color = (enum tui_color)a->color,
 			      .frame_ms = (unsigned)(a->interval_ns / 1000000) };

@@ -809,3 +809,32 @@ void mp_probes_lost(const struct mp_probes *p, uint64_t events[MP_LOSS_MAX],
 	}
 	events[MP_LOSS_MISSED_EXIT] += skipped_runs(p);
 }
+
+/* memlock: of the file descriptor of a map or a program. */
+static uint64_t memlock_of(int fd)
+{
+	unsigned long long v = 0;
+	char path[64], line[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "memlock: %llu", &v) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return v;
+}
+
+void mp_probes_memory(const struct mp_probes *p, uint64_t *maps, uint64_t *progs)
+{
+	struct bpf_map *m;
+	struct bpf_program *prog;
+
+	*maps = *progs = 0;
+	bpf_object__for_each_map(m, p->skel->obj) if (bpf_map__fd(m) >= 0) *maps +=
+		memlock_of(bpf_map__fd(m));
+	bpf_object__for_each_program(prog, p->skel->obj) if (bpf_program__fd(prog) >= 0) *progs +=
+		memlock_of(bpf_program__fd(prog));
+}

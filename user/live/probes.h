@@ -88,6 +88,9 @@ void mp_probes_flush(struct mp_probes *p);
 int mp_probes_drain(struct mp_probes *p, int (*fn)(void *ctx, void *data, size_t size), void *ctx);
 /* Becomes readable when the ring is filling up. */
 int mp_probes_fd(const struct mp_probes *p);
+/* Bytes of the kernel's memory that its maps and programs take: in no RSS, charged to
+ * the control group of who opened them. 0 where the kernel does not say. */
+void mp_probes_memory(const struct mp_probes *p, uint64_t *maps, uint64_t *progs);
 /* Losses so far, by cause. */
 void mp_probes_lost(const struct mp_probes *p, uint64_t events[MP_LOSS_MAX],
 		    uint64_t faults[MP_LOSS_MAX]);

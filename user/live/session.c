@@ -717,6 +717,19 @@ void mp_session_written(struct mp_session *s, uint64_t *bytes, uint64_t *events)
 	*events = w.events;
 }
 
+void mp_session_usage(const struct mp_session *s, struct mp_usage *u)
+{
+	uint64_t maps = 0, progs = 0;
+	struct proc_status st;
+
+	memset(&st, 0, sizeof(st));
+	proc_status_read(getpid(), &st);
+	if (s->probes)
+		mp_probes_memory(s->probes, &maps, &progs);
+	u->rss = (st.anon + st.file + st.shmem) * MP_PAGE_SIZE;
+	u->bpf = maps + progs;
+}
+
 int mp_session_close(struct mp_session *s)
 {
 	int err;

@@ -73,6 +73,13 @@ int mp_session_exit_code(struct mp_session *s);
 /* What was written, everything folded so far included; zero when not recording. */
 void mp_session_written(struct mp_session *s, uint64_t *bytes, uint64_t *events);
 
+/* What memprof itself takes, bytes: its resident set, and of the kernel's memory, in no
+ * RSS, its BPF maps and programs (0 with --hooks none). */
+struct mp_usage {
+	uint64_t rss, bpf;
+};
+void mp_session_usage(const struct mp_session *s, struct mp_usage *u);
+
 /* Ends the recording properly and frees. The error of the recording, or 0. */
 int mp_session_close(struct mp_session *s);
 
