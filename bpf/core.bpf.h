@@ -315,6 +315,13 @@ static __always_inline u64 not_negative(s64 v)
 	return v > 0 ? v : 0;
 }
 
+/* Is it torn down already (exit_mmap)? Its counters then count down to nothing: that
+ * is no figure of the process any more. */
+static __always_inline bool mm_dying(u64 mm)
+{
+	return BPF_CORE_READ((struct mm_struct *)mm, mm_users.counter) == 0;
+}
+
 static __always_inline void rss_event(struct mp_target *t, const s64 rss[4], u64 slack, u64 now)
 {
 	struct mp_event *e = event_new(MP_EV_RSS, now, t->id, 0, 0);

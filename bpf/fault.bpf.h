@@ -125,7 +125,7 @@ static __always_inline void run_end(struct mp_run *r, u32 cpu, u64 now)
 		return;
 	r->rss_next = t->rss_ts + cfg_rss_every;
 	if (now - t->rss_ts < (is_long ? RUN_FLOOR_NS : cfg_rss_every) ||
-	    !rss_read(r->mm_addr, rss))
+	    mm_dying(r->mm_addr) || !rss_read(r->mm_addr, rss))
 		return;
 	if (is_long && r->epoch == shared.epoch)
 		now = r->last_ts;

@@ -115,6 +115,17 @@ int exec_tp(void *ctx)
 	return on_exec();
 }
 
+/* The last figures of a process that a signal ends: where the tracepoint comes before
+ * the mm is given up (6.16). */
+static __always_inline void last_rss(u64 mm)
+{
+	struct mp_target *t = target_of(mm);
+	s64 rss[4];
+
+	if (t && !mm_dying(mm) && rss_read(mm, rss))
+		rss_event(t, rss, rss_slack(mm), bpf_ktime_get_ns());
+}
+
 /* The last thread of a watched process goes. Its mm may be gone already. */
 static __always_inline int on_exit(void)
 {
@@ -124,6 +135,7 @@ static __always_inline int on_exit(void)
 
 	if (!w || BPF_CORE_READ(task, signal, live.counter) != 0)
 		return 0;
+	last_rss(task_mm(task));
 	if (w->mm_id)
 		task_event(MP_TASK_EXIT, w->mm_id, (u32)bpf_get_current_pid_tgid(),
 			   (u32)BPF_CORE_READ(task, exit_code), tgid);

@@ -28,14 +28,14 @@
 #include "user/util/util.h"
 
 #define MS	     1000000ULL
-#define MAPS_SOON_NS (100 * MS)	    /* between snapshots that the model needs       */
-#define MAPS_NAME_NS (1000 * MS)    /* ... for names, or when calls are not seen    */
-#define MAPS_IDLE_NS (10000 * MS)   /* ... because calls changed anything at all    */
-#define SHARE	     50		    /* snapshots, and suspects: 1/50 of a CPU each  */
-#define HUNT_SHARE   400	    /* hunts: a scan reads 16 GB in 100 ms          */
-#define CREDIT_MAX   (20 * MS)	    /* CPU time that suspects may use at once       */
-#define HUNT_MAX     (100 * MS)	    /* ... and hunts                                */
-#define SLICE_NS     (8 * MS)	    /* of a tick of 50 ms                           */
+#define MAPS_SOON_NS (100 * MS)	 /* between snapshots that the model needs       */
+#define MAPS_NAME_NS (1000 * MS) /* ... for names, or when calls are not seen    */
+#define MAPS_IDLE    2000	 /* ... because calls changed anything: this many times the cost */
+#define SHARE	     50		 /* snapshots, and suspects: 1/50 of a CPU each  */
+#define HUNT_SHARE   400	 /* hunts: a scan reads 16 GB in 100 ms          */
+#define CREDIT_MAX   (20 * MS)	 /* CPU time that suspects may use at once       */
+#define HUNT_MAX     (100 * MS)	 /* ... and hunts                                */
+#define SLICE_NS     (8 * MS)	 /* of a tick of 50 ms                           */
 #define SLICE_BYTES  (256ULL << 20) /* between looks at the clock                 */
 #define RACES_MAX    20		    /* after so many raced snapshots take one as it is */
 #define CHUNK	     SUSPECT_CHUNK
@@ -364,7 +364,8 @@ void audit_begin(struct mp_session *s, struct target *t)
 	if (a->have_maps && proc_maps_read(t->pid, &a->maps))
 		return;
 	cpu_maps = cpu_ns();
-	a->maps_ns = cpu_maps - cpu;
+	if (a->have_maps)
+		a->maps_ns = cpu_maps - cpu;
 	a->look = look_due(s, t);
 	if (a->look != LOOK_NONE)
 		look_at_pages(s, t);
@@ -754,10 +755,12 @@ static int apply_pages(struct mp_session *s, struct target *t, const struct mp_p
 
 static void pay(struct mp_session *s, struct target *t, uint64_t cpu)
 {
-	const struct audit *a = &t->audit;
+	struct audit *a = &t->audit;
 	uint64_t cost = a->scan_ns + cpu;
 
 	s->looks.ns += cost;
+	if (a->look == LOOK_ALL)
+		t->whole_ns = a->scan_ns;
 	if (a->look == LOOK_ALL) {
 		s->looks.whole++;
 	} else if (a->look == LOOK_SUSPECTS) {
@@ -813,7 +816,6 @@ static void judge_open(struct target *t, const struct mp_proc *p, const struct m
 	if (t->sus.now.n || t->audit.active || j->call_ts >= since || !p->maps_known)
 		return;
 	j->open = true;
-	j->age = 0;
 	j->ts = e->ts;
 	judge_diff(p, j->diff);
 	j->behind = (int64_t)e->rss.slack;
@@ -907,6 +909,9 @@ static void hunt_next(struct target *t, const struct mp_proc *p)
 	int err = 0;
 
 	h->todo.n = 0;
+	/* What costs little is done at once. */
+	if (h->stage == HUNT_NONE && (int64_t)t->whole_ns * 4 < h->credit)
+		h->stage = HUNT_KINDS;
 	while (!h->todo.n && h->stage < HUNT_DONE && !err) {
 		h->stage++;
 		if (h->stage == HUNT_RECENT) {
@@ -947,7 +952,7 @@ static void verdict(struct target *t, const struct mp_proc *p)
 		t->hunt.stage = HUNT_NONE;
 		t->hunt.todo.n = 0;
 		t->sus.recent.n = 0; /* what was touched up to now is right */
-	} else if (++j->bad >= 2) {
+	} else if (++j->bad >= 2 || t->hunt.stage != HUNT_NONE) {
 		j->bad = 0;
 		hunt_next(t, p);
 	}
@@ -957,17 +962,19 @@ static void verdict(struct target *t, const struct mp_proc *p)
 void audit_judge(struct mp_session *s, struct target *t)
 {
 	const struct mp_proc *p = mp_model_proc(s->model, t->mm);
+	bool named, changed;
 	uint64_t idle;
 
 	if (!p || t->gone)
 		return;
 	idle = s->flushed > t->maps_ts ? s->flushed - t->maps_ts : 0;
-	if (!p->maps_known || t->sus.maps_wrong || p->orphan_pages ||
-	    (idle >= MAPS_NAME_NS && (t->sus.maps_nameless || !sees(s, MP_FEAT_CALLS))) ||
-	    (idle >= MAPS_IDLE_NS && p->vma_calls != t->vma_calls))
+	named = idle >= MAPS_NAME_NS && (t->sus.maps_nameless || !sees(s, MP_FEAT_CALLS));
+	/* The fold joins and splits as the kernel does, but not in every case. */
+	changed = idle >= MAPS_NAME_NS && idle >= t->audit.maps_ns * MAPS_IDLE &&
+		  p->vma_calls != t->vma_calls;
+	if (!p->maps_known || t->sus.maps_wrong || p->orphan_pages || named || changed)
 		t->want_maps = true;
-	/* The run that was open at the poll is in by now. */
-	if (t->judge.open && ++t->judge.age > 2 && !t->sus.now.n && !t->hunt.todo.n &&
-	    !t->audit.active)
+	/* The flush after the poll closed the run that was open: it is folded by now. */
+	if (t->judge.open && !t->sus.now.n && !t->hunt.todo.n && !t->audit.active)
 		verdict(t, p);
 }

@@ -42,7 +42,6 @@ struct audit {
 #define JUDGE_POLLS 4
 struct judge {
 	bool open;
-	unsigned age;            /* ticks                            */
 	unsigned bad;            /* in a row                         */
 	uint64_t ts;             /* of the counters                  */
 	int64_t diff[JUDGE_N];   /* pages                            */
@@ -86,6 +85,7 @@ struct target {
 	uint64_t maps_ts;        /* of the last snapshot             */
 	uint64_t next_maps;      /* not before, ns                   */
 	uint64_t vma_calls;      /* model's count at the last snapshot */
+	uint64_t whole_ns;       /* CPU time of the last scan of everything */
 	uint64_t credit_ts;
 	int64_t credit;          /* ns of CPU time for suspects      */
 	uint64_t next_lazy;      /* LazyFree is not read before, ns  */
