@@ -120,6 +120,7 @@ $(LIVE_OBJ): $(SKEL)
 $(TUI_OBJ): EXTRA = $(pkg_cflags)
 $(CMD_OBJ): EXTRA = $(pkg_cflags)
 $(CMD_OBJ): $(SKEL)
+$(B)/obj/tests/workloads/two-sites.o: EXTRA = -fno-omit-frame-pointer
 
 define archive
 	@mkdir -p $(@D)

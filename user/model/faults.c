@@ -99,7 +99,8 @@ int faults_anon(struct mp_proc *p, uint64_t addr, uint64_t len)
  * A huge page comes in with one fault; that it was huge shows at the next scan. So
  * the only fault of a block of 2 MiB is remembered with its kind until a second one
  * shows that it was not huge. One slot for each block modulo LONE_SLOTS: a block
- * that is pushed out keeps the kind it had.
+ * that is pushed out keeps the kind it had. A block that had one fault and was made
+ * huge by khugepaged afterwards is taken for one that came in huge.
  *
  *   slot: block << 8 | kernel << 7 | kind + 1; 0 = free
  */
@@ -163,12 +164,8 @@ void faults_scanned(struct mp_proc *p, const struct mp_event *e)
 {
 	uint64_t at = e->pages.addr, end = at + e->pages.len;
 
-	if (!p->lone || p->loading)
+	if (!p->lone || p->loading || !(e->flags & MP_PAGES_HUGE))
 		return;
-	if (!(e->flags & MP_PAGES_HUGE)) {
-		lone_forget(p, at, end);
-		return;
-	}
 	for (at &= ~(HUGE_BYTES - 1); at < end; at += HUGE_BYTES) {
 		uint64_t *slot = lone_slot(p, at);
 		unsigned kind = (unsigned)(*slot & 0x7f) - 1;
