@@ -76,9 +76,16 @@ static void put_windows(struct mp_json *j, const char *key, const uint64_t *v, u
 	mp_json_end(j);
 }
 
-static void put_stack(struct mp_json *j, const struct mp_model *m, uint64_t id)
+/* A frame by the mappings of the stack's process: of the reported one if it names none. */
+static const char *frame(const struct mp_figures *fg, const struct mp_stack *s, uint32_t i,
+			 char *buf, size_t size)
 {
-	const struct mp_stack *s = id ? mp_model_stack(m, id) : NULL;
+	return mp_frame_text(fg->m, s->mm ? s->mm : fg->p->mm, s->ip[i], buf, size);
+}
+
+static void put_stack(struct mp_json *j, const struct mp_figures *fg, uint64_t id)
+{
+	const struct mp_stack *s = id ? mp_model_stack(fg->m, id) : NULL;
 	char text[FRAME_MAX];
 
 	if (!s) {
@@ -87,11 +94,11 @@ static void put_stack(struct mp_json *j, const struct mp_model *m, uint64_t id)
 	}
 	mp_json_arr(j, "stack");
 	for (uint32_t i = 0; i < s->n; i++)
-		mp_json_str(j, NULL, mp_frame_text(m, s->mm, s->ip[i], text, sizeof(text)));
+		mp_json_str(j, NULL, frame(fg, s, i, text, sizeof(text)));
 	mp_json_end(j);
 }
 
-static void put_touchers(struct mp_json *j, const struct mp_model *m, const struct mp_release *r)
+static void put_touchers(struct mp_json *j, const struct mp_figures *fg, const struct mp_release *r)
 {
 	mp_json_rows(j, "refaulted_by", false);
 	for (unsigned i = 0; i < MP_RELEASE_BY; i++) {
@@ -99,7 +106,7 @@ static void put_touchers(struct mp_json *j, const struct mp_model *m, const stru
 			continue;
 		mp_json_obj(j, NULL);
 		mp_json_u64(j, "pages", r->by[i].pages);
-		put_stack(j, m, r->by[i].stack);
+		put_stack(j, fg, r->by[i].stack);
 		mp_json_end(j);
 	}
 	mp_json_end(j);
@@ -128,8 +135,8 @@ static void put_row(struct mp_json *j, const struct mp_figures *fg, const struct
 	mp_json_ns(j, "seconds", r->dur);
 	mp_json_ns(j, "first_t", mp_fig_since(fg->m, r->first_ts));
 	mp_json_ns(j, "last_t", r->calls ? mp_fig_since(fg->m, r->last_ts) : MP_UNKNOWN);
-	put_stack(j, fg->m, r->stack);
-	put_touchers(j, fg->m, r);
+	put_stack(j, fg, r->stack);
+	put_touchers(j, fg, r);
 	mp_json_end(j);
 }
 
@@ -202,15 +209,14 @@ static void put_place(FILE *f, const struct mp_term *term, const struct mp_figur
 {
 	const struct mp_stack *s = r->stack ? mp_model_stack(fg->m, r->stack) : NULL;
 	const char *advice = advice_of(r);
-	char text[FRAMES_TEXT * (FRAME_MAX + 4)] = "", frame[FRAME_MAX], kind[48];
+	char text[FRAMES_TEXT * (FRAME_MAX + 4)] = "", one[FRAME_MAX], kind[48];
 	size_t len = 0;
 
 	snprintf(kind, sizeof(kind), "%s%s%s", mp_call_name((unsigned)r->call), advice ? " " : "",
 		 advice ? advice : "");
 	for (uint32_t i = 0; s && i < s->n && i < FRAMES_TEXT; i++)
-		len += (size_t)snprintf(
-			text + len, sizeof(text) - len, "%s%s", i ? " < " : "",
-			mp_frame_text(fg->m, s->mm, s->ip[i], frame, sizeof(frame)));
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", i ? " < " : "",
+					frame(fg, s, i, one, sizeof(one)));
 	fprintf(f, "    %s  ", kind);
 	mp_text_cut(f, term, s ? text : "(no stack)",
 		    mp_text_left(term, (unsigned)strlen(kind) + 6), false);
