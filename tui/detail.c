@@ -84,6 +84,8 @@ static void account(struct pane *p, const struct mp_proc *proc)
 	part(p, "other anon", a.other_anon, a.rss, TUI_BAND_OTHER);
 	part(p, "file", a.file, a.rss, TUI_BAND_FILE);
 	part(p, "shared", a.shmem, a.rss, TUI_BAND_FILE);
+	if (a.lazyfree)
+		part(p, "lazyfree", a.lazyfree, a.rss, TUI_BAND_LAZYFREE);
 	part(p, "unexplained", a.unknown, a.rss, TUI_BAND_OTHER);
 	if (proc->cgroup.version) {
 		char num[2][16], text[48];

@@ -31,6 +31,7 @@ static const char *const reading[] = {
 	"the kernel maps it page by page, at the first touch (lazy mapping).",
 	"Free heap, still resident: collected, but not yet given back; 'owed' is",
 	"what collections freed and no call returned so far (deferred reclaim).",
+	"Given up (MADV_FREE): in RSS until the kernel needs it and takes it.",
 	"Events are collections, releases and notes.  Any key leaves this help.",
 };
 #define READING_N ((int)(sizeof(reading) / sizeof(reading[0])))

@@ -251,6 +251,9 @@ static const struct label labels[] = {
 	{ TUI_BAND_FREE, { " freed, still resident" } },
 	{ TUI_BAND_FREE, { " freed,", "still resident" } },
 	{ TUI_BAND_FREE, { "", "freed,", "still here" } },
+	{ TUI_BAND_LAZYFREE, { " given up, the kernel may take it" } },
+	{ TUI_BAND_LAZYFREE, { " given up,", "still here" } },
+	{ TUI_BAND_LAZYFREE, { "", "lazyfree" } },
 	{ TUI_BAND_LIVE, { " live heap" } },
 	{ TUI_BAND_LIVE, { "", "live" } },
 	/* the second line only keeps thin bands from being written over */

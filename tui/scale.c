@@ -24,7 +24,7 @@ static int64_t take(int64_t *band, int64_t owed)
 void tui_stack(struct tui_stack *s, const struct mp_point *p)
 {
 	int64_t *b = s->band;
-	int64_t sum, over;
+	int64_t sum, over, of_heap;
 
 	s->rss = above_zero(p->rss);
 	b[TUI_BAND_FILE] = above_zero(p->file) + above_zero(p->shmem);
@@ -32,21 +32,27 @@ void tui_stack(struct tui_stack *s, const struct mp_point *p)
 	b[TUI_BAND_FREE] = above_zero(p->free_res);
 	b[TUI_BAND_OTHER] = above_zero(p->arenas) + above_zero(p->brk) + above_zero(p->stacks) +
 			    above_zero(p->other);
+	b[TUI_BAND_LAZYFREE] = above_zero(p->lazyfree);
 	/* The kernel's figure is the truth the picture keeps to. What the model
 	 * cannot place is drawn as other memory. Where it is ahead of the counters
 	 * pages are being touched, and mostly the heap's: the excess is taken off
 	 * the heap, so that what lies below does not jump. */
-	sum = b[TUI_BAND_FILE] + b[TUI_BAND_LIVE] + b[TUI_BAND_FREE] + b[TUI_BAND_OTHER];
+	sum = b[TUI_BAND_FILE] + b[TUI_BAND_LIVE] + b[TUI_BAND_FREE] + b[TUI_BAND_OTHER] +
+	      b[TUI_BAND_LAZYFREE];
 	if (sum < s->rss)
 		b[TUI_BAND_OTHER] += s->rss - sum;
 	over = above_zero(sum - s->rss);
 	over = take(&b[TUI_BAND_LIVE], over);
 	over = take(&b[TUI_BAND_FREE], over);
 	over = take(&b[TUI_BAND_OTHER], over);
+	over = take(&b[TUI_BAND_LAZYFREE], over);
 	take(&b[TUI_BAND_FILE], over);
 
-	s->base = b[TUI_BAND_FILE] + b[TUI_BAND_OTHER];
-	s->heap = b[TUI_BAND_LIVE] + b[TUI_BAND_FREE];
+	/* what the heap gave up it has committed still: it lies above the base */
+	of_heap = above_zero(p->lazyfree_heap);
+	of_heap = of_heap < b[TUI_BAND_LAZYFREE] ? of_heap : b[TUI_BAND_LAZYFREE];
+	s->base = b[TUI_BAND_FILE] + b[TUI_BAND_OTHER] + b[TUI_BAND_LAZYFREE] - of_heap;
+	s->heap = b[TUI_BAND_LIVE] + b[TUI_BAND_FREE] + of_heap;
 	s->committed = p->committed == MP_UNKNOWN ? -1 : (int64_t)p->committed;
 	s->lazy = above_zero(s->committed - s->heap);
 }

@@ -119,6 +119,7 @@ enum figure {
 	FIG_FILE,
 	FIG_COMMITTED,
 	FIG_LAZY,
+	FIG_LAZYFREE,
 	FIG_USED,
 	FIG_OWED,
 	FIG_N,
@@ -138,6 +139,7 @@ static const struct figure_def defs[FIG_N] = {
 	[FIG_FILE] = { { "file", "file", "file, shared" }, TUI_BAND_FILE },
 	[FIG_COMMITTED] = { { "commit", "committed", "committed heap" }, TUI_BAND_MAX },
 	[FIG_LAZY] = { { "lazy", "lazy", "lazy: not mapped" }, TUI_BAND_LAZY },
+	[FIG_LAZYFREE] = { { "lzfree", "lazyfree", "given up, not taken" }, TUI_BAND_LAZYFREE },
 	[FIG_USED] = { { "used", "used", "heap used" }, -1 },
 	[FIG_OWED] = { { "owed", "owed", "owed: not returned" }, -1 },
 };
@@ -167,6 +169,8 @@ static void figures_of(struct figures *n, const struct tui_frame *f)
 	set(n, FIG_MAX, proc->r_rss.max);
 	set(n, FIG_OTHER, (uint64_t)s.band[TUI_BAND_OTHER]);
 	set(n, FIG_FILE, (uint64_t)s.band[TUI_BAND_FILE]);
+	if (s.band[TUI_BAND_LAZYFREE])
+		set(n, FIG_LAZYFREE, (uint64_t)s.band[TUI_BAND_LAZYFREE]);
 	set(n, FIG_COMMITTED, p->committed);
 	set(n, FIG_USED, p->used);
 	if (s.committed < 0 && p->used == MP_UNKNOWN)
@@ -221,12 +225,12 @@ static int figure_width(enum figure i, int words)
 
 /* Columns of figures, top to bottom; -1 leaves a place empty. */
 static const int two_rows[5 * 2] = {
-	FIG_RSS,   FIG_MAX,	  FIG_LIVE, FIG_FREE, FIG_OTHER,
-	FIG_FILE,  FIG_COMMITTED, FIG_LAZY, FIG_USED, FIG_OWED,
+	FIG_RSS,  FIG_MAX,	 FIG_LIVE, FIG_FREE, FIG_OTHER,
+	FIG_FILE, FIG_COMMITTED, FIG_LAZY, FIG_USED, FIG_OWED,
 };
 static const int three_rows[4 * 3] = {
-	FIG_RSS,   FIG_MAX,  FIG_USED, FIG_LIVE,      FIG_FREE, FIG_OWED,
-	FIG_OTHER, FIG_FILE, -1,       FIG_COMMITTED, FIG_LAZY, -1,
+	FIG_RSS,   FIG_MAX,  FIG_USED,	   FIG_LIVE,	  FIG_FREE, FIG_OWED,
+	FIG_OTHER, FIG_FILE, FIG_LAZYFREE, FIG_COMMITTED, FIG_LAZY, -1,
 };
 
 static void draw_table(struct tui_grid *g, const struct tui_frame *f, const struct figures *n,
@@ -253,7 +257,8 @@ static void draw_table(struct tui_grid *g, const struct tui_frame *f, const stru
 			int fig = order[c * rows + i];
 			struct tui_rect cell = { x, r->y + i, width[c], 1 };
 
-			if (fig >= 0)
+			/* rare: nothing is said of it where there is none */
+			if (fig >= 0 && (fig != FIG_LAZYFREE || n->known[fig]))
 				draw_figure(g, f, n, (enum figure)fig, cell, words);
 		}
 		x += width[c] + gap;

@@ -3,9 +3,10 @@
  * theme.c - glyph sets and palettes.
  *
  * Colours follow Okabe and Ito's palette, which readers with any common colour
- * vision tell apart: blue for what is used, orange for what is owed, greys for
- * what is not the heap's. Text keeps the terminal's own colours, so that light
- * and dark backgrounds both work; wherever a background is set, so is the ink.
+ * vision tell apart: blue for what is used, orange for what is owed, purple for
+ * what the kernel may take, greys for what is not the heap's. Text keeps the terminal's own
+ * colours, so that light and dark backgrounds both work; wherever a background is set, so is the
+ * ink.
  */
 #include "tui/theme.h"
 
@@ -14,7 +15,7 @@
 
 static const struct tui_glyphs glyphs_utf8 = {
 	.level = { L' ', 0x2581, 0x2582, 0x2583, 0x2584, 0x2585, 0x2586, 0x2587, 0x2588 },
-	.fill = { 0x2591, 0x2592, 0x2588, 0x2593, 0x2571 },
+	.fill = { 0x2591, 0x2592, 0x2573, 0x2588, 0x2593, 0x2571 },
 	.line = { 0x2581, 0x2500, 0x2594 },
 	.vline = 0x2502,
 	.tick = 0x2575,
@@ -31,7 +32,7 @@ static const struct tui_glyphs glyphs_utf8 = {
 
 static const struct tui_glyphs glyphs_ascii = {
 	.level = { L' ', L'.', L'.', L':', L'-', L'=', L'+', L'*', L'#' },
-	.fill = { L':', L'-', L'#', L'o', L'/' },
+	.fill = { L':', L'-', L'x', L'#', L'o', L'/' },
 	.line = { L'=', L'=', L'=' },
 	.vline = L'|',
 	.tick = L'|',
@@ -51,14 +52,14 @@ enum { D_MONO, D_8, D_256, D_N };
 static const uint8_t band_colors[TUI_BAND_MAX][D_N] = {
 	[TUI_BAND_FILE] = { 0, 6, 240 }, [TUI_BAND_OTHER] = { 0, 7, 247 },
 	[TUI_BAND_LIVE] = { 0, 4, 32 },	 [TUI_BAND_FREE] = { 0, 3, 214 },
-	[TUI_BAND_LAZY] = { 0, 6, 74 },
+	[TUI_BAND_LAZY] = { 0, 6, 74 },	 [TUI_BAND_LAZYFREE] = { 0, 5, 175 },
 };
 
 /* Ink that can be read on a band. */
 static const uint8_t band_inks[TUI_BAND_MAX][D_N] = {
 	[TUI_BAND_FILE] = { 0, 7, 255 }, [TUI_BAND_OTHER] = { 0, 4, 16 },
 	[TUI_BAND_LIVE] = { 0, 7, 255 }, [TUI_BAND_FREE] = { 0, 4, 16 },
-	[TUI_BAND_LAZY] = { 0, 0, 0 },
+	[TUI_BAND_LAZY] = { 0, 0, 0 },	 [TUI_BAND_LAZYFREE] = { 0, 7, 16 },
 };
 
 static const struct tui_style roles[TUI_R_MAX][D_N] = {

@@ -17,11 +17,12 @@
 enum tui_band {
 	TUI_BAND_FILE = 0,  /* file pages and shared memory              */
 	TUI_BAND_OTHER = 1, /* anonymous memory that is not the heap's    */
-	TUI_BAND_LIVE = 2,  /* heap, in use                               */
-	TUI_BAND_FREE = 3,  /* heap, free, still resident                 */
-	TUI_BAND_RSS = 4,   /* number of bands that add up to RSS         */
-	TUI_BAND_LAZY = 4,  /* committed by the heap, not resident        */
-	TUI_BAND_MAX = 5,
+	TUI_BAND_LAZYFREE = 2, /* left to the kernel by MADV_FREE         */
+	TUI_BAND_LIVE = 3,  /* heap, in use                               */
+	TUI_BAND_FREE = 4,  /* heap, free, still resident                 */
+	TUI_BAND_RSS = 5,   /* number of bands that add up to RSS         */
+	TUI_BAND_LAZY = 5,  /* committed by the heap, not resident        */
+	TUI_BAND_MAX = 6,
 };
 
 enum tui_role {

@@ -117,6 +117,25 @@ static void test_odd_numbers(void **state)
 	fuzz("test_odd_numbers", 2, false);
 }
 
+/* Rows that pages of any tag then name. */
+static void bad_release(struct rnd *r, struct mp_event *e)
+{
+	e->type = rnd_below(r, 3) ? MP_EV_TOTAL : MP_EV_PAGES;
+	e->mm = MM;
+	e->x = (uint32_t)(7 * rnd_below(r, 6));
+	if (e->type == MP_EV_TOTAL) {
+		e->sub = MP_TOTAL_SITE;
+		e->flags = 0;
+		e->v[1] = e->x ? e->v[1] : 1 + rnd_below(r, 6);
+		e->v[2] = e->x ? e->v[2] : rnd_below(r, 25);
+		return;
+	}
+	e->sub = (uint8_t)(rnd_below(r, 2) ? MP_PAGES_DROPPED : MP_PAGES_LAZY);
+	e->x = (uint32_t)rnd_below(r, 12);
+	e->pages.addr = A + rnd_below(r, 250) * PG;
+	e->pages.len = rnd_below(r, 100) * PG;
+}
+
 /* Totals of a damaged keyframe: any field of any value. */
 static void test_bad_totals(void **state)
 {
@@ -138,6 +157,8 @@ static void test_bad_totals(void **state)
 			e.flags = (uint8_t)rnd(&r);
 			for (int k = 0; k < 7; k++)
 				e.v[k] = odd(&r);
+			if (rnd_below(&r, 3) == 0) /* a row of releases, as far as it is one */
+				bad_release(&r, &e);
 			mp_model_fold(f.m, &e);
 		}
 		e = ev(MP_EV_KEYFRAME, MP_KEY_END, 0, T0);

@@ -395,9 +395,33 @@ static void events_and_notes(void **state)
 	drop(x);
 }
 
+static void given_up_is_a_band_of_its_own(void **state)
+{
+	struct fixture *x = fixture(true, 256);
+	uint8_t purple = tui_band_color(&x->theme, TUI_BAND_LAZYFREE);
+	int n = 0;
+
+	(void)state;
+	for (int i = 1500; i < 1800; i++) { /* the heap gave it up: not free, not live */
+		x->pts[i].lazyfree = x->pts[i].lazyfree_heap = x->pts[i].free_res;
+		x->pts[i].free_res = 0;
+	}
+	render(x, 200, 60);
+	for (int y = 0; y < x->f.lay.plot.h; y++)
+		n += tui_grid_at(&x->g, x->f.lay.plot.x + column_of(x, 16), x->f.lay.plot.y + y)
+			     ->st.bg == purple;
+	assert_true(n > x->f.lay.plot.h / 2);
+	x->view.follow = false;
+	x->view.cursor = 5 * SEC + 16 * SEC;
+	expect(x, 70, 24, "lazyfree  600 M");
+	expect(x, 200, 60, "lazyfree");
+	drop(x);
+}
+
 static void rounding_never_hides_the_account(void **state)
 {
 	struct mp_point p = { .rss = 100, .live = 60, .free_res = 30, .file = 20, .unknown = -10 };
+	struct mp_point q = { .rss = 100, .live = 60, .lazyfree = 50, .unknown = -10 };
 	struct tui_stack s;
 	int64_t sum = 0;
 
@@ -422,6 +446,14 @@ static void rounding_never_hides_the_account(void **state)
 	p.committed = MP_UNKNOWN;
 	tui_stack(&s, &p);
 	assert_int_equal(s.lazy, 0);
+	tui_stack(&s, &q);
+	assert_int_equal(s.band[TUI_BAND_LIVE], 50);
+	assert_int_equal(s.band[TUI_BAND_LAZYFREE], 50);
+	assert_int_equal(s.base, 50);
+	q.lazyfree_heap = 30;
+	tui_stack(&s, &q);
+	assert_int_equal(s.base, 20);
+	assert_int_equal(s.heap, 80);
 }
 
 static void scale_holds_its_maximum(void **state)
@@ -599,6 +631,7 @@ int main(void)
 		cmocka_unit_test(owed_is_shown_at_the_cursor),
 		cmocka_unit_test(spike_survives_merging),
 		cmocka_unit_test(events_and_notes),
+		cmocka_unit_test(given_up_is_a_band_of_its_own),
 		cmocka_unit_test(rounding_never_hides_the_account),
 		cmocka_unit_test(scale_holds_its_maximum),
 		cmocka_unit_test(ascii_is_ascii),

@@ -298,6 +298,7 @@ struct mp_point {
 	/* bands, bytes; rss is the sum of live..unknown (account invariant). arenas
 	 * holds native, other what the account has more */
 	int64_t rss, live, free_res, arenas, brk, stacks, other, file, shmem, lazyfree, unknown;
+	int64_t lazyfree_heap;    /* of lazyfree: pages of the heap */
 	int64_t rss_min, rss_max; /* min > max: no figure of RSS yet */
 	uint64_t used, committed, external; /* bytes, MP_UNKNOWN without heap  */
 	uint64_t owed;                      /* bytes freed, not returned       */

@@ -212,10 +212,16 @@ void release_asked(const struct mp_proc *p, const struct mp_event *e, struct rel
 
 /* --- what came of it ----------------------------------------------------------------------- */
 
+/* Sums may have come out of a damaged file: they wrap and do not overflow. */
+static void add(int64_t *to, int64_t v)
+{
+	*to = (int64_t)((uint64_t)*to + (uint64_t)v);
+}
+
 static void count_total(struct mp_asked *t, const struct release_ask *a, int64_t released)
 {
 	t->asked += a->asked;
-	t->released += released;
+	add(&t->released, released);
 }
 
 void release_done(struct mp_proc *p, const struct mp_event *e, const struct release_ask *a,
@@ -236,10 +242,10 @@ void release_done(struct mp_proc *p, const struct mp_event *e, const struct rele
 	r->dur += e->call.dur;
 	r->last_ts = e->ts;
 	r->asked += a->asked;
-	r->released += got->released;
-	r->anon += got->anon;
-	r->file += got->file;
-	r->shmem += got->shmem;
+	add(&r->released, got->released);
+	add(&r->anon, got->anon);
+	add(&r->file, got->file);
+	add(&r->shmem, got->shmem);
 	r->lazy += got->lazy * MP_PAGE_SIZE;
 	r->kept += (resident - gone) * MP_PAGE_SIZE;
 	if (a->asked > resident * MP_PAGE_SIZE)

@@ -78,8 +78,10 @@ void stacks_free(struct mp_model *m)
 
 	if (!t)
 		return;
-	for (size_t i = 0; i < t->n; i++)
+	for (size_t i = 0; i < t->n; i++) {
+		free(t->v[i]->ip);
 		free(t->v[i]);
+	}
 	free(t->v);
 	free(t->slot);
 	free(t);

@@ -96,6 +96,7 @@ void tl_refresh(struct mp_proc *p)
 	pt->file = a.file;
 	pt->shmem = a.shmem;
 	pt->lazyfree = a.lazyfree;
+	pt->lazyfree_heap = a.lazyfree_heap;
 	pt->unknown = a.unknown;
 	pt->used = h ? h->used : MP_UNKNOWN;
 	pt->committed = h ? h->committed : MP_UNKNOWN;
@@ -159,6 +160,7 @@ static void next_point(struct mp_timeline *tl)
 		.file = last->file,
 		.shmem = last->shmem,
 		.lazyfree = last->lazyfree,
+		.lazyfree_heap = last->lazyfree_heap,
 		.unknown = last->unknown,
 		.rss_min = last->rss_min == INT64_MAX ? INT64_MAX : last->rss,
 		.rss_max = last->rss,
