@@ -136,6 +136,7 @@ enum mp_pages_op {
 	MP_PAGES_RESIDENT = 2,
 	MP_PAGES_DROPPED = 3, /* in a state dump: dropped by a call, not touched since */
 	MP_PAGES_LAZY = 4,    /* in a state dump: resident, given up by MADV_FREE */
+	/* x of both: number of the release's TOTAL, from 1; flags: user/model/sites.c */
 	MP_PAGES_ANON = 5,    /* pages of a private file mapping: written, now anonymous */
 };
 #define MP_PAGES_HUGE 1 /* mp_event.flags of RESIDENT: mapped as huge pages (2 MiB) */
