@@ -271,9 +271,14 @@ def test_huge_pages_are_counted_whole(runs):
     assert r.mapping("resident") == 4096 * PAGE
 
 
-def test_no_sites_without_stacks(runs):
-    """No stacks are taken in this version: unknown, not an empty list."""
-    assert runs("touch-order").rep["sites"] is None
+def test_no_sites_without_stacks(tmp_path):
+    """Asked for none: unknown, not an empty list."""
+    with mp.Workload("touch-order", 1) as w:
+        with mp.Recording(w.pid, tmp_path / "r", "--no-stacks") as r:
+            w.step("mapped")
+            w.step("few")
+            r.stop()
+            assert r.report()["sites"] is None
 
 
 def test_series_ends_where_the_recording_ends(runs):

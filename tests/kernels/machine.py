@@ -24,7 +24,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 SUITES = {"5.10": "bullseye", "6.1": "bookworm", "6.12": "trixie"}
 INSIDE = "/memprof"  # where the project is in the machine
 MODULES = ["drivers/block/brd.ko"]
-LIMIT = 900  # seconds for all tests of one machine
+LIMIT = int(os.environ.get("MEMPROF_KERNELS_LIMIT", "600"))  # seconds for all tests of one machine
 MARK = "@@memprof "
 
 # Parts of the standard library that no test needs, a third of it.

@@ -96,25 +96,38 @@ static void own_cgroup(char *buf, size_t size)
 		fclose(f);
 }
 
-/* What recording takes of the kernel's memory: loaded for a moment, with no target. */
-static void check_memory(struct findings *f)
+/* What recording takes of the kernel's memory. */
+static void check_memory(struct findings *f, const struct mp_probes *p)
 {
-	struct mp_probes_opts o = { 0 };
-	struct mp_diag diag = { 0 };
-	struct mp_probes *p;
 	uint64_t maps, progs;
 	char a[16], b[16], group[32], buf[128];
 
-	mp_hooks_parse(NULL, &o.hooks, &diag);
-	if (mp_probes_open(&o, &p, &diag))
-		return;
 	mp_probes_memory(p, &maps, &progs);
-	mp_probes_close(p);
 	own_cgroup(group, sizeof(group));
 	snprintf(buf, sizeof(buf), "%s of maps, %s of programs; in no RSS, charged to cgroup %s",
 		 mp_bytes(a, sizeof(a), (int64_t)maps), mp_bytes(b, sizeof(b), (int64_t)progs),
 		 group);
 	add(f, "BPF memory", true, maps ? buf : "not told by this kernel", "");
+}
+
+/* The rungs are tried with empty programs; whether the verifier of this kernel takes the
+ * real ones shows only here: loaded for a moment, with no target. */
+static void check_load(struct findings *f)
+{
+	struct mp_probes_opts o = { 0 };
+	struct mp_diag diag = { 0 };
+	struct mp_probes *p = NULL;
+	int err;
+
+	mp_hooks_parse(NULL, &o.hooks, &diag);
+	err = mp_probes_open(&o, &p, &diag);
+	add(f, "probes", !err, err ? diag.cause : "load and attach",
+	    "MEMPROF_DEBUG_LIBBPF=1 memprof record ... shows the verifier's words; "
+	    "--hooks none works without");
+	if (err)
+		return;
+	check_memory(f, p);
+	mp_probes_close(p);
 }
 
 static void check_target(struct findings *f, pid_t pid)
@@ -263,7 +276,7 @@ int cmd_doctor(struct mp_args *a)
 	add_hookless(&f);
 	check_machine(&f);
 	if (chosen(&f, MP_FEAT_FAULTS) && chosen(&f, MP_FEAT_TASKS))
-		check_memory(&f);
+		check_load(&f);
 	if (a->n_pids)
 		check_target(&f, a->pids[0]);
 	mp_term_init(&t, stdout, a->color);

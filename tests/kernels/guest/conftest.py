@@ -5,8 +5,11 @@ import os
 import pathlib
 import sys
 
+import pytest
+
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "bpf")]
+pytest.register_assert_rewrite("mp", "test_hooks", "test_workloads")
 
 MARK = "@@memprof "
 

@@ -20,6 +20,7 @@ for _name, _test in list(globals().items()):
     if _name.startswith("test_") and inspect.isfunction(_test) and _name not in ALONE \
             and "runs" not in inspect.signature(_test).parameters:
         del globals()[_name]
+del test_text_report_and_dump  # noqa: F821: of the first process of a recording
 
 class Seen:
     """What test_workloads.Run is, of one case out of many recorded at once."""

@@ -13,6 +13,11 @@ def test_every_rung_is_here(feature, rung):
     assert rows[feature][rung]["ok"], rows[feature][rung]
 
 
+def test_the_probes_load():
+    assert {"name": "probes", "ok": True, "value": "load and attach", "fix": None} \
+        in mp.doctor()["checks"]
+
+
 def test_best_rungs_are_chosen():
     chosen = {f["name"]: f["chosen"] for f in mp.doctor()["features"]}
     assert (chosen["faults"], chosen["calls"], chosen["tasks"]) == ("tp_btf", "fentry", "tp_btf")
