@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Debian's kernels 5.10, 6.1 and 6.12, emulated: each test of guest/ on each of them.
 
-Every kernel is booted once, two at a time, when the first of its results is asked for.
+Every kernel that a test asks for is booted once, two at a time, when the first of its results is asked for.
 build/kernels/ keeps what the machines said.
 """
 import concurrent.futures
@@ -38,14 +38,16 @@ def pytest_generate_tests(metafunc):
 @pytest.fixture(scope="module")
 def machines(request):
     """{version: future of its Machine}, of those that are asked for."""
-    params = [i.callspec.params for i in request.session.items if hasattr(i, "callspec")]
-    wanted = [k for k in machine.SUITES if k in {p.get("kernel") for p in params}]
+    wanted = {}
+    for i in request.session.items:
+        if getattr(i, "module", None) is request.module:
+            wanted.setdefault(i.callspec.params["kernel"], []).append(i.callspec.params["test"])
     try:
         start = machine.common()
     except machine.Missing as e:
         pytest.skip(str(e))
     with concurrent.futures.ThreadPoolExecutor(BOTH) as pool:
-        yield {k: pool.submit(machine.Machine(k, start).run) for k in wanted}
+        yield {k: pool.submit(machine.Machine(k, t, start).run) for k, t in wanted.items()}
 
 
 def test_on(machines, kernel, test):

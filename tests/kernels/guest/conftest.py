@@ -14,6 +14,14 @@ pytest.register_assert_rewrite("mp", "test_hooks", "test_workloads")
 MARK = "@@memprof "
 
 
+def pytest_collection_modifyitems(items):
+    """Runs what the host selected."""
+    chosen = ROOT / "selected"
+    if chosen.exists():
+        ids = set(chosen.read_text().splitlines())
+        items[:] = [i for i in items if i.nodeid.split("/")[-1] in ids]
+
+
 def pytest_runtest_logreport(report):
     if report.when != "call" and report.outcome == "passed":
         return
