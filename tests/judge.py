@@ -290,6 +290,13 @@ class Trial:
                     left, kids = self.points_of(w, r, left, {"0", *kids})
         return self
 
+    def later(self, r, pids):
+        """Is it slow, or will it never be right? In words: it is wrong either way."""
+        begin = time.monotonic()
+        if steady(r.path, pids, deadline=4 * STEADY):
+            return f"and still so {STEADY + 4 * STEADY:.0f} s after"
+        return f"equal {STEADY + time.monotonic() - begin:.1f} s after"
+
     def points_of(self, w, r, left, before):
         """Judges points until the draw ends this recording; the points left, the children alive."""
         while left:
@@ -297,7 +304,10 @@ class Trial:
             left -= 1
             self.points += 1
             pids, kids = self.pids(w, s, before)
-            self.note(f"steady at {s.ops} operations, {r.path}", steady(r.path, pids, self.log))
+            wrong = steady(r.path, pids, self.log)
+            if wrong:
+                wrong.append(self.later(r, pids))
+            self.note(f"steady at {s.ops} operations, {r.path}", wrong)
             if self.wrong or not left or self.draw.random() < 0.34:
                 break
         r.proc.send_signal(signal.SIGINT)
