@@ -6,6 +6,7 @@ must be the kernel's, by type and mapping by mapping, nothing may be lost, and n
 part of RSS be unknown. What runtimes use their memory for is told by its class.
 """
 import contextlib
+import glob
 import os
 import pathlib
 import pwd
@@ -113,6 +114,21 @@ def test_node_without_figures(tmp_path):
     assert q.classes["v8_heap"] <= 1.1 * last.total
     text = mp.memprof("report", tmp_path / "r", check=0).stdout
     assert "heap, no figures of it" in text
+
+
+@pytest.mark.parametrize("lib,cls", [("libjemalloc.so.2", "jemalloc"), ("libmimalloc.so.2*", "mimalloc")])
+def test_node_on_another_malloc(tmp_path, lib, cls):
+    """Buffers are the library's, and no page of V8's is."""
+    mp.need_command("node")
+    found = sorted(glob.glob(f"/usr/lib/*-linux-gnu/{lib}"))
+    if not found:
+        mp.lacking(f"{lib} is not installed (make deps-check)")
+    argv = ["node", str(SOURCES / "node" / "steps.js")]
+    with mp.Workload("", argv=argv, env={"LD_PRELOAD": found[0]}) as w, mp.Recording(w.pid, tmp_path / "r") as r:
+        last = [w.step(s) for s in ("churned", "grown", "buffers")][-1]
+        q = Quiet(w.pid, r).check()
+    assert q.classes[cls] >= 100 * MB
+    assert 0.9 * last.used <= q.classes["heap"] <= 1.1 * last.total
 
 
 @pytest.fixture(scope="module")

@@ -251,6 +251,28 @@ static void test_v8(void **state)
 	fx_free(&f);
 }
 
+/* Both hint at addresses of the same stretch. */
+static void test_v8_with_mimalloc(void **state)
+{
+	struct line lines[] = {
+		{ 0x400000, 0xb6f000, BITS_LIB, "/usr/bin/node", MP_CLS_FILE },
+		{ 0x2023a000000, 0x2023dd00000, BITS_RW, NULL, MP_CLS_MIMALLOC },
+		{ 0x2023dd00000, 0x2023e000000, HOLE, NULL, MP_CLS_MIMALLOC },
+		{ 0x31f2b740000, 0x31f2b891000, BITS_RW, NULL, MP_CLS_V8_HEAP },
+		{ 0x7f7cafe80000, 0x7f7cafe90000, BITS_LIB, "/opt/libmimalloc.so.2", MP_CLS_FILE },
+	};
+	struct fx f = fx_new();
+
+	(void)state;
+	CHECK(&f, lines);
+	fx_free(&f);
+	lines[4].name = "/opt/libother.so";
+	lines[1].cls = lines[2].cls = MP_CLS_V8_HEAP;
+	f = fx_new();
+	CHECK(&f, lines);
+	fx_free(&f);
+}
+
 static const struct line jvm_lines[] = {
 	{ 0xf0000000, 0xffe00000, BITS_RW, NULL, MP_CLS_JVM_HEAP },
 	{ 0xffe00000, 0xffe75000, RWF, "/jvm/lib/server/classes.jsa", MP_CLS_FILE },
@@ -304,6 +326,10 @@ static void test_jvm_large_heap(void **state)
 	CHECK(&f, lines);
 	do_mprotect(&f, 0x7fbd70000000, MIB, RW); /* opened in the middle */
 	assert_int_equal(cls(&f, 0x7fbd70000000), MP_CLS_JVM_HEAP);
+	/* what lies before it is opened too, and the kernel makes one mapping of both */
+	do_mprotect(&f, 0x7fbd5fff0000, 64 * KIB, RW);
+	assert_mapping(&f, 0x7fbd60000000, 0x7fbd5fff0000, 32 * MIB + 64 * KIB);
+	assert_int_equal(cls(&f, 0x7fbd60000000), MP_CLS_JVM_HEAP);
 	fx_free(&f);
 	/* ZGC has its heap in a memfd; what else is large there are mark bits */
 	lines[4] = (struct line){ 0x7fc77e447000, 0x7fc77e44f000,
@@ -448,6 +474,7 @@ int main(void)
 		cmocka_unit_test(test_go),
 		cmocka_unit_test(test_go_names),
 		cmocka_unit_test(test_v8),
+		cmocka_unit_test(test_v8_with_mimalloc),
 		cmocka_unit_test(test_jvm),
 		cmocka_unit_test(test_jvm_large_heap),
 		cmocka_unit_test(test_exec_forgets),

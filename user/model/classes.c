@@ -32,6 +32,15 @@ static bool aligned(const struct mp_mapping *v, uint64_t to)
 	return v->start % to == 0 && v->end % to == 0;
 }
 
+/* Does most of it lie in [start, end)? The kernel joins what is alike beyond borders
+ * that a runtime keeps. */
+static bool mostly_in(const struct mp_mapping *v, uint64_t start, uint64_t end)
+{
+	uint64_t from = v->start > start ? v->start : start, to = v->end < end ? v->end : end;
+
+	return from < to && to - from > size_of(v) / 2;
+}
+
 /* The inaccessible rest of a reservation of which `v` is the opened head. */
 static const struct mp_mapping *tail_of(const struct mp_mapping *v, const struct mp_mapping *next)
 {
@@ -111,10 +120,15 @@ static bool is_arena(const struct mp_proc *p, const struct mp_mapping *prev,
  * 2 to 6 TiB and go up (mi_os_get_aligned_hint in src/os.c). There nothing else asks
  * to be but V8, so the shape alone tells; elsewhere the library's name has to help.
  */
+static bool is_hinted(const struct mp_mapping *v)
+{
+	return v->start >= 2 * TIB && v->start < 8 * TIB;
+}
+
 static bool is_mimalloc(const struct mp_proc *p, const struct mp_mapping *prev,
 			const struct mp_mapping *v)
 {
-	bool hinted = v->start >= 2 * TIB && v->start < 8 * TIB && !seen(p, MP_PRINT_V8);
+	bool hinted = is_hinted(v) && !seen(p, MP_PRINT_V8);
 
 	if (!hinted && !seen(p, MP_PRINT_MIMALLOC))
 		return false;
@@ -191,9 +205,9 @@ static enum mp_class jvm_of(const struct mp_proc *p, const struct mp_mapping *pr
 
 	if (v->bits & MP_MAP_X)
 		return MP_CLS_JVM_CODE;
-	if (v->start >= f->class_start && v->start < f->class_end)
+	if (mostly_in(v, f->class_start, f->class_end))
 		return MP_CLS_JVM_META;
-	if (v->start < JVM_LOW || (v->start >= f->jheap_start && v->start < f->jheap_end))
+	if (v->start < JVM_LOW || mostly_in(v, f->jheap_start, f->jheap_end))
 		return p->heaps[MP_SRC_JVM].present ? MP_CLS_HEAP : MP_CLS_JVM_HEAP;
 	return is_arena_head(p, prev, v, next) || !is_metaspace(v, next) ? MP_CLS_MAX
 									 : MP_CLS_JVM_META;
@@ -383,6 +397,9 @@ enum mp_class class_of(const struct mp_proc *p, const struct mp_mapping *prev,
 		return MP_CLS_FILE;
 	if (keeps_class(v))
 		return v->cls;
+	/* A runtime's shapes are many; where both are mapped the library's is the rarer. */
+	if (seen(p, MP_PRINT_MIMALLOC) && is_hinted(v) && is_mimalloc(p, prev, v))
+		return MP_CLS_MIMALLOC;
 	c = runtime_of(p, prev, v, next);
 	if (c != MP_CLS_MAX)
 		return c;
