@@ -309,6 +309,27 @@ static void test_jvm(void **state)
 	fx_free(&f);
 }
 
+/* JDK 25 has archive and class space below its heap, which has parts of the archive. */
+static void test_jvm_low_class_space(void **state)
+{
+	const struct line lines[] = {
+		{ 0x88001000, 0x88d96000, RWF, "/jvm/lib/server/classes.jsa", MP_CLS_FILE },
+		{ 0x88d96000, 0x89000000, HOLE, NULL, MP_CLS_JVM_META },
+		{ 0x89000000, 0x89050000, BITS_RW, NULL, MP_CLS_JVM_META },
+		{ 0x89050000, 0xc9000000, HOLE, NULL, MP_CLS_JVM_META },
+		{ 0xf0000000, 0xffe00000, BITS_RW, NULL, MP_CLS_JVM_HEAP },
+		{ 0xffe00000, 0xffe75000, RWF, "/jvm/lib/server/classes.jsa", MP_CLS_FILE },
+		{ 0xffe75000, 0xfff00000, BITS_RW, NULL, MP_CLS_JVM_HEAP },
+		{ 0x7ff9c7c80000, 0x7ff9c7d6b000, BITS_LIB, "/jvm/lib/server/libjvm.so",
+		  MP_CLS_FILE },
+	};
+	struct fx f = fx_new();
+
+	(void)state;
+	CHECK(&f, lines);
+	fx_free(&f);
+}
+
 /* More than compressed references reach: the large reservation with its open head. */
 static void test_jvm_large_heap(void **state)
 {
@@ -476,6 +497,7 @@ int main(void)
 		cmocka_unit_test(test_v8),
 		cmocka_unit_test(test_v8_with_mimalloc),
 		cmocka_unit_test(test_jvm),
+		cmocka_unit_test(test_jvm_low_class_space),
 		cmocka_unit_test(test_jvm_large_heap),
 		cmocka_unit_test(test_exec_forgets),
 		cmocka_unit_test(test_account_parts),

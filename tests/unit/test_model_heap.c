@@ -268,6 +268,8 @@ static void test_account_range_without_source(void **state)
 	assert_false(a.heap_known);
 	assert_int_equal(a.live_heap, 0);
 	assert_int_equal(a.free_heap_resident, 0);
+	assert_int_equal(a.unsplit_heap, 10 * PG);
+	assert_int_equal(a.other_anon, 0);
 	fx_free(&f);
 }
 
