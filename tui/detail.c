@@ -184,6 +184,13 @@ static void mapping(struct pane *p, const struct mp_mapping *m)
 	p->y++;
 	row(p, "touched again after release",
 	    mp_bytes(num, sizeof(num), (int64_t)(m->refaulted * MP_PAGE_SIZE)));
+	for (enum mp_fkind k = 0; k < MP_FK_MAX; k++) {
+		if (!m->fk[k])
+			continue;
+		snprintf(text, sizeof(text), "faults: %s", mp_fkind_name(k));
+		snprintf(num, sizeof(num), "%llu", (unsigned long long)m->fk[k]);
+		row(p, text, num);
+	}
 }
 
 void tui_draw_detail(struct tui_grid *g, const struct tui_frame *f)

@@ -164,7 +164,10 @@ void tui_draw(struct tui_grid *g, const struct tui_frame *f)
 		tui_draw_axis(g, f);
 		tui_draw_lanes(g, f);
 		tui_draw_detail(g, f);
-		tui_draw_table(g, f);
+		if (f->view->tab == TUI_TAB_MAPS)
+			tui_draw_table(g, f);
+		else
+			tui_draw_lists(g, f);
 	}
 	tui_draw_hints(g, f);
 	if (f->view->help)

@@ -63,6 +63,7 @@ void tui_draw_axis(struct tui_grid *g, const struct tui_frame *f);
 void tui_draw_lanes(struct tui_grid *g, const struct tui_frame *f);
 void tui_draw_detail(struct tui_grid *g, const struct tui_frame *f);
 void tui_draw_table(struct tui_grid *g, const struct tui_frame *f);
+void tui_draw_lists(struct tui_grid *g, const struct tui_frame *f); /* other tables */
 void tui_draw_hints(struct tui_grid *g, const struct tui_frame *f);
 void tui_draw_help(struct tui_grid *g, const struct tui_frame *f);
 

@@ -88,6 +88,12 @@ static void act_sort(struct tui_frame *f, int arg)
 	f->view->sort = (enum tui_sort)((f->view->sort + 1) % TUI_SORT_MAX);
 }
 
+static void act_tab(struct tui_frame *f, int arg)
+{
+	(void)arg;
+	f->view->tab = (enum tui_tab)((f->view->tab + 1) % TUI_TAB_MAX);
+}
+
 static void act_save(struct tui_frame *f, int arg)
 {
 	(void)arg;
@@ -128,6 +134,7 @@ const struct tui_key tui_keys[] = {
 	{ { TUI_KEY_UP, 'k' }, "Up k", "mapping above", NULL, act_row, -1 },
 	{ { TUI_KEY_DOWN, 'j' }, "Down j", "mapping below", NULL, act_row, 1 },
 	{ { 's' }, "s", "next sort order of the table", "s sort", act_sort, 0 },
+	{ { 't' }, "t", "mappings, threads or stacks", NULL, act_tab, 0 },
 	{ { '\t' }, "Tab", "focus: plot or table", NULL, act_focus, 0 },
 	{ { 'w' }, "w", "write the session to a file", "w save", act_save, 0 },
 	{ { TUI_CTRL('l') }, "Ctrl-L", "draw the screen again", NULL, act_redraw, 0 },

@@ -28,6 +28,9 @@ enum tui_sort {
 	TUI_SORT_MAX,
 };
 
+/* What the lower table shows. */
+enum tui_tab { TUI_TAB_MAPS = 0, TUI_TAB_THREADS, TUI_TAB_SITES, TUI_TAB_MAX };
+
 struct tui_view {
 	bool follow;	 /* the right edge is now (replay: the end)        */
 	bool fit;	 /* the whole session in the plot                  */
@@ -36,6 +39,7 @@ struct tui_view {
 	int64_t col0;	 /* first column shown, when !follow                */
 	uint64_t colw;	 /* ns a column, as last drawn                      */
 
+	enum tui_tab tab;
 	enum tui_sort sort;
 	bool in_table; /* the table has the focus, not the plot */
 	uint64_t sel;  /* start address of the selected mapping */

@@ -249,6 +249,7 @@ static void every_size_draws(void **state)
 		for (size_t i = 0; i < sizeof(heights) / sizeof(heights[0]); i++) {
 			x->view.help = w % 3 == 0;
 			x->view.in_table = w % 2;
+			x->view.tab = (enum tui_tab)(i % TUI_TAB_MAX);
 			render(x, w, heights[i]);
 			assert_true(x->g.cursor_x >= 0 && x->g.cursor_x < w);
 			assert_true(x->g.cursor_y >= 0 && x->g.cursor_y < heights[i]);
@@ -601,6 +602,61 @@ static void states_are_told(void **state)
 	drop(x);
 }
 
+/* Threads by faults, stacks by pages, each the largest first; t goes round. */
+static void other_tables(void **state)
+{
+	struct fixture *x = fixture(true, 256);
+	struct mp_thread threads[] = { { .tid = 7, .faults = 5, .name = 1 },
+				       { .tid = 8, .faults = 90000, .kernel = 77, .majors = 3 },
+				       { .tid = 9 } };
+	struct mp_fsite sites[] = { { .pages = 256, .samples = 2, .squares = 128 * 128 * 2 },
+				    { .stack = 5, .pages = 512, .samples = 4, .squares = 65536 } };
+	char *text, *a, *b;
+
+	(void)state;
+	tui_key(&x->f, 't');
+	expect(x, 80, 24, "no thread has faulted yet");
+	tui_key(&x->f, 't');
+	expect(x, 80, 24, "no stack sampled yet");
+	tui_key(&x->f, 't');
+	expect(x, 80, 24, "resident parts");
+	x->p.threads = threads;
+	x->p.n_threads = 3;
+	x->p.fsites = sites;
+	x->p.n_fsites = 2;
+	tui_key(&x->f, 't');
+	text = text_of(x, 100, 24);
+	a = strstr(text, "90000           77        3");
+	b = strstr(text, "    7            5 ");
+	assert_true(a && b && a < b);
+	assert_non_null(strstr(b, "ev?[31mil"));
+	assert_null(strstr(text, "    9            0"));
+	free(text);
+	tui_key(&x->f, 't');
+	text = text_of(x, 100, 24);
+	a = strstr(text, "2.00 M +-  1.00 M        4  (no stack)");
+	b = strstr(text, "1.00 M +-   724 K        2");
+	assert_true(a && b && a < b);
+	free(text);
+	x->p.threads = NULL;
+	x->p.fsites = NULL;
+	x->p.n_threads = x->p.n_fsites = 0;
+	drop(x);
+}
+
+/* What the faults of the selected mapping were. */
+static void detail_tells_kinds(void **state)
+{
+	struct fixture *x = fixture(true, 256);
+
+	(void)state;
+	x->view.sel = x->maps[1].start;
+	x->maps[1].fk[MP_FK_FIRST] = 4242;
+	expect(x, 160, 60, "faults: first_touch");
+	expect(x, 160, 60, "4242");
+	drop(x);
+}
+
 static void empty_model_draws(void **state)
 {
 	struct fixture *x = fixture(true, 256);
@@ -641,6 +697,8 @@ int main(void)
 		cmocka_unit_test(no_control_character_gets_through),
 		cmocka_unit_test(wide_characters_take_two_cells),
 		cmocka_unit_test(states_are_told),
+		cmocka_unit_test(other_tables),
+		cmocka_unit_test(detail_tells_kinds),
 		cmocka_unit_test(empty_model_draws),
 	};
 
