@@ -382,6 +382,8 @@ int mp_session_settle(struct mp_session *s)
 			err = settle_round(s);
 		left = unsettled(s);
 	} while (!err && left && mp_monotonic_ns() < s->deadline);
+	if (!err) /* a heap that those looks found is read */
+		err = settle_round(s);
 	if (!err && left && !s->notice[0])
 		snprintf(s->notice, sizeof(s->notice),
 			 "the last look at the pages of %zu process%s was cut short", left,
