@@ -206,7 +206,10 @@ def test_madv_free_gives_nothing_back_yet(runs):
     c = r.rep["calls"]["madvise_by_advice"]["free"]
     assert (c["calls"], c["bytes"], c["rss_delta"]) == (1, 512 * PAGE, 0)
     assert r.mapping("resident") == 1024 * PAGE
-    assert r.rep["rss"]["lazyfree"] in (None, r.rollup["LazyFree"])
+    # each CPU holds back up to 31 pages for a while: two looks may differ by so many
+    late = 31 * os.cpu_count() * PAGE
+    assert abs(r.rep["rss"]["lazyfree"] - r.rollup["LazyFree"]) <= late
+    assert 512 * PAGE - late <= r.rep["account"]["lazyfree"] <= 512 * PAGE
     # taken back without a fault
     assert runs("free-lazy").mapping("faults") == 1024
 
