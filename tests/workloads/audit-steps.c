@@ -7,8 +7,10 @@
  *	two FILE OTHER  both mapped, all of the first and a page of the other touched
  *	leader-exits    the first thread ends by pthread_exit(), another goes on
  *	quiet MIB       that much memory, touched; then nothing happens
+ *	sparse MIB      the same with one page in each 4 MiB left out
  *	hugetlb         two huge pages of hugetlbfs (needs a pool)
  *	collapse        2 MiB of small pages made one huge page
+ *	huge-zero       a byte read where a huge page may come: the huge zero page
  *	dev-zero        a private mapping of /dev/zero: anonymous memory with a name
  *	ends PAGES      touches that many pages and kills itself at once
  */
@@ -97,12 +99,13 @@ static void do_leader_exits(void)
 	pthread_exit(NULL);
 }
 
-static void do_quiet(size_t mib)
+static void do_quiet(size_t mib, size_t left_out)
 {
 	size_t len = mib << 20;
 	char *p = step_map(0, len);
 
-	step_write(p, 0, len / PAGE);
+	for (size_t i = 0; i < len / PAGE; i += 1024)
+		step_write(p, i + left_out, 1024 - left_out);
 	step("touched map=%p len=%zu", (void *)p, len);
 	step("waited map=%p len=%zu", (void *)p, len);
 }
@@ -135,6 +138,19 @@ static void do_collapse(void)
 	if (munmap(p + PAGE, PAGE))
 		step_die("munmap");
 	step("split map=%p len=%zu ok=%d", (void *)p, HPAGE, !r);
+}
+
+static void do_huge_zero(void)
+{
+	char *p = step_map(0, 4 * HPAGE);
+
+	if (prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0) || madvise(p, 4 * HPAGE, MADV_HUGEPAGE))
+		step_die("MADV_HUGEPAGE");
+	step_read(p, 0, 1);
+	step_read(p, HPAGE / PAGE, 1);
+	step("read map=%p len=%zu", (void *)p, 4 * HPAGE);
+	step_write(p, HPAGE / PAGE + 7, 1);
+	step("written map=%p len=%zu", (void *)p, 4 * HPAGE);
 }
 
 static void do_dev_zero(void)
@@ -173,11 +189,15 @@ int main(int argc, char **argv)
 	else if (!strcmp(what, "leader-exits"))
 		do_leader_exits();
 	else if (!strcmp(what, "quiet"))
-		do_quiet(n);
+		do_quiet(n, 0);
+	else if (!strcmp(what, "sparse"))
+		do_quiet(n, 1);
 	else if (!strcmp(what, "hugetlb"))
 		do_hugetlb();
 	else if (!strcmp(what, "collapse"))
 		do_collapse();
+	else if (!strcmp(what, "huge-zero"))
+		do_huge_zero();
 	else if (!strcmp(what, "dev-zero"))
 		do_dev_zero();
 	else if (!strcmp(what, "ends"))

@@ -711,6 +711,7 @@ static int apply_piece(struct mp_session *s, struct target *t, const struct mp_p
 		return 0;
 	}
 	learn_huge(t, p, &seen, &have);
+	t->hunt.moved = true;
 	return tell_piece(s, t, &seen, &have);
 }
 
@@ -922,16 +923,16 @@ static void hunt_next(struct target *t, const struct mp_proc *p)
 		} else if (h->stage == HUNT_KINDS) {
 			err = hunt_kinds(t, p, kinds_of(&t->judge));
 		} else if (h->stage == HUNT_ALL) {
-			h->raced = false;
+			h->raced = h->moved = false;
 			t->want_maps = true;
 			err = proc_ranges_add(&h->todo, 0, SUSPECTS_END);
 		}
 	}
 	if (h->stage < HUNT_DONE)
 		return;
-	/* What a clean look at everything leaves different, looking again will not mend
-	 * (per-thread counter caches up to 6.1). */
-	if (!h->raced)
+	/* What a look at everything leaves different that found nothing to tell, looking
+	 * again will not mend. Where it did find something, more may be under way. */
+	if (!h->raced && !h->moved)
 		memcpy(t->judge.accepted, t->judge.diff, sizeof(t->judge.accepted));
 	h->stage = HUNT_NONE;
 }

@@ -460,6 +460,46 @@ void proc_ranges_free(struct proc_ranges *r)
 	memset(r, 0, sizeof(*r));
 }
 
+#define PM_PRESENT (1ULL << 63)
+#define PM_PFN	   ((1ULL << 55) - 1)
+#define HUGE_BYTES (2ULL << 20)
+#define HUGE_PAGES (HUGE_BYTES / MP_PAGE_SIZE)
+#define KPF_ZERO   (1ULL << 24) /* include/uapi/linux/kernel-page-flags.h */
+
+/*
+ * The huge zero page: what a read of untouched memory maps where huge pages are in
+ * use. In no RSS, but PAGEMAP_SCAN does not tell it from others before 6.18, nor do
+ * frame numbers. False where /proc/kpageflags is not readable.
+ */
+static bool is_huge_zero(uint64_t pfn)
+{
+	static int fd = -2;
+	uint64_t flags = 0;
+
+	if (fd == -2)
+		fd = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+	return pfn && pfn % HUGE_PAGES == 0 && fd >= 0 &&
+	       pread(fd, &flags, sizeof(flags), (off_t)(pfn * 8)) == sizeof(flags) &&
+	       flags & KPF_ZERO;
+}
+
+/* A run of huge pages, without the huge zero page. */
+static int add_huge(int fd, struct proc_ranges *out, uint64_t start, uint64_t end)
+{
+	int err = 0;
+
+	while (start < end && !err) {
+		uint64_t stop = (start | (HUGE_BYTES - 1)) + 1, e = 0;
+
+		stop = stop < end ? stop : end;
+		if (pread(fd, &e, sizeof(e), (off_t)(start / MP_PAGE_SIZE * 8)) != sizeof(e) ||
+		    !is_huge_zero(e & PM_PFN))
+			err = add_run(out, start, stop, true);
+		start = stop;
+	}
+	return err;
+}
+
 /* PAGEMAP_SCAN, include/uapi/linux/fs.h of 6.7; Debian 12's headers lack it. */
 struct page_region {
 	uint64_t start, end, categories;
@@ -494,7 +534,8 @@ static int scan_ioctl(int fd, uint64_t start, uint64_t end, struct proc_ranges *
 		next = a.walk_end;
 		for (int i = 0; i < n; i++) {
 			bool huge = vec[i].categories & PAGE_IS_HUGE_;
-			int err = add_run(out, vec[i].start, vec[i].end, huge);
+			int err = huge ? add_huge(fd, out, vec[i].start, vec[i].end)
+				       : add_run(out, vec[i].start, vec[i].end, false);
 
 			if (err)
 				return err;
@@ -509,9 +550,6 @@ static int scan_ioctl(int fd, uint64_t start, uint64_t end, struct proc_ranges *
 	}
 	return 0;
 }
-
-#define PM_PRESENT (1ULL << 63)
-#define PM_PFN	   ((1ULL << 55) - 1)
 
 /* The frame of the zero page, learned from a page of our own that was only read.
  * 0 when frame numbers are hidden (no CAP_SYS_ADMIN): zero pages then count. */
@@ -542,7 +580,7 @@ static uint64_t zero_pfn(void)
 
 static int scan_pagemap(int fd, uint64_t start, uint64_t end, struct proc_ranges *out)
 {
-	uint64_t buf[4096], zero = zero_pfn();
+	uint64_t buf[4096], zero = zero_pfn(), huge_zero = 0;
 
 	while (start < end) {
 		size_t want = (end - start) / MP_PAGE_SIZE;
@@ -560,6 +598,10 @@ static int scan_pagemap(int fd, uint64_t start, uint64_t end, struct proc_ranges
 			int err;
 
 			if (!(buf[i] & PM_PRESENT) || (zero && (buf[i] & PM_PFN) == zero))
+				continue;
+			if (a % HUGE_BYTES == 0 && is_huge_zero(buf[i] & PM_PFN))
+				huge_zero = a;
+			if (huge_zero && a - huge_zero < HUGE_BYTES)
 				continue;
 			err = proc_ranges_add(out, a, a + MP_PAGE_SIZE);
 			if (err)

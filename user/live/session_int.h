@@ -61,7 +61,7 @@ struct judge {
 struct hunt {
 	enum { HUNT_NONE, HUNT_RECENT, HUNT_KINDS, HUNT_ALL, HUNT_DONE } stage;
 	struct proc_ranges todo;
-	bool raced;
+	bool raced, moved;       /* the look at everything: was not whole, found something */
 	int64_t credit;          /* ns of CPU time                   */
 };
 
