@@ -106,7 +106,8 @@ static __always_inline bool others_faulted(u32 id, u32 tid, u64 since)
 	return false;
 }
 
-static __always_inline void call_enter(u8 call, const u64 a[6])
+/* `sp`: the user stack pointer, 0 where the rung does not show it. */
+static __always_inline void call_enter(u8 call, const u64 a[6], u64 sp)
 {
 	u64 mm = current_mm(), mm2 = mm;
 
@@ -118,7 +119,7 @@ static __always_inline void call_enter(u8 call, const u64 a[6])
 	if (!t)
 		return;
 
-	struct mp_inflight c = { .call = call, .mm = mm2 };
+	struct mp_inflight c = { .call = call, .mm = mm2, .sp = sp };
 	u32 tid = (u32)bpf_get_current_pid_tgid();
 
 	if (mm2 != mm)
@@ -224,7 +225,7 @@ static __always_inline void call_exit(void *ctx, s64 ret)
 		c.flags |= MP_CALL_FAULTED;
 	bool known = !(c.flags & MP_CALL_NO_DELTA) && rss_read(c.mm, rss);
 	/* mprotect neither takes nor gives, and allocators call it all the time */
-	u32 stack = c.call == MP_CALL_MPROTECT ? 0 : stack_take(ctx, STACK_OF_CALL, now);
+	u32 stack = c.call == MP_CALL_MPROTECT ? 0 : stack_take(ctx, STACK_OF_CALL, c.sp, now);
 
 	if (stack)
 		site_event(MP_SITE_CALL, stack, now, t->id, tid, c.addr, 0);
@@ -321,7 +322,7 @@ static __always_inline void regs_enter(u8 call, const struct pt_regs *regs)
 	u64 a[6] = {};
 
 	regs_args(regs, a);
-	call_enter(call, a);
+	call_enter(call, a, PT_REGS_SP_CORE(regs));
 }
 
 /* The last figure before an exit tears the mm down. */
@@ -410,7 +411,7 @@ static __always_inline const struct pt_regs *call_regs(unsigned long long *ctx)
 	int name##_enter_tp(struct trace_event_raw_sys_enter *ctx)                     \
 	{                                                                              \
 		u64 a[6] = { ctx->args[0], ctx->args[1], ctx->args[2], ctx->args[3] }; \
-		call_enter(call, a);                                                   \
+		call_enter(call, a, 0);                                                \
 		return 0;                                                              \
 	}                                                                              \
 	SEC("tracepoint/syscalls/sys_exit_" #name)                                     \

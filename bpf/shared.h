@@ -18,7 +18,7 @@
 struct mp_target {
 	__u32 id; /* mm id, as in events */
 	__u32 tgid;
-	__u64 rss_ts; /* ns: last RSS event */
+	__u64 rss_ts;  /* ns: last RSS event */
 	__s64 base[4]; /* by sum_rss(), up to 6.1: the counters of the mm ... */
 	__s64 held[4]; /* ... and what all its threads hold back */
 	__u64 slack;   /* pages by which that may be off */
@@ -101,6 +101,7 @@ struct mp_inflight {
 	__u8 flags;
 	__u8 pad[6];
 	__u64 mm2; /* process_madvise: the mm it works on */
+	__u64 sp;  /* user stack pointer, 0 = not shown */
 };
 
 struct mp_shared {
@@ -111,7 +112,7 @@ struct mp_shared {
 			    * spans such a call */
 	__u32 attach_tgid; /* argument of the task iterator */
 	__u32 attach_found;
-	__u32 sum_gen; /* which sum this is, argument of sum_rss() */
+	__u32 sum_gen;	  /* which sum this is, argument of sum_rss() */
 	__u32 cpus_known; /* cpu_off is filled in: per-CPU counters can be summed */
 	__u64 scratch[2];
 	__u64 cpu_off[MP_CPUS_MAX]; /* of each CPU's area; 0 = unknown or offline */

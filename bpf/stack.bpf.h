@@ -73,23 +73,67 @@ static __always_inline u32 stack_tell(struct mp_raw_stack *r, u64 hash, u64 ts)
 	return id;
 }
 
+/*
+ * The C library's wrappers of system calls keep no frame: the walk along frame
+ * pointers gives the wrapper and then the caller of its caller. But where a wrapper
+ * pushes nothing, the caller's address is what the stack pointer shows at the system
+ * call. It is taken if a call instruction stands before it, so that a saved register
+ * is not taken for one (Intel SDM, CALL: E8 with 4 bytes, FF /2 with 1 to 6).
+ */
+static __always_inline u64 leaf_caller(u64 sp)
+{
+#if defined(__TARGET_ARCH_arm64)
+	return 0;
+#else
+	u64 ret = 0;
+	u8 b[8] = {};
+
+	if (!sp || bpf_probe_read_user(&ret, sizeof(ret), (void *)sp) || ret < MP_PAGE_SIZE ||
+	    (s64)ret < 0 || bpf_probe_read_user(b, sizeof(b), (void *)(ret - sizeof(b))))
+		return 0;
+	if (b[3] == 0xe8 || (b[6] == 0xff && (b[7] & 0x38) == 0x10) ||
+	    (b[5] == 0xff && (b[6] & 0x38) == 0x10) || (b[4] == 0xff && (b[5] & 0x38) == 0x10) ||
+	    (b[2] == 0xff && (b[3] & 0x38) == 0x10) || (b[1] == 0xff && (b[2] & 0x38) == 0x10))
+		return ret;
+	return 0;
+#endif
+}
+
+/* The frames of the current user stack into r, with the caller of a leaf at its
+ * place; 0 when there is none. */
+static __always_inline u32 stack_walk(void *ctx, struct mp_raw_stack *r, u64 sp)
+{
+	u64 caller = leaf_caller(sp);
+	long n;
+
+	if (!caller) {
+		n = bpf_get_stack(ctx, r->ip, sizeof(r->ip), BPF_F_USER_STACK);
+		return n > 0 ? (u32)n / sizeof(u64) : 0;
+	}
+	n = bpf_get_stack(ctx, r->ip + 1, sizeof(r->ip) - sizeof(r->ip[0]), BPF_F_USER_STACK);
+	if (n < (long)sizeof(u64))
+		return 0;
+	r->ip[0] = r->ip[1];
+	r->ip[1] = caller;
+	return (u32)n / sizeof(u64) + 1;
+}
+
 /* The id of the current user stack, innermost frame first; 0 when there is none. A
- * new one is told with the time ts, in front of what refers to it. */
-static __always_inline u32 stack_take(void *ctx, u32 which, u64 ts)
+ * new one is told with the time ts, in front of what refers to it. `sp` is the user
+ * stack pointer at a system call, 0 elsewhere. */
+static __always_inline u32 stack_take(void *ctx, u32 which, u64 sp, u64 ts)
 {
 	struct mp_raw_stack *r = bpf_map_lookup_elem(&stack_buf, &which);
 	u32 id = 0, *known;
 	u64 hash;
-	long n;
 
 	/* Taken: a probe that runs preemptible was interrupted by another here. */
 	if (!cfg_sample || !r || r->busy)
 		return 0;
 	r->busy = 1;
 	barrier();
-	n = bpf_get_stack(ctx, r->ip, sizeof(r->ip), BPF_F_USER_STACK);
-	if (n >= (long)sizeof(u64)) {
-		r->n = (u32)n / sizeof(u64);
+	r->n = stack_walk(ctx, r, sp);
+	if (r->n) {
 		hash = stack_hash(r, r->n);
 		known = bpf_map_lookup_elem(&stacks, &hash);
 		id = known ? *known : stack_tell(r, hash, ts);
@@ -144,7 +188,7 @@ static __always_inline void sample_fault(void *ctx, struct mp_run *r, u64 page, 
 	r->left = sample_gap();
 	u64 ts = bpf_ktime_get_ns();
 
-	site_event(MP_SITE_FAULT, stack_take(ctx, STACK_OF_FAULT, ts), ts, mm, tid, page,
+	site_event(MP_SITE_FAULT, stack_take(ctx, STACK_OF_FAULT, 0, ts), ts, mm, tid, page,
 		   cfg_sample);
 }
 

@@ -81,3 +81,15 @@ def test_majors_are_the_kernels(tmp_path):
 def majors(pid):
     with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
         return int(f.read().rsplit(")", 1)[1].split()[9])
+
+
+def test_caller_of_the_wrapper_is_in_the_stack(tmp_path):
+    """libc's madvise keeps no frame: its caller, in the program, must not be left out."""
+    mp.need_bpf()
+    with mp.Workload("dontneed", 1024) as w:
+        with mp.Recording(w.pid, tmp_path / "r") as r:
+            for step in ("touched", "dontneed", "refault"):
+                w.step(step)
+            r.stop()
+    (place,) = [x for x in mp.report(tmp_path / "r")["releases"] if x["call"] == "madvise"]
+    assert "libc" in place["stack"][0] and place["stack"][1].startswith("dontneed+0x"), place
