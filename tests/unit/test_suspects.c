@@ -209,6 +209,10 @@ static void test_huge_pages(void **state)
 	assert_true(opens(&f, &s, e, at(ANON) + C));
 	e.fault.addr = at(ANON) + 4 * C;
 	assert_false(opens(&f, &s, e, at(ANON) + 4 * C));
+	/* a store to a guard page ends in a signal and leaves nothing (6.13) */
+	note(&f, &s, ev_madvise(MM, tick(&f), at(ANON) + 8 * C, PG, 102));
+	e = ev_fault(MM, tick(&f), at(ANON) + 8 * C, 1, MP_FAULT_WRITE);
+	assert_true(opens(&f, &s, e, at(ANON) + 8 * C));
 	/* a part of one given up may split it, which can take zero-filled pages */
 	e = ev_madvise(MM, tick(&f), at(ANON), 8 * PG, MADV_FREE);
 	e.flags = MP_CALL_SHARED;

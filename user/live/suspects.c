@@ -17,6 +17,7 @@
 #define ADV_POPULATE_READ  22
 #define ADV_POPULATE_WRITE 23
 #define ADV_COLLAPSE	   25
+#define ADV_GUARD_INSTALL  102
 
 #define RWX (MP_MAP_R | MP_MAP_W | MP_MAP_X)
 
@@ -302,7 +303,7 @@ static void note_modes(struct suspicion *s, const struct mp_event *e, const stru
 	    (e->sub == MP_CALL_MMAP && (MP_MMAP_FLAGS(e->x) & MAP_LOCKED)))
 		s->locked = true;
 	if ((e->sub == MP_CALL_MADVISE || e->sub == MP_CALL_PROCESS_MADVISE) &&
-	    (e->x == ADV_HUGEPAGE || e->x == ADV_COLLAPSE))
+	    (e->x == ADV_HUGEPAGE || e->x == ADV_COLLAPSE || e->x == ADV_GUARD_INSTALL))
 		suspects_add(&s->huge, r->start, r->end);
 }
 

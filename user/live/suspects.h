@@ -46,7 +46,8 @@ struct suspect_policy {
 struct suspicion {
 	struct suspect_policy policy;
 	struct suspects now;	/* to be looked at next                            */
-	struct suspects huge;	/* huge pages may come here: advised, or were seen */
+	struct suspects huge;	/* a fault may bring other than its page: huge pages
+				 * were advised or seen; a guard, where it brings none */
 	struct suspects recent; /* touched by events since the last reset          */
 	bool lock_future;	/* mlockall(MCL_FUTURE): new memory is populated   */
 	bool locked;		/* something was locked: growing it populates      */
