@@ -2,7 +2,7 @@
 """The collector's tests find mistakes: the most telling mutants; `make mutants` has all."""
 import subprocess
 
-from conftest import BUILD, ROOT
+from mp import BUILD, ROOT
 
 
 def test_short_list_of_mutants():
