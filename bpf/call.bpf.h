@@ -225,7 +225,11 @@ static __always_inline void call_exit(void *ctx, s64 ret)
 		c.flags |= MP_CALL_FAULTED;
 	bool known = !(c.flags & MP_CALL_NO_DELTA) && rss_read(c.mm, rss);
 	/* mprotect neither takes nor gives, and allocators call it all the time */
-	u32 stack = c.call == MP_CALL_MPROTECT ? 0 : stack_take(ctx, STACK_OF_CALL, c.sp, now);
+	u32 stack = 0;
+
+	/* nor is another process's stack a place in the target */
+	if (c.call != MP_CALL_MPROTECT && !(c.flags & MP_CALL_REMOTE))
+		stack = stack_take(ctx, STACK_OF_CALL, c.sp, now);
 
 	if (stack)
 		site_event(MP_SITE_CALL, stack, now, t->id, tid, c.addr, 0);

@@ -124,11 +124,13 @@ static __always_inline void run_end(struct mp_run *r, u32 cpu, u64 now)
 	if (!t)
 		return;
 	r->rss_next = t->rss_ts + cfg_rss_every;
-	if (now - t->rss_ts < (is_long ? RUN_FLOOR_NS : cfg_rss_every) ||
-	    mm_dying(r->mm_addr) || !rss_read(r->mm_addr, rss))
+	if (now - t->rss_ts < (is_long ? RUN_FLOOR_NS : cfg_rss_every) || mm_dying(r->mm_addr) ||
+	    !rss_read(r->mm_addr, rss))
 		return;
-	if (is_long && r->epoch == shared.epoch)
+	if (is_long && r->epoch == shared.epoch) {
+		batch_send(cpu); /* of two events of one time the first sent comes first */
 		now = r->last_ts;
+	}
 	rss_event(t, rss, rss_slack(r->mm_addr), now);
 	r->rss_next = now + cfg_rss_every;
 }
@@ -234,7 +236,8 @@ int pf_perf(struct bpf_perf_event_data *ctx)
 
 /*
  * A fault that waited for I/O, told when it is done (mm_account_fault): FAULT told it
- * when it was raised. The run it is in is closed, so that it comes before this.
+ * when it was raised. The run it is in is closed, so that it comes before this (but
+ * not if the thread woke on another CPU: the fold bears with either order).
  */
 SEC("perf_event")
 int pf_major(struct bpf_perf_event_data *ctx)

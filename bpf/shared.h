@@ -19,7 +19,7 @@ struct mp_target {
 	__u32 id; /* mm id, as in events */
 	__u32 tgid;
 	__u64 rss_ts;  /* ns: last RSS event */
-	__s64 base[4]; /* by sum_rss(), up to 6.1: the counters of the mm ... */
+	__s64 base[4]; /* by sum_rss() or sum_counters(): the counters of the mm ... */
 	__s64 held[4]; /* ... and what all its threads hold back */
 	__u64 slack;   /* pages by which that may be off */
 	__u32 sum_gen; /* shared.sum_gen of that time */
@@ -49,12 +49,12 @@ struct mp_run {
 	__u32 epoch; /* shared.epoch when it was begun */
 	__u8 kind;
 	__u8 pad[3];
-	__u32 ids;	/* mm ids given out on this CPU */
-	__u64 mm_addr;	/* struct mm_struct * */
-	__u64 jiffy;	/* when last_ts was read */
-	__u64 rss_next; /* ns: no RSS figure is due before, as far as this CPU knows */
-	__u32 left;	/* pages to the next one whose stack is taken */
-	__u32 stacks;	/* stack ids given out on this CPU */
+	__u32 ids;	 /* mm ids given out on this CPU */
+	__u64 mm_addr;	 /* struct mm_struct * */
+	__u64 jiffy;	 /* when last_ts was read */
+	__u64 rss_next;	 /* ns: no RSS figure is due before, as far as this CPU knows */
+	__u32 left;	 /* pages to the next one whose stack is taken */
+	__u32 stacks[2]; /* stack ids given out on this CPU, to faults and to calls */
 } __attribute__((aligned(64)));
 
 /*

@@ -48,29 +48,31 @@ static __always_inline u64 stack_hash(const struct mp_raw_stack *r, u32 n)
 	return h;
 }
 
-static __always_inline u32 stack_tell(struct mp_raw_stack *r, u64 hash, u64 ts)
+/*
+ * Its frames go out before its number can be found, or another CPU's site could refer
+ * to what nobody was told. Two CPUs may tell the same stack; one number is found.
+ */
+static __always_inline u32 stack_tell(struct mp_raw_stack *r, u64 hash, u32 which, u64 ts)
 {
-	u32 cpu = bpf_get_smp_processor_id();
-	u32 id = shared.runs[cpu & (MP_CPUS_MAX - 1)].stacks++ * cfg_ncpu + cpu + 1;
-	u32 *known;
-	long err = bpf_map_update_elem(&stacks, &hash, &id, BPF_NOEXIST);
+	u32 cpu = bpf_get_smp_processor_id(), id, *known;
+	u32 *told = &shared.runs[cpu & (MP_CPUS_MAX - 1)].stacks[which & 1];
 
-	if (err) { /* another CPU was first, or the table is full */
-		known = bpf_map_lookup_elem(&stacks, &hash);
-		if (known)
-			return *known;
-		lose(MP_LOSS_STACK, 1, 0);
-		return 0;
-	}
+	id = (*told * 2 + which) * cfg_ncpu + cpu + 1;
 	r->ts = ts;
 	r->type = MP_RAW_STACK;
 	r->id = id;
 	if (bpf_ringbuf_output(&ring, r, sizeof(*r), wake_flags())) {
-		bpf_map_delete_elem(&stacks, &hash);
 		lose(MP_LOSS_RING_FULL, 1, 0);
 		return 0;
 	}
-	return id;
+	*told += 1;
+	if (!bpf_map_update_elem(&stacks, &hash, &id, BPF_NOEXIST))
+		return id;
+	known = bpf_map_lookup_elem(&stacks, &hash);
+	if (known) /* another CPU was first */
+		return *known;
+	lose(MP_LOSS_STACK, 1, 0);
+	return 0;
 }
 
 /*
@@ -127,16 +129,19 @@ static __always_inline u32 stack_take(void *ctx, u32 which, u64 sp, u64 ts)
 	u32 id = 0, *known;
 	u64 hash;
 
-	/* Taken: a probe that runs preemptible was interrupted by another here. */
-	if (!cfg_sample || !r || r->busy)
+	if (!cfg_sample || !r)
 		return 0;
+	if (r->busy) { /* a probe that runs preemptible was interrupted by another here */
+		lose(MP_LOSS_STACK, 1, 0);
+		return 0;
+	}
 	r->busy = 1;
 	barrier();
 	r->n = stack_walk(ctx, r, sp);
 	if (r->n) {
 		hash = stack_hash(r, r->n);
 		known = bpf_map_lookup_elem(&stacks, &hash);
-		id = known ? *known : stack_tell(r, hash, ts);
+		id = known ? *known : stack_tell(r, hash, which, ts);
 	}
 	barrier();
 	r->busy = 0;

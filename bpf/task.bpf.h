@@ -228,4 +228,27 @@ int sum_rss(struct bpf_iter__task *ctx)
 	return 0;
 }
 
+static long sum_one(void *map, const u64 *mm, struct mp_target *t, void *ctx)
+{
+	if (!rss_read(*mm, t->base))
+		return 1;
+	for (int i = 0; i < 4; i++)
+		t->held[i] = 0;
+	t->slack = 0;
+	t->sum_gen = shared.sum_gen;
+	return 0;
+}
+
+/*
+ * The same from 6.2 on, where the counters are per CPU: exact, while what /proc shows
+ * was the approximate value until 82241a83cd15 ("mm: fix the inaccurate memory
+ * statistics issue for users", 6.16).
+ */
+SEC("raw_tp")
+int sum_counters(void *ctx)
+{
+	bpf_for_each_map_elem(&targets, sum_one, NULL, 0);
+	return 0;
+}
+
 #endif /* MEMPROF_TASK_BPF_H */

@@ -729,6 +729,28 @@ static void test_random_calls(void **state)
 	}
 }
 
+/* A border inside a page would have it counted on either side: such events are refused. */
+static void test_borders_inside_pages(void **state)
+{
+	struct fx f = fx_new();
+	struct mp_event e[] = {
+		ev_range(MM, tick(&f), MP_HEAP_RESERVE, 0x7f0000000000, 10 * PG + 100),
+		ev_fault(MM, tick(&f), 0x7f0000000300, 1, MP_FAULT_WRITE),
+		ev_pages(MM, tick(&f), MP_PAGES_RESIDENT, 0x7f0000000000, PG + 1),
+		ev_madvise(MM, tick(&f), 0x7f0000000100, PG, 4),
+		ev_mmap(MM, tick(&f), 0x7f0000000100, PG, 3, 0x22),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(e) / sizeof(e[0]); i++)
+		assert_int_equal(mp_model_fold(f.m, &e[i]), -EINVAL);
+	fx_snap_begin(&f);
+	e[0] = ev_line(MM, f.ts, 0x11100, 0x11200, 3, 0);
+	assert_int_equal(mp_model_fold(f.m, &e[0]), -EINVAL);
+	fx_snap_end(&f);
+	fx_free(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -758,6 +780,7 @@ int main(void)
 		cmocka_unit_test(test_orphans_adopted),
 		cmocka_unit_test(test_many_mappings),
 		cmocka_unit_test(test_as_many_as_there_can_be),
+		cmocka_unit_test(test_borders_inside_pages),
 		cmocka_unit_test(test_random_calls),
 	};
 

@@ -568,10 +568,43 @@ static void test_memory_bounded(void **state)
 	fx_free(&f);
 }
 
+/* The model keeps pages that were paged out until a scan: the counters know better. */
+static void test_paged_out(void **state)
+{
+	struct fx f = fx_heap(16);
+	const struct mp_release *r;
+
+	(void)state;
+	advise(&f, A, 16, MADV_PAGEOUT, -10);
+	r = rel(&f, 0, MP_CALL_MADVISE, MADV_PAGEOUT);
+	assert_int_equal(r->released, 10 * PG);
+	assert_int_equal(r->kept, 6 * PG);
+	fx_free(&f);
+}
+
+/* A munmap was lost: what the mapping grows over had lazy pages. */
+static void test_grown_over_lazy_pages(void **state)
+{
+	struct fx f = fx_heap(16);
+
+	(void)state;
+	do_mmap(&f, A + 16 * PG, 16 * PG, RW, MAP_SHARED | MAP_ANONYMOUS);
+	do_mmap(&f, A + 16 * PG, 16 * PG, RW, PRIV);
+	do_touch(&f, A + 16 * PG, 16);
+	advise(&f, A + 16 * PG, 16, MADV_FREE, 0);
+	do_mprotect(&f, A + 16 * PG, 16 * PG, PROT_READ);
+	do_mremap(&f, A, 16 * PG, 32 * PG, A, 0);
+	do_mprotect(&f, A, 32 * PG, RW);
+	do_touch(&f, A, 32);
+	fx_free(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_by_place),
+		cmocka_unit_test(test_paged_out),
+		cmocka_unit_test(test_grown_over_lazy_pages),
 		cmocka_unit_test(test_whose_site),
 		cmocka_unit_test(test_asked_and_released),
 		cmocka_unit_test(test_every_kind_of_call),

@@ -424,6 +424,31 @@ static void race(struct audit *a, const struct mp_event *e)
 	}
 }
 
+static int by_start(const void *x, const void *y)
+{
+	const struct proc_range *a = x, *b = y;
+
+	return a->start < b->start ? -1 : a->start > b->start;
+}
+
+/* In order and disjoint, for is_raced(): a busy target leaves one for each event. */
+static void race_order(struct proc_ranges *r)
+{
+	size_t n = 0;
+
+	if (r->n)
+		qsort(r->v, r->n, sizeof(*r->v), by_start);
+	for (size_t i = 0; i < r->n; i++) {
+		if (n && r->v[i].start <= r->v[n - 1].end) {
+			if (r->v[i].end > r->v[n - 1].end)
+				r->v[n - 1].end = r->v[i].end;
+		} else {
+			r->v[n++] = r->v[i];
+		}
+	}
+	r->n = n;
+}
+
 static bool ends_mm(const struct mp_event *e)
 {
 	return e->type == MP_EV_TASK &&
@@ -454,6 +479,7 @@ void audit_check_races(struct mp_session *s)
 		struct target *t = s->t[i];
 		struct audit *a = &t->audit;
 
+		race_order(&a->raced);
 		if (!a->active || !a->have_maps)
 			continue;
 		a->tries = a->vma_raced ? a->tries + 1 : 0;
@@ -592,10 +618,17 @@ static int set_huge(void *ctx, uint64_t addr, uint64_t len)
 
 static bool is_raced(const struct audit *a, uint64_t addr, uint64_t end)
 {
-	for (size_t i = 0; i < a->raced.n; i++)
-		if (addr < a->raced.v[i].end && end > a->raced.v[i].start)
-			return true;
-	return false;
+	size_t lo = 0, hi = a->raced.n;
+
+	while (lo < hi) { /* the first that ends above addr; race_order() made them disjoint */
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (a->raced.v[mid].end <= addr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < a->raced.n && a->raced.v[lo].start < end;
 }
 
 static int pages_event(struct mp_session *s, struct target *t, uint8_t op, uint64_t addr,

@@ -241,6 +241,14 @@ static int first_arg_kind(const struct btf *btf, const char *func)
 	return btf_kind(t);
 }
 
+/* The function that a typed program of a call hangs on, or NULL. */
+static const char *fentry_function(const struct bpf_program *prog)
+{
+	const char *fn = strchr(bpf_program__section_name(prog), '/');
+
+	return fn ? fn + 1 : NULL;
+}
+
 /* Whether a system call function's registers are a type that is only named
  * (call_regs() in bpf/call.bpf.h). */
 static bool regs_hidden(struct mp_probes *p, const struct btf *btf)
@@ -252,10 +260,9 @@ static bool regs_hidden(struct mp_probes *p, const struct btf *btf)
 	for (size_t i = 0; i < N_PROGS; i++) {
 		struct bpf_program *prog =
 			bpf_object__find_program_by_name(p->skel->obj, progs[i].name);
-		const char *fn = prog ? strchr(bpf_program__section_name(prog), '/') : NULL;
 
-		if (fn && progs[i].rung == MP_RUNG_FENTRY)
-			hidden |= first_arg_kind(btf, fn + 1) == BTF_KIND_FWD;
+		if (prog && progs[i].rung == MP_RUNG_FENTRY)
+			hidden |= first_arg_kind(btf, fentry_function(prog)) == BTF_KIND_FWD;
 	}
 	return hidden;
 }
@@ -287,6 +294,7 @@ static int configure_kernel(struct mp_probes *p)
 	p->skel->rodata->cfg_regs_hidden = regs_hidden(p, btf);
 	bpf_program__set_autoload(p->skel->progs.exit_mmap_btf, exit_mmap);
 	bpf_program__set_autoload(p->skel->progs.sum_rss, rss_is_split(btf));
+	bpf_program__set_autoload(p->skel->progs.sum_counters, !rss_is_split(btf));
 	btf__free(btf);
 	return 0;
 }
@@ -307,20 +315,37 @@ static void configure_sample(struct mp_probes *p)
 	}
 }
 
+/* A system call that the kernel was built without (SysV's, without CONFIG_SYSVIPC)
+ * cannot be made either: its programs are left out. */
+static int configure_chosen(struct mp_probes *p)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	struct bpf_program *prog;
+	int err = btf ? 0 : -errno;
+
+	for (size_t i = 0; i < N_PROGS && !err; i++) {
+		if (!chosen(p, &progs[i]))
+			continue;
+		prog = bpf_object__find_program_by_name(p->skel->obj, progs[i].name);
+		if (!prog)
+			err = -ENOENT;
+		else if (progs[i].rung != MP_RUNG_FENTRY ||
+			 btf__find_by_name_kind(btf, fentry_function(prog), BTF_KIND_FUNC) > 0)
+			bpf_program__set_autoload(prog, true);
+	}
+	btf__free(btf);
+	return err;
+}
+
 static int configure(struct mp_probes *p, const struct mp_probes_opts *o)
 {
 	struct bpf_program *prog;
 	int err;
 
 	bpf_object__for_each_program(prog, p->skel->obj) bpf_program__set_autoload(prog, false);
-	for (size_t i = 0; i < N_PROGS; i++) {
-		if (!chosen(p, &progs[i]))
-			continue;
-		prog = bpf_object__find_program_by_name(p->skel->obj, progs[i].name);
-		if (!prog)
-			return -ENOENT;
-		bpf_program__set_autoload(prog, true);
-	}
+	err = configure_chosen(p);
+	if (err)
+		return err;
 	bpf_program__set_autoload(p->skel->progs.flush_runs, true);
 	bpf_program__set_autoload(p->skel->progs.find_mm, true);
 	bpf_program__set_autoload(p->skel->progs.learn_cpu, true);
@@ -429,6 +454,29 @@ static int attach_one(struct mp_probes *p, const struct prog_row *r)
 	}
 }
 
+/* What a session can do without: a system call that this kernel has not, and majors,
+ * which take a file descriptor on each CPU. */
+static int attach_optional(struct mp_probes *p, const struct prog_row *r)
+{
+	struct mp_rung_result *majors = &p->rung[MP_FEAT_MAJORS];
+	struct bpf_program *prog = bpf_object__find_program_by_name(p->skel->obj, r->name);
+	unsigned links = p->n_links;
+	int err;
+
+	if (!bpf_program__autoload(prog))
+		return 0;
+	err = attach_one(p, r);
+	if (err == -ENOENT && r->feature == MP_FEAT_CALLS && r->rung == MP_RUNG_TRACEPOINT)
+		return 0;
+	if (!err || r->feature != MP_FEAT_MAJORS)
+		return err;
+	while (p->n_links > links)
+		bpf_link__destroy(p->links[--p->n_links]);
+	*majors = (struct mp_rung_result){ .feature = MP_FEAT_MAJORS, .err = err };
+	snprintf(majors->why, sizeof(majors->why), "%s", strerror(-err));
+	return 0;
+}
+
 static int attach_all(struct mp_probes *p, struct mp_diag *diag)
 {
 	int err = 0;
@@ -436,7 +484,7 @@ static int attach_all(struct mp_probes *p, struct mp_diag *diag)
 	for (size_t i = 0; i < N_PROGS && !err; i++) {
 		if (!chosen(p, &progs[i]))
 			continue;
-		err = attach_one(p, &progs[i]);
+		err = attach_optional(p, &progs[i]);
 		if (err)
 			mp_diag_fmt(diag->cause, "%s: %s", progs[i].name, strerror(-err));
 	}
@@ -628,6 +676,7 @@ void mp_probes_close(struct mp_probes *p)
 	ring_buffer__free(p->rb);
 	memprof_bpf__destroy(p->skel);
 	free(p->stack_id);
+	free(p->sums);
 	free(p);
 }
 
@@ -702,10 +751,17 @@ static int read_sums(struct mp_probes *p)
 
 bool mp_probes_sum_rss(struct mp_probes *p)
 {
-	if (!bpf_program__autoload(p->skel->progs.sum_rss))
-		return false;
+	LIBBPF_OPTS(bpf_test_run_opts, o);
+	int err;
+
 	p->shared->sum_gen++;
-	return !run_iter(p->skel->progs.sum_rss) && !read_sums(p);
+	if (bpf_program__autoload(p->skel->progs.sum_rss))
+		err = run_iter(p->skel->progs.sum_rss);
+	else if (p->shared->cpus_known)
+		err = bpf_prog_test_run_opts(bpf_program__fd(p->skel->progs.sum_counters), &o);
+	else
+		return false;
+	return !err && !read_sums(p);
 }
 
 bool mp_probes_rss(const struct mp_probes *p, uint32_t mm, struct mp_probes_rss *out)

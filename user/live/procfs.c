@@ -104,6 +104,9 @@ struct dev {
 #define DEVS_OWN 4 /* the kernel's own mounts come first and stay */
 static struct dev devs[DEVS_MAX];
 static size_t n_devs; /* ever; the oldest are overwritten */
+static size_t n_own;
+static uint64_t devs_since;    /* ns */
+#define DEVS_NS 10000000000ULL /* numbers without a device are used again when a mount is gone */
 
 static void dev_learn(uint32_t maj, uint32_t min, pid_t pid, enum dev_kind kind)
 {
@@ -172,6 +175,11 @@ static enum dev_kind dev_kind(pid_t pid, uint32_t maj, uint32_t min)
 		dev_learn_own(MFD_HUGETLB, DEV_HUGETLB);
 		dev_learn_own(MFD_HUGETLB | MFD_SIZE_2M_, DEV_HUGETLB);
 		dev_learn_own(MFD_HUGETLB | MFD_SIZE_1G_, DEV_HUGETLB);
+		n_own = n_devs;
+	}
+	if (mp_monotonic_ns() - devs_since > DEVS_NS) {
+		n_devs = n_own;
+		devs_since = mp_monotonic_ns();
 	}
 	d = dev_find(maj, min, pid);
 	if (!d) {

@@ -305,8 +305,8 @@ static void classify(struct piece *c, const struct mp_mapping *v, uint8_t bits, 
 		give(c, MP_FK_UNKNOWN, c->n);
 	else if (!fault_allowed(v, bits)) /* a write barrier, a safepoint poll, a guard */
 		give(c, MP_FK_PROTECT, c->n);
-	else if (v->bits & MP_MAP_HUGETLB)
-		give(c, MP_FK_HUGE, c->n);
+	else if (v->bits & MP_MAP_HUGETLB) /* asked for: not what MP_FK_HUGE counts */
+		give(c, MP_FK_FIRST, c->n);
 	else if (bits & MP_FAULT_NOKIND)
 		kind_untold(c, v, bring);
 	else if (bits & MP_FAULT_PRESENT)
@@ -475,7 +475,9 @@ static int fold_piece(struct mp_proc *p, struct mp_mapping *v, const struct mp_e
 		v->faults += c.n;
 		v->last_ts = e->ts;
 	}
-	if (!err && c.last == MP_FK_COW && v && !anon(v))
+	/* What was dropped and is written again is a copy again. */
+	if (!err && v && private_file(v) && e->sub & MP_FAULT_WRITE &&
+	    (c.last == MP_FK_COW || c.last == MP_FK_REFAULT))
 		err = anon_mark(p, v, addr, end);
 	if (!err && e->x == 1 && c.added) { /* so n is 1 */
 		err = lone_note(p, addr, c.kernel, c.last);
@@ -496,7 +498,7 @@ int fold_fault(struct mp_model *m, struct mp_proc *p, const struct mp_event *e)
 	struct mp_mapping *next;
 	int err = 0;
 
-	if (e->x > PAGES_MAX || !range_ok(addr, end - addr))
+	if (e->x > PAGES_MAX || !range_ok(addr, end - addr) || !on_pages(addr, 0))
 		return -EINVAL;
 	if (!t)
 		return -ENOMEM;

@@ -172,7 +172,7 @@ static int range_add(struct mp_proc *p, const struct mp_event *e)
 	uint64_t start = e->range.addr, end = start + e->range.len;
 	void *t;
 
-	if (!e->range.len || !range_ok(start, e->range.len))
+	if (!e->range.len || !range_ok(start, e->range.len) || !on_pages(start, e->range.len))
 		return -EINVAL;
 	if (known_range(p, start, end))
 		return 0;

@@ -184,6 +184,12 @@ static inline bool range_ok(uint64_t addr, uint64_t len)
 	return addr < ADDR_MAX && len <= ADDR_MAX - addr;
 }
 
+/* Whole pages: a border inside a page would have that page counted on either side. */
+static inline bool on_pages(uint64_t addr, uint64_t len)
+{
+	return !((addr | len) & (MP_PAGE_SIZE - 1));
+}
+
 /* ended.c: what is kept of processes that have ended, by the clock of the events; with
  * `room` at once, and at least one goes if any can. */
 void ended_retire(struct mp_model *m, bool room);

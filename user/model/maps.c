@@ -310,6 +310,7 @@ int maps_extend(struct mp_proc *p, uint64_t end, uint64_t new_end)
 		return 0;
 	v->end = new_end;
 	count_pages(p, v, mp_pageset_count(p->pages, end, new_end - end));
+	count_lazy(p, v, mp_pageset_count_lazy(p->pages, end, new_end - end));
 	anon_moved(p, v, 0, anon_resident(p, v, end, new_end));
 	merge_near(p, v);
 	count_orphans(p);
@@ -357,7 +358,10 @@ struct mp_mapping *maps_grow_stack(struct mp_proc *p, uint64_t addr, const struc
 
 	if (!v || v->start <= addr || strcmp(mp_str(m, v->name), "[stack]"))
 		return NULL;
-	maptab_lower(p, v, addr & ~(MP_PAGE_SIZE - 1));
+	addr &= ~(MP_PAGE_SIZE - 1);
+	if (v->prev && addr < v->prev->end)
+		return NULL;
+	maptab_lower(p, v, addr);
 	recount(p, v);
 	count_orphans(p);
 	return v;

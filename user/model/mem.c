@@ -220,6 +220,15 @@ static bool ranges_ok(const struct mp_event *e)
 
 	if (e->sub == MP_CALL_BRK)
 		return range_ok(e->call.len2, 0) && range_ok((uint64_t)e->call.ret, 0);
+	/* mlock and shmat round the address that they are given; others refuse it */
+	if (e->sub < MP_CALL_BRK || e->sub == MP_CALL_MADVISE ||
+	    e->sub == MP_CALL_PROCESS_MADVISE || e->sub == MP_CALL_MPROTECT) {
+		bool chooses = e->sub == MP_CALL_MMAP || e->sub == MP_CALL_MREMAP;
+
+		if (!on_pages(chooses ? (uint64_t)e->call.ret : 0,
+			      e->sub == MP_CALL_MMAP ? 0 : e->call.addr))
+			return false;
+	}
 	if ((e->sub == MP_CALL_MMAP || e->sub == MP_CALL_MREMAP) &&
 	    !range_ok((uint64_t)e->call.ret, len + MP_PAGE_SIZE))
 		return false;
@@ -502,7 +511,7 @@ int fold_pages(struct mp_proc *p, const struct mp_event *e)
 {
 	int err = 0;
 
-	if (!range_ok(e->pages.addr, e->pages.len) ||
+	if (!range_ok(e->pages.addr, e->pages.len) || !on_pages(e->pages.addr, e->pages.len) ||
 	    (e->sub != MP_PAGES_ABSENT && e->pages.len / MP_PAGE_SIZE > PAGES_MAX))
 		return -EINVAL;
 	switch (e->sub) {

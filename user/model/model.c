@@ -406,7 +406,8 @@ static int snap_line(struct mp_snapshot *s, const struct mp_event *e)
 	struct mp_mapping *v;
 
 	/* Lines out of order would break every search: not a snapshot. */
-	if (e->map.start >= e->map.end || (s->n && e->map.start < s->v[s->n - 1]->end))
+	if (e->map.start >= e->map.end || !on_pages(e->map.start, e->map.end) ||
+	    (s->n && e->map.start < s->v[s->n - 1]->end))
 		return -EINVAL;
 	if (mp_grow(&s->v, &s->cap, s->n + 1, sizeof(*s->v)))
 		return -ENOMEM;

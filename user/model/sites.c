@@ -230,6 +230,9 @@ void release_done(struct mp_proc *p, const struct mp_event *e, const struct rele
 	uint64_t gone = got->lazy ? got->lazy : got->dropped, resident = a->resident;
 	struct mp_release *r = a->row < p->n_releases ? &p->releases[a->row] : NULL;
 
+	/* Where the counters moved by more than the model saw leave, they are right. */
+	if (!got->lazy && got->released > 0 && (uint64_t)got->released / MP_PAGE_SIZE > gone)
+		gone = (uint64_t)got->released / MP_PAGE_SIZE;
 	count_total(&p->asked_calls[e->sub], a, got->released);
 	if (e->sub == MP_CALL_MADVISE || e->sub == MP_CALL_PROCESS_MADVISE)
 		count_total(&p->asked_advice[mp_advice_slot(e->x)], a, got->released);
