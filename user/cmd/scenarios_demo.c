@@ -26,6 +26,22 @@ static void hold(struct gc_mutator *m, unsigned ms)
 	}
 }
 
+#define GIVE_BACK_MS 15000
+
+/* Holds until the collector has given `bytes` more back than `before`: it begins after
+ * a second and spends a tenth of a processor on it. */
+static void hold_release(struct gc_mutator *m, size_t before, size_t bytes)
+{
+	struct gc_stats st;
+
+	for (unsigned ms = 0; ms < GIVE_BACK_MS; ms += 20) {
+		gc_stats(gc_mutator_heap(m), &st);
+		if (st.released_total - before >= bytes)
+			return;
+		hold(m, 20);
+	}
+}
+
 static void stage(struct gc_mutator *m, const char *text)
 {
 	gc_note(gc_mutator_heap(m), text);
@@ -51,6 +67,7 @@ static int run_lazy(unsigned pace)
 	struct gc_options o = GC_OPTIONS_INIT;
 	struct gc_heap *heap;
 	struct gc_mutator *m;
+	struct gc_stats st;
 	void *b = NULL;
 	int err;
 
@@ -77,8 +94,10 @@ static int run_lazy(unsigned pace)
 		hold(m, pace);
 		stage(m, "4 dropped and collected");
 		b = NULL;
+		gc_stats(heap, &st);
 		gc_collect(m, GC_FULL, GC_REASON_FORCED);
-		hold(m, pace + 1500); /* the collector gives pages back after a second */
+		hold_release(m, st.released_total, 600 * MIB);
+		hold(m, pace);
 		stage(m, "5 make 300 MB, written");
 		b = gc_alloc_array(m, gc_type_bytes(heap), 300 * MIB);
 		touch_all(m, &b, 300 * MIB, pace / 2);
