@@ -103,7 +103,9 @@ def test_shared_since_fork(tmp_path):
         assert rep["rss"]["shared_anon"] == kernel["anon"] - rollup["Pss_Anon"]
         assert rep["rss"]["private_dirty"] == rollup["Private_Dirty"]
         assert rep["rss"]["anon_huge"] == rollup["AnonHugePages"]
-        assert abs(rep["rss"]["pss"] - rollup["Pss"]) <= 4096  # three parts, each cut to KiB
+        # its part of libc's pages changes with every other process that comes and goes
+        rest = rep["rss"]["pss"] - rollup["Pss_Anon"]
+        assert -1024 <= rest <= kernel["file"] + kernel["shmem"]
     # the child has written half of 16 MiB: half of the rest is its part
     assert 4 * MB <= got["forked"]["rss"]["shared_anon"] < 5 * MB
     assert got["copied"]["rss"]["shared_anon"] < MB
