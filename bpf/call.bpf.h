@@ -229,10 +229,10 @@ static __always_inline void call_exit(void *ctx, s64 ret)
 
 	/* nor is another process's stack a place in the target */
 	if (c.call != MP_CALL_MPROTECT && !(c.flags & MP_CALL_REMOTE))
-		stack = stack_take(ctx, STACK_OF_CALL, c.sp, now);
+		stack = stack_take(ctx, STACK_OF_CALL, c.sp, now, t);
 
 	if (stack)
-		site_event(MP_SITE_CALL, stack, now, t->id, tid, c.addr, 0);
+		site_event(MP_SITE_CALL, stack, now, t->id, tid, 0, 0);
 
 	if (c.call == MP_CALL_PROCESS_MADVISE)
 		iov_send(&c, t->id, tid, ret, rss, now);

@@ -171,12 +171,28 @@ static __always_inline struct mp_target *target_of(u64 mm)
 	return target_find(mm);
 }
 
-static __always_inline u32 target_add(u64 mm, u32 tgid, u32 id)
+/* Does a collection of t run? One that began long ago has ended unseen. */
+static __always_inline bool collecting(const struct mp_target *t)
 {
-	struct mp_target t = { .id = id, .tgid = tgid };
+	return (s32)t->collecting > 0 &&
+	       bpf_ktime_get_ns() - t->collecting_ts < MP_COLLECTING_NS;
+}
 
-	if (!id)
-		t.id = new_id();
+/* What t counts as running collections is not counted of all targets any more. */
+static __always_inline void collecting_forget(const struct mp_target *t)
+{
+	if (t && t->collecting) /* it ended inside a collection: V8 out of its limit does */
+		__sync_fetch_and_add(&shared.collecting, -(s32)t->collecting);
+}
+
+/* A new target, of the same image as another (fork) or one of its own (0). */
+static __always_inline u32 target_add(u64 mm, u32 tgid, u32 image)
+{
+	struct mp_target t = { .id = new_id(), .tgid = tgid };
+
+	t.image = image ? image : t.id;
+	/* Of an mm whose end was missed something may be left. */
+	collecting_forget(shared.collecting ? target_find(mm) : NULL);
 	if (bpf_map_update_elem(&targets, &mm, &t, BPF_ANY)) {
 		lose(MP_LOSS_TARGETS, 1, 0);
 		return 0;
@@ -195,6 +211,7 @@ static __always_inline u32 target_add(u64 mm, u32 tgid, u32 id)
 /* The mm is gone, or about to go: its struct may soon be another process's. */
 static __always_inline void target_forget(u64 mm)
 {
+	collecting_forget(shared.collecting ? target_find(mm) : NULL);
 	bpf_map_delete_elem(&targets, &mm);
 	if (mm == shared.only_mm) {
 		shared.only_mm = 0;

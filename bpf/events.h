@@ -53,7 +53,13 @@ enum mp_type {
 	MP_EV_SITE = 23,    /* where it was done: a fault, one of many, or a call */
 	MP_EV_CGROUP = 24,  /* what the control group of a process is charged */
 	MP_EV_ROLLUP = 25,  /* what smaps_rollup says of a process            */
-	MP_EV_MAX = 26,     /* one past the last, not a wire number           */
+	MP_EV_PLACE = 26,   /* which function an address of a stack lies in   */
+	MP_EV_MODULE = 27,  /* a mapped file with code: its build-id          */
+	MP_EV_POINT = 28,   /* figures of a stretch of time: a summary        */
+	MP_EV_CLOCK = 29,   /* what the other clocks say at this instant      */
+	MP_EV_CGROUP_MORE = 30, /* more of that group; right behind its CGROUP */
+	MP_EV_PROC = 31,    /* more of /proc/PID/status than the counters     */
+	MP_EV_MAX = 32,     /* one past the last, not a wire number           */
 };
 
 /*
@@ -68,6 +74,8 @@ enum mp_fault_kind {
 	MP_FAULT_KERNEL = 1 << 2,  /* raised in kernel mode (read(), recv())   */
 	MP_FAULT_INSTR = 1 << 3,   /* instruction fetch                        */
 	MP_FAULT_NOKIND = 1 << 4,  /* this rung does not tell read from write  */
+	MP_FAULT_GC = 1 << 5,      /* while a collection of the process ran, on any
+				    * thread: MP_GC_MARKED says who tells this */
 };
 
 /* MP_EV_CALL: `sub`. */
@@ -148,8 +156,11 @@ enum mp_task_op {
 	MP_TASK_EXIT = 3,     /* the process ended: a = wait status, or UNKNOWN  */
 	MP_TASK_MM_EXIT = 4,  /* the mm was torn down: every counter is 0 now    */
 	MP_TASK_THREAD = 5,   /* a new thread: a = its tid                       */
-	MP_TASK_TARGET = 6,   /* a process is being watched: a = tgid; x = flags */
+	MP_TASK_TARGET = 6,   /* a process is being watched: a = tgid, b = its program's
+			       * string id, c = tgid of its parent or 0; x = flags */
 	MP_TASK_NAME = 7,     /* the name of the thread tid: comm                */
+	MP_TASK_OOM = 8,      /* memory ran out and the kernel kills it: a = its tgid; mm 0: one
+			       * that is not watched, in the group of one that is or above */
 };
 #define MP_TASK_COMM_LEN 16 /* bytes, with the final NUL */
 #define MP_TASK_F_LAUNCHED 1 /* MP_TASK_TARGET: started by memprof itself */
@@ -160,7 +171,9 @@ enum mp_heap_source {
 	MP_SRC_V8 = 2,
 	MP_SRC_GO = 3,
 	MP_SRC_JVM = 4,
-	MP_SRC_MAX = 5, /* one past the last, not a wire number */
+	MP_SRC_PYTHON = 5,
+	MP_SRC_RUBY = 6,
+	MP_SRC_MAX = 7, /* one past the last, not a wire number */
 };
 
 /* MP_EV_GC: `sub`. */
@@ -169,6 +182,20 @@ enum mp_gc_kind {
 	MP_GC_MAJOR = 2,   /* mark-sweep of the old space or whole  */
 	MP_GC_COMPACT = 3, /* mark-compact                          */
 	MP_GC_OTHER = 4,
+};
+
+/* mp_event.flags of MP_EV_GC. */
+enum mp_gc_flag {
+	MP_GC_PART = 1 << 0,   /* before and after are of one heap of several that the
+				* process may have: HEAP tells the sum        */
+	MP_GC_MARKED = 1 << 1, /* its begin and end were seen: faults between them have
+				* MP_FAULT_GC                                 */
+};
+
+/* mp_event.flags of MP_EV_HEAP. */
+enum mp_heap_flag {
+	MP_HEAP_SOME = 1 << 0, /* of a log: figures that are MP_UNKNOWN here stay as they
+				* were; without it nobody knows them any more   */
 };
 
 /* MP_EV_HEAP_RANGE: `sub`. */
@@ -210,7 +237,8 @@ enum mp_loss {
 	MP_LOSS_BUSY = 8,        /* a probe interrupted itself on one CPU    */
 	MP_LOSS_DAMAGED = 9,     /* a block of the recording was unreadable  */
 	MP_LOSS_STACK = 10,      /* a stack that found no room in the table  */
-	MP_LOSS_MAX = 11,        /* one past the last, not a wire number     */
+	MP_LOSS_LIMIT = 11,      /* more work or memory than a recording may ask for */
+	MP_LOSS_MAX = 12,        /* one past the last, not a wire number     */
 };
 
 /*
@@ -223,6 +251,31 @@ enum mp_site {
 	MP_SITE_CALL = 2,
 };
 
+/* MP_EV_PLACE: `sub`, where the name comes from. NONE: looked for and not found. */
+enum mp_place_source {
+	MP_PLACE_NONE = 0,
+	MP_PLACE_SYMTAB = 1,
+	MP_PLACE_DYNSYM = 2,
+	MP_PLACE_DEBUGDATA = 3, /* .gnu_debugdata */
+	MP_PLACE_DEBUGFILE = 4, /* a separate file with the same build-id */
+	MP_PLACE_PERFMAP = 5,   /* perf-PID.map of a compiler at run time */
+	MP_PLACE_GO = 6,        /* .gopclntab */
+};
+
+/*
+ * MP_EV_POINT: one tier of summaries, enum mp_tier in `sub`. v[i] is field x + i
+ * (numbers in user/model/tiers.c); ts is the start of the stretch. The fold of a
+ * whole stream passes it over: it says nothing that the other events do not.
+ */
+enum mp_tier { MP_TIER_1S = 1, MP_TIER_10S = 2, MP_TIER_5MIN = 3 };
+
+/* MP_EV_CLOCK: `sub`, why it is told. */
+enum mp_clock {
+	MP_CLOCK_TOLD = 1,  /* now and then                                   */
+	MP_CLOCK_STEP = 2,  /* somebody set CLOCK_REALTIME                    */
+	MP_CLOCK_SLEEP = 3, /* the machine was suspended                      */
+};
+
 /* MP_EV_PROBE: `sub` is the feature, x the rung, v[0] a -errno, v[1] a string. */
 enum mp_feature {
 	MP_FEAT_FAULTS = 1,
@@ -233,7 +286,13 @@ enum mp_feature {
 	MP_FEAT_HEAP_GC = 6,
 	MP_FEAT_MAJORS = 7,
 	MP_FEAT_STACKS = 8,
-	MP_FEAT_MAX = 9, /* one past the last, not a wire number */
+	MP_FEAT_HEAP_GO = 9,
+	MP_FEAT_HEAP_JVM = 10,
+	MP_FEAT_HEAP_PYTHON = 11,
+	MP_FEAT_HEAP_RUBY = 12,
+	MP_FEAT_HEAP_LOG = 13,   /* a GC log joined to what was recorded      */
+	MP_FEAT_OOM = 14,        /* whom the kernel kills when memory runs out */
+	MP_FEAT_MAX = 15, /* one past the last, not a wire number */
 };
 
 enum mp_rung {
@@ -245,7 +304,11 @@ enum mp_rung {
 	MP_RUNG_UPROBE = 5,
 	MP_RUNG_SEGMENT = 6,
 	MP_RUNG_PROC = 7,
-	MP_RUNG_MAX = 8, /* one past the last, not a wire number */
+	MP_RUNG_USDT = 8,     /* a probe the program was built with           */
+	MP_RUNG_MEMORY = 9,   /* variables of the runtime, read from outside  */
+	MP_RUNG_COUNTERS = 10,/* a file of counters that the runtime keeps    */
+	MP_RUNG_LOG = 11,     /* a log that the runtime wrote                 */
+	MP_RUNG_MAX = 12, /* one past the last, not a wire number */
 };
 
 /* MP_EV_META: `sub` is the key; v[0] a number or a string id (see meta.isstr). */
@@ -269,7 +332,11 @@ enum mp_meta {
 	MP_META_LOOKS_HUNT = 17, /* slices of searches for what nothing explains */
 	MP_META_SNAPSHOTS = 18,  /* mapping tables recorded                   */
 	MP_META_LOOKS_NS = 19,   /* CPU time that scans took                  */
-	MP_META_MAX = 20,        /* one past the last, not a wire number      */
+	MP_META_CMDLINE = 20,    /* string: arguments, only if asked for      */
+	MP_META_ENVIRON = 21,    /* string: environment, only if asked for    */
+	MP_META_SHARD = 22,      /* number of this file in its row, from 1    */
+	MP_META_TRIGGER = 23,    /* string: what the recording was saved for  */
+	MP_META_MAX = 24,        /* one past the last, not a wire number      */
 };
 
 /* MP_EV_NOTE: `sub`, who set it. v[0] is a string id. */
@@ -417,6 +484,23 @@ struct mp_event {
 			__u64 swap;      /* bytes                               */
 		} cgroup;        /* x: string id of its path, 0 = not told      */
 		struct {
+			__u64 inactive_file, active_file; /* bytes of page cache */
+			__u64 slab;      /* bytes: what of the kernel's can be reclaimed */
+			__u64 dirty;     /* bytes of files, dirty or being written */
+			__u64 refaults;  /* pages of files read again soon after they
+					  * were dropped, of the group's life   */
+			__u64 oom_kills; /* processes killed in it, of its life */
+			__u64 high;      /* bytes: memory.high, MP_UNKNOWN = none */
+		} cgroup_more;   /* sub: version, 1 or 2; x - 1: of the last 10 s so
+				  * many 10000th parts all stood still for memory;
+				  * 0 = not told                                */
+		struct {
+			__u64 locked, pte, vsize, stack; /* VmLck, VmPTE, VmSize, VmStk:
+							  * bytes, or MP_UNKNOWN */
+			__u64 threads;
+			__u64 rsvd[2];
+		} proc;
+		struct {
 			/* bytes; a page that n processes map is in each by 1/n */
 			__u64 pss_anon, pss_file, pss_shmem;
 			__u64 private_dirty; /* bytes that nobody else maps     */
@@ -424,6 +508,26 @@ struct mp_event {
 			__u64 anon_huge;     /* bytes in huge pages             */
 			__u64 lazyfree;      /* bytes                           */
 		} rollup;
+		struct {
+			__u64 ip;        /* as in a STACK of this mm            */
+			__u64 off;       /* bytes from the function's start     */
+			__u64 name;      /* string id, demangled; 0 = not known */
+			__u64 maddr;     /* address as the module's ELF has it  */
+			__u64 rsvd[3];   /* x: id of the module, 0 = none       */
+		} place;
+		struct {
+			__u64 name;      /* string id of its path               */
+			__u64 dev, ino;  /* as in MAP                           */
+			__u8 build[24];  /* flags: bytes of build-id, 0 = none  */
+			__u64 rsvd;      /* x: its id, from 1                   */
+		} module;
+		struct {
+			__u64 wall;      /* CLOCK_REALTIME, ns                  */
+			__u64 boot;      /* CLOCK_BOOTTIME, ns                  */
+			__s64 jump;      /* STEP: ns by which the wall clock moved */
+			__u64 asleep;    /* SLEEP, or STEP on waking: ns        */
+			__u64 rsvd[3];
+		} clock;
 		struct {
 			__u32 id;        /* x = total length in bytes           */
 			__u32 pos;       /* offset of this piece in bytes       */
@@ -453,15 +557,69 @@ _Static_assert(sizeof(struct mp_event) == 80, "struct mp_event is a wire format"
  */
 #define MP_RAW_TEXT 0x8001
 #define MP_RAW_TEXT_MAX 256
+#define MP_RAW_MAIN 1 /* said by the first thread of the process */
+
 struct mp_raw_text {
 	__u64 ts;   /* ns, CLOCK_MONOTONIC */
 	__u16 type; /* MP_RAW_TEXT         */
 	__u8 sub;   /* enum mp_heap_source */
-	__u8 flags;
+	__u8 flags; /* MP_RAW_MAIN         */
 	__u32 mm;
 	__u32 tid;
 	__u32 len;  /* bytes of text, without the final NUL */
+	__u64 self; /* V8: address of the Heap that says it */
 	char text[MP_RAW_TEXT_MAX];
+};
+
+/*
+ * Arguments of a runtime's function or probe, and what lay where they point: words that
+ * only the source of that runtime understands. `sub` says which, enum mp_word_probe.
+ */
+#define MP_RAW_WORDS 0x8004 /* 0x8002, 0x8003: bpf/shared.h */
+#define MP_RAW_WORDS_MAX 48
+enum mp_word_probe {
+	MP_WORDS_V8_BEGIN = 1,   /* Heap::CollectGarbage entered              */
+	MP_WORDS_V8_END = 2,     /* ... and left                              */
+	MP_WORDS_GO_START = 3,   /* (*gcControllerState).startCycle           */
+	MP_WORDS_GO_LIVE = 4,    /* (*gcControllerState).resetLive            */
+	MP_WORDS_JVM_POOL = 5,   /* mem__pool__gc__begin, __end               */
+	MP_WORDS_PY_START = 6,   /* gc__start(generation)                     */
+	MP_WORDS_PY_DONE = 7,    /* gc__done(objects collected)               */
+	MP_WORDS_RUBY = 8,       /* gc__mark__begin, __end, gc__sweep__...    */
+	MP_WORDS_V8_GONE = 9,    /* Heap::TearDown                            */
+	MP_WORDS_MAX = 10,       /* one past the last                         */
+};
+/* v[0] of MP_WORDS_RUBY. */
+enum mp_ruby_probe {
+	MP_RUBY_MARK_BEGIN = 1,
+	MP_RUBY_MARK_END = 2,
+	MP_RUBY_SWEEP_BEGIN = 3,
+	MP_RUBY_SWEEP_END = 4,
+};
+/* GO_START, GO_LIVE: arguments 1, 2 and 4, then so many words of runtime.gcController. */
+#define MP_WORDS_GO_ARGS 3
+#define MP_WORDS_GO_CTL 44
+/* flags of MP_WORDS_JVM_POOL: which probe; and where in v what lies that it tells. Of pauses
+ * there are no words. */
+enum mp_jvm_probe {
+	MP_JVM_POOL_BEGIN = 0,
+	MP_JVM_POOL_END = 1,
+	MP_JVM_PAUSE_BEGIN = 2,  /* gc__begin, __end                          */
+	MP_JVM_PAUSE_END = 3,
+};
+#define MP_JVM_MANAGER 2  /* 6 words of text; before it bytes used, committed */
+#define MP_JVM_POOL 8     /* 6 words of text                                  */
+#define MP_JVM_CAUSE 14   /* 8 words of text, where it is known               */
+#define MP_JVM_WORDS 22
+struct mp_raw_words {
+	__u64 ts;   /* ns, CLOCK_MONOTONIC */
+	__u16 type; /* MP_RAW_WORDS        */
+	__u8 sub;   /* enum mp_word_probe       */
+	__u8 flags; /* by sub              */
+	__u32 mm;
+	__u32 tid;
+	__u32 n;    /* words that mean something */
+	__u64 v[MP_RAW_WORDS_MAX];
 };
 
 #endif /* MEMPROF_EVENTS_H */

@@ -135,6 +135,14 @@ static __always_inline void run_end(struct mp_run *r, u32 cpu, u64 now)
 	r->rss_next = now + cfg_rss_every;
 }
 
+/* Does a collection of the process run? Nobody pays more than a compare while none does. */
+static __always_inline u8 during_gc(u64 mm)
+{
+	struct mp_target *t = shared.collecting ? target_find(mm) : NULL;
+
+	return t && collecting(t) ? MP_FAULT_GC : 0;
+}
+
 static __always_inline int on_fault(void *ctx, u64 address, u64 ip, u8 kind)
 {
 	u64 mm = current_mm();
@@ -142,6 +150,7 @@ static __always_inline int on_fault(void *ctx, u64 address, u64 ip, u8 kind)
 
 	if (!id)
 		return 0;
+	kind |= during_gc(mm);
 	u32 cpu = bpf_get_smp_processor_id();
 	struct mp_run *r = &shared.runs[cpu & (MP_CPUS_MAX - 1)];
 	u32 tid = (u32)bpf_get_current_pid_tgid();
@@ -172,7 +181,7 @@ static __always_inline int on_fault(void *ctx, u64 address, u64 ip, u8 kind)
 		run_end(r, cpu, now);
 		run_begin(r, mm, id, tid, page, ip, kind, now);
 	}
-	sample_fault(ctx, r, page, id, tid);
+	sample_fault(ctx, r, page, mm, id, tid);
 	barrier();
 	r->busy = 0;
 	return 0;

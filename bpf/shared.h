@@ -15,6 +15,8 @@
 #define MP_STACKS_MAX	16384	    /* different user stacks of a session */
 #define MP_RUNS_BATCH	16	    /* closed runs that go through the ring together */
 
+#define MP_COLLECTING_NS 10000000000ULL /* a collection that runs for longer is not believed */
+
 struct mp_target {
 	__u32 id; /* mm id, as in events */
 	__u32 tgid;
@@ -23,15 +25,61 @@ struct mp_target {
 	__s64 held[4]; /* ... and what all its threads hold back */
 	__u64 slack;   /* pages by which that may be off */
 	__u32 sum_gen; /* shared.sum_gen of that time */
-	__u32 rsvd;
+	__u32 image;   /* mm id of the exec that mapped its code: fork hands it on */
+	__u32 stacks;  /* new ones told of it */
+	__u32 collecting; /* collections that run, on all its threads */
 	__u32 active; /* threads inside a watched call */
 	__u32 seq;    /* watched calls entered so far  */
+	__u64 collecting_ts; /* ns: the last one began */
 };
 
 struct mp_watch {
-	__u32 mm_id; /* 0: becomes a target at its next exec */
-	__u32 flags;
-	__u64 mm; /* struct mm_struct *, 0 before that exec */
+	__u32 mm_id;  /* 0: becomes a target at its next exec */
+	__u32 parent; /* mm id of the target that forked it, 0: another way */
+	__u64 mm;     /* struct mm_struct *, 0 before that exec */
+};
+
+/*
+ * Rules by which a process becomes a target at its exec (bpf/rules.bpf.h). Bit i of a mask is
+ * rule i, those from 63 on share the last bit. A field says of which rules it is what they
+ * want; user space asks again, exactly.
+ */
+#define MP_RULE_EXE_MAX	  32 /* bytes of a program's name that are compared */
+#define MP_RULE_GROUP_MAX 80 /* ... of the name of a control group's folder */
+#define MP_RULE_KEYS_MAX  8192
+#define MP_RULE_DEPTH	  16 /* control groups on the way up */
+
+struct mp_rule_exe {
+	__u32 bits; /* that must be equal, from the first byte on */
+	char name[MP_RULE_EXE_MAX];
+};
+
+struct mp_rule_group {
+	__u32 bits;
+	char name[MP_RULE_GROUP_MAX];
+};
+
+/* Where the arguments of a USDT are when it is hit (user/live/usdt_args.c). */
+#define MP_USDT_ARGS  8	  /* more are not looked at */
+#define MP_USDT_SPECS 256 /* different ones of a session */
+
+enum mp_usdt_kind {
+	MP_USDT_NONE = 0, /* none, or in a way not known here */
+	MP_USDT_CONST,	  /* val */
+	MP_USDT_REG,	  /* the register */
+	MP_USDT_MEM,	  /* the memory at the register's value + val */
+};
+
+struct mp_usdt_arg {
+	__s64 val;
+	__u16 reg; /* offset in struct pt_regs */
+	__u8 kind; /* enum mp_usdt_kind */
+	__u8 shift; /* bits above its size: to be cleared, or filled with its sign */
+	__u32 is_signed;
+};
+
+struct mp_usdt_spec {
+	struct mp_usdt_arg arg[MP_USDT_ARGS];
 };
 
 /*
@@ -86,7 +134,8 @@ struct mp_raw_stack {
 	__u16 n;    /* frames */
 	__u32 id;
 	__u64 ip[MP_RAW_STACK_MAX]; /* innermost first */
-	__u64 busy;
+	__u32 busy;
+	__u32 mm;   /* id; whose addresses these are */
 };
 
 struct mp_inflight {
@@ -108,13 +157,19 @@ struct mp_shared {
 	__u64 only_mm; /* the target when there is exactly one, else 0 */
 	__u32 only_id; /* its mm id */
 	__u32 n_targets;
+	__u32 collecting;  /* collections that run, of all targets */
 	__u32 epoch;	   /* moves with every call that can drop pages: no run
 			    * spans such a call */
 	__u32 attach_tgid; /* argument of the task iterator */
 	__u32 attach_found;
+	__u32 attach_mm;  /* argument of forget_target(): mm id */
 	__u32 sum_gen;	  /* which sum this is, argument of sum_rss() */
 	__u32 cpus_known; /* cpu_off is filled in: per-CPU counters can be summed */
 	__u64 scratch[2];
+	__u64 rules_any[3]; /* masks: rules that ask for no uid, no program, no group */
+	__u64 rules; /* mask: rules there are; 0 = nothing is compared */
+	__u32 rules_change; /* they are being changed: every exec makes a target */
+	__u32 pad;
 	__u64 cpu_off[MP_CPUS_MAX]; /* of each CPU's area; 0 = unknown or offline */
 	__u64 lost[MP_LOSS_MAX];
 	__u64 lost_faults[MP_LOSS_MAX];

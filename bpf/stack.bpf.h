@@ -35,11 +35,15 @@ struct {
 	__type(value, struct mp_raw_stack);
 } stack_buf SEC(".maps");
 
+/* So many first stacks of a target wake the reader, which looks what is mapped: what
+ * runs for some milliseconds only is gone by its next tick. */
+#define WAKING_STACKS 64
+
 /* Steps of a 64-bit multiplicative hash; two stacks of one session that meet in
  * it would be taken for one: 16384 of them do with a chance of 1 in 10^11. */
-static __always_inline u64 stack_hash(const struct mp_raw_stack *r, u32 n)
+static __always_inline u64 stack_hash(const struct mp_raw_stack *r, u32 n, u32 image)
 {
-	u64 h = n;
+	u64 h = n ^ (u64)image << 32; /* other code may lie at the same addresses */
 
 	for (u32 i = 0; i < MP_RAW_STACK_MAX && i < n; i++) {
 		h = (h ^ r->ip[i]) * 0x9e3779b97f4a7c15ULL;
@@ -52,8 +56,10 @@ static __always_inline u64 stack_hash(const struct mp_raw_stack *r, u32 n)
  * Its frames go out before its number can be found, or another CPU's site could refer
  * to what nobody was told. Two CPUs may tell the same stack; one number is found.
  */
-static __always_inline u32 stack_tell(struct mp_raw_stack *r, u64 hash, u32 which, u64 ts)
+static __always_inline u32 stack_tell(struct mp_raw_stack *r, u64 hash, u32 which, u64 ts,
+				      struct mp_target *t)
 {
+	bool early = t->stacks++ < WAKING_STACKS;
 	u32 cpu = bpf_get_smp_processor_id(), id, *known;
 	u32 *told = &shared.runs[cpu & (MP_CPUS_MAX - 1)].stacks[which & 1];
 
@@ -61,7 +67,8 @@ static __always_inline u32 stack_tell(struct mp_raw_stack *r, u64 hash, u32 whic
 	r->ts = ts;
 	r->type = MP_RAW_STACK;
 	r->id = id;
-	if (bpf_ringbuf_output(&ring, r, sizeof(*r), wake_flags())) {
+	r->mm = t->id;
+	if (bpf_ringbuf_output(&ring, r, sizeof(*r), early ? BPF_RB_FORCE_WAKEUP : wake_flags())) {
 		lose(MP_LOSS_RING_FULL, 1, 0);
 		return 0;
 	}
@@ -123,13 +130,13 @@ static __always_inline u32 stack_walk(void *ctx, struct mp_raw_stack *r, u64 sp)
 /* The id of the current user stack, innermost frame first; 0 when there is none. A
  * new one is told with the time ts, in front of what refers to it. `sp` is the user
  * stack pointer at a system call, 0 elsewhere. */
-static __always_inline u32 stack_take(void *ctx, u32 which, u64 sp, u64 ts)
+static __always_inline u32 stack_take(void *ctx, u32 which, u64 sp, u64 ts, struct mp_target *t)
 {
 	struct mp_raw_stack *r = bpf_map_lookup_elem(&stack_buf, &which);
 	u32 id = 0, *known;
 	u64 hash;
 
-	if (!cfg_sample || !r)
+	if (!cfg_sample || !r || !t)
 		return 0;
 	if (r->busy) { /* a probe that runs preemptible was interrupted by another here */
 		lose(MP_LOSS_STACK, 1, 0);
@@ -139,9 +146,9 @@ static __always_inline u32 stack_take(void *ctx, u32 which, u64 sp, u64 ts)
 	barrier();
 	r->n = stack_walk(ctx, r, sp);
 	if (r->n) {
-		hash = stack_hash(r, r->n);
+		hash = stack_hash(r, r->n, t->image);
 		known = bpf_map_lookup_elem(&stacks, &hash);
-		id = known ? *known : stack_tell(r, hash, which, ts);
+		id = known ? *known : stack_tell(r, hash, which, ts, t);
 	}
 	barrier();
 	r->busy = 0;
@@ -186,15 +193,16 @@ static __always_inline void site_event(u8 what, u32 stack, u64 ts, u32 mm, u32 t
 }
 
 /* One more page was faulted on this CPU: is it one of the sample? */
-static __always_inline void sample_fault(void *ctx, struct mp_run *r, u64 page, u32 mm, u32 tid)
+static __always_inline void sample_fault(void *ctx, struct mp_run *r, u64 page, u64 mm, u32 id,
+					 u32 tid)
 {
 	if (!cfg_sample || --r->left)
 		return;
 	r->left = sample_gap();
 	u64 ts = bpf_ktime_get_ns();
 
-	site_event(MP_SITE_FAULT, stack_take(ctx, STACK_OF_FAULT, 0, ts), ts, mm, tid, page,
-		   cfg_sample);
+	site_event(MP_SITE_FAULT, stack_take(ctx, STACK_OF_FAULT, 0, ts, target_find(mm)), ts, id,
+		   tid, page, cfg_sample);
 }
 
 #endif /* MEMPROF_STACK_BPF_H */

@@ -6,7 +6,7 @@
 #ifndef MEMPROF_TASK_BPF_H
 #define MEMPROF_TASK_BPF_H
 
-#include "bpf/core.bpf.h"
+#include "bpf/rules.bpf.h"
 
 static __always_inline void task_event(u8 op, u32 mm, u32 tid, u64 a, u64 b)
 {
@@ -35,14 +35,15 @@ static __always_inline void on_fork(struct task_struct *parent, struct task_stru
 		return;
 	}
 	if (cfg_follow_forks) {
-		struct mp_watch w = {};
+		struct mp_watch w = { .parent = t->id };
 
 		/* vfork and posix_spawn borrow the parent's mm until they exec */
 		if (child_mm != mm) {
 			w.mm = child_mm;
-			w.mm_id = id = target_add(child_mm, tgid, 0);
+			w.mm_id = id = target_add(child_mm, tgid, t->image);
 		}
-		bpf_map_update_elem(&watched, &tgid, &w, BPF_ANY);
+		if (bpf_map_update_elem(&watched, &tgid, &w, BPF_ANY))
+			lose(MP_LOSS_TARGETS, 1, 0);
 	}
 	task_event(MP_TASK_FORK, t->id, BPF_CORE_READ(parent, pid), tgid, id);
 }
@@ -67,8 +68,8 @@ int fork_tp(struct tp_sched_fork *ctx)
 }
 
 /* The name goes with the event: a short-lived process is gone before anybody
- * could look it up. */
-static __always_inline void exec_event(u32 id, u32 tgid, u32 old)
+ * could look it up. For user space alone: x is the parent's mm id, c the rules that took it. */
+static __always_inline void exec_event(u32 id, u32 tgid, u32 old, u32 parent, u64 rules)
 {
 	struct mp_event *e = event_new(MP_EV_TASK, bpf_ktime_get_ns(), id, tgid, 0);
 
@@ -77,8 +78,30 @@ static __always_inline void exec_event(u32 id, u32 tgid, u32 old)
 	e->sub = MP_TASK_EXEC;
 	e->task.a = old;
 	e->task.b = tgid;
+	e->task.c = rules;
+	e->x = parent;
 	bpf_get_current_comm(e->task.rsvd, MP_TASK_COMM_LEN);
 	event_send(e);
+}
+
+/* A process that nobody watched has called exec, and a rule may want it. */
+static __always_inline int on_new(struct task_struct *task, u32 tgid, u64 mm)
+{
+	struct mp_watch w = { .mm = mm };
+	u64 rules = rules_take(task);
+
+	if (!rules)
+		return 0;
+	w.mm_id = target_add(mm, tgid, 0);
+	if (!w.mm_id)
+		return 0;
+	if (bpf_map_update_elem(&watched, &tgid, &w, BPF_ANY)) {
+		lose(MP_LOSS_TARGETS, 1, 0);
+		target_forget(mm);
+		return 0;
+	}
+	exec_event(w.mm_id, tgid, 0, 0, rules);
+	return 0;
 }
 
 /* exec: the process is known by its tgid, its new mm is current's. */
@@ -91,7 +114,7 @@ static __always_inline int on_exec(void)
 	u32 old, id;
 
 	if (!w)
-		return 0;
+		return cfg_rules ? on_new(task, tgid, mm) : 0;
 	old = w->mm_id;
 	if (w->mm)
 		target_forget(w->mm);
@@ -99,7 +122,7 @@ static __always_inline int on_exec(void)
 	w->mm_id = id;
 	w->mm = mm;
 	if (id)
-		exec_event(id, tgid, old);
+		exec_event(id, tgid, old, w->parent, 0);
 	return 0;
 }
 
@@ -157,6 +180,43 @@ int exit_tp(void *ctx)
 	return on_exit();
 }
 
+/* Which control group of memory a task is in: the inode of the group's folder, 0 = none. */
+static __always_inline u64 memory_group(struct task_struct *task)
+{
+	struct cgroup_subsys_state *css = NULL;
+	u64 set = (u64)BPF_CORE_READ(task, cgroups);
+
+	if (!bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id))
+		return 0;
+	bpf_probe_read_kernel(
+		&css, sizeof(css),
+		(void *)(set + bpf_core_field_offset(struct css_set, subsys) +
+			 bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id) * sizeof(css)));
+	return BPF_CORE_READ(css, cgroup, kn, id);
+}
+
+/*
+ * Memory ran out and the kernel has chosen whom it kills. The tracepoint told a tid until
+ * 6.7 and tells the task since 6.8 ("mm/oom_kill: trace more information"): no tid is
+ * above 32 bits, and no address below. Before 6.8 the tid is taken for that of the first
+ * thread; user space finds whose it is otherwise, and the group is that of whoever asked for
+ * memory, which is in the one that ran out. By the group user space knows whether a process
+ * that is not watched is beside one that is.
+ */
+SEC("raw_tp/mark_victim")
+int oom_victim(struct bpf_raw_tracepoint_args *ctx)
+{
+	u64 victim = ctx->args[0];
+	struct task_struct *task = victim >> 32 ? (struct task_struct *)victim : current_task();
+	u32 tgid = victim >> 32 ? (u32)BPF_CORE_READ(task, tgid) : (u32)victim;
+	struct mp_watch *w = bpf_map_lookup_elem(&watched, &tgid);
+
+	if (w)
+		last_rss(w->mm);
+	task_event(MP_TASK_OOM, w ? w->mm_id : 0, 0, tgid, w ? 0 : memory_group(task));
+	return 0;
+}
+
 /* The address space is gone (tracepoint since 5.18). From here its struct may
  * be used for another process: forget it. */
 SEC("tp_btf/exit_mmap")
@@ -179,6 +239,7 @@ int find_mm(struct bpf_iter__task *ctx)
 	struct task_struct *task = ctx->task;
 	u32 tgid = shared.attach_tgid;
 	struct mp_watch w = {};
+	struct mp_target *t;
 	u64 mm;
 
 	if (!task || (u32)BPF_CORE_READ(task, tgid) != tgid || shared.attach_found)
@@ -186,6 +247,11 @@ int find_mm(struct bpf_iter__task *ctx)
 	mm = task_mm(task);
 	if (!mm) /* a kernel thread, or a thread that is gone half way */
 		return 0;
+	t = target_find(mm);
+	if (t && t->tgid == tgid) { /* a rule has just taken it */
+		shared.attach_found = t->id;
+		return 0;
+	}
 	w.mm = mm;
 	w.mm_id = target_add(mm, tgid, 0);
 	if (!w.mm_id)
@@ -193,6 +259,22 @@ int find_mm(struct bpf_iter__task *ctx)
 	bpf_map_update_elem(&watched, &tgid, &w, BPF_ANY);
 	shared.attach_found = w.mm_id;
 	return 0;
+}
+
+/* Ends the watching of the process shared.attach_tgid, if its address space is still
+ * shared.attach_mm: what exec put in its place is judged by itself. Returns 1 if it was. */
+SEC("raw_tp")
+int forget_target(void *ctx)
+{
+	u32 tgid = shared.attach_tgid;
+	struct mp_watch *w = bpf_map_lookup_elem(&watched, &tgid);
+
+	if (!w || w->mm_id != shared.attach_mm)
+		return 0;
+	if (w->mm)
+		target_forget(w->mm);
+	bpf_map_delete_elem(&watched, &tgid);
+	return 1;
 }
 
 /*

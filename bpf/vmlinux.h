@@ -36,11 +36,14 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_LRU_HASH = 9,
+	BPF_MAP_TYPE_LPM_TRIE = 11,
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
 /* Helpers that are asked for before use (enum bpf_func_id, linux/bpf.h). */
 enum bpf_func_id { BPF_FUNC_get_current_task_btf = 158 };
 enum { BPF_ANY = 0, BPF_NOEXIST = 1 };
+enum { BPF_F_NO_PREALLOC = 1 };
 enum { BPF_F_USER_STACK = 1 << 8 };
 enum { BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2 };
 enum { BPF_RB_AVAIL_DATA = 0 };
@@ -84,6 +87,7 @@ struct task_rss_stat {
 };
 
 struct mm_struct {
+	struct file *exe_file;
 	atomic_t mm_users;
 	unsigned long brk;
 	struct percpu_counter rss_stat[4];
@@ -101,7 +105,20 @@ struct inode {
 	void *i_private;
 };
 
+struct qstr {
+	const unsigned char *name;
+};
+
+struct dentry {
+	struct qstr d_name;
+};
+
+struct path {
+	struct dentry *dentry;
+};
+
 struct file {
+	struct path f_path;
 	void *private_data;
 	struct inode *f_inode;
 };
@@ -119,7 +136,43 @@ struct pid {
 	struct hlist_head tasks[4];
 };
 
+struct kernfs_node {
+	const char *name;
+	u64 id;
+};
+
+struct cgroup;
+
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+	struct cgroup_subsys_state *parent;
+};
+
+struct cgroup {
+	struct cgroup_subsys_state self;
+	struct kernfs_node *kn;
+};
+
+struct css_set {
+	struct cgroup *dfl_cgrp;
+	struct cgroup_subsys_state *subsys[0];
+};
+
+enum cgroup_subsys_id {
+	memory_cgrp_id = 0, /* whatever the kernel has: relocated */
+};
+
+typedef struct {
+	u32 val;
+} kuid_t;
+
+struct cred {
+	kuid_t euid;
+};
+
 struct task_struct {
+	const struct cred *cred;
+	struct css_set *cgroups;
 	pid_t pid;
 	pid_t tgid;
 	void *stack;
@@ -218,7 +271,12 @@ struct tp_sched_fork {
 	pid_t child_pid;
 };
 
-/* UAPI (linux/bpf_perf_event.h): a fixed layout, not relocated. */
+/* UAPI (linux/bpf.h): fixed layouts, not relocated. */
+struct bpf_raw_tracepoint_args {
+	u64 args[0];
+};
+
+/* ... and linux/bpf_perf_event.h. */
 struct bpf_perf_event_data {
 	struct pt_regs regs;
 	u64 sample_period;

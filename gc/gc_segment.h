@@ -183,7 +183,7 @@ struct gc_seg_header {
 	uint64_t ring_stride;   /* bytes from one ring to the next                  */
 	uint32_t nrings;
 	uint32_t ring_slots;    /* slots of each, a power of two                    */
-	char source[32];        /* the runtime: "mpgc"; NUL-terminated              */
+	char source[32];        /* the runtime: "mpgc", "v8"; NUL-terminated        */
 	char name[32];          /* the heap, chosen by the program; NUL-terminated  */
 	uint64_t rsvd[7];
 };
@@ -219,7 +219,9 @@ struct gc_seg_counters {
 	uint64_t allocated_total; /* bytes, at the last collection or large object  */
 	uint64_t promoted_total;  /* bytes                                          */
 	uint64_t rings_shared;    /* mutators that found no ring of their own       */
-	uint64_t rsvd[7];
+	uint64_t heaps;           /* isolates that the figures are the sum of; 0: 1 */
+	uint64_t process_rss;     /* bytes, the runtime's own word; 0: not told     */
+	uint64_t rsvd[5];
 	struct gc_seg_space_counters space[GC_SEG_SPACES]; /* by enum gc_seg_space  */
 	uint64_t external_class[GC_SEG_CLASSES];           /* bytes                 */
 };

@@ -2,8 +2,9 @@
 /*
  * segment.c - the writing side of the counters segment (gc_segment.h).
  *
- * Owns the memfd and everything in it. The collector never reads it back. Without
- * one (not wanted, or the kernel refused) every function here does nothing.
+ * Owns the memfd (segfile.c makes it) and everything in it. The collector never reads
+ * it back. Without one (not wanted, or the kernel refused) every function here does
+ * nothing.
  *
  * Each ring but the last belongs to one mutator's thread, which writes it without
  * a lock. The last is everybody else's, under ev_lock: the release thread, threads
@@ -11,19 +12,11 @@
  * and counters are written under ev_lock too; only `used` is stored outside of it
  * (segment_used()), as the format allows.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "gc/internal.h"
-
-#ifndef F_SEAL_FUTURE_WRITE
-#define F_SEAL_FUTURE_WRITE 0x0010
-#endif
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 8U
-#endif
+#include "gc/segfile.h"
 
 #define NAMES_BYTES (8 * PAGE_SIZE)
 #define NAMES_CAP   ((uint32_t)(NAMES_BYTES / sizeof(struct gc_seg_name) - 2))
@@ -59,58 +52,13 @@ static size_t layout(const struct gc_heap *h, struct gc_seg_header *l)
 	return l->total_len;
 }
 
-static int memfd(void)
+static void publish(struct gc_heap *h, struct gc_seg_header *l)
 {
-	int fd = memfd_create(GC_SEG_MEMFD, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
-
-	if (fd < 0) /* kernels before 6.3 do not know the last flag */
-		fd = memfd_create(GC_SEG_MEMFD, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	return fd < 0 ? -errno : fd;
-}
-
-/* A sealed mapping of len bytes; *map is it. Returns the fd or -errno. */
-static int map_sealed(size_t len, void **map)
-{
-	int fd = memfd(), rc;
-
-	if (fd < 0)
-		return fd;
-	if (ftruncate(fd, (off_t)len))
-		goto fail;
-	*map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (*map == MAP_FAILED)
-		goto fail;
-	/* A reader must not get SIGBUS; others must not write. The second is newer. */
-	fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW);
-	fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE);
-	madvise(*map, len, MADV_DONTFORK);
-	return fd;
-fail:
-	rc = -errno;
-	close(fd);
-	return rc;
-}
-
-static uint64_t boot_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_BOOTTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
-static void publish(struct gc_heap *h, const struct gc_seg_header *l)
-{
-	memcpy(h->seg, l, sizeof(*l));
-	h->seg->pid = (uint32_t)getpid();
-	h->seg->heap_id = h->id;
-	h->seg->start_ns = now_ns();
-	h->seg->start_boot_ns = boot_ns();
-	memcpy(h->seg->source, "mpgc", 5);
-	memcpy(h->seg->name, h->name, sizeof(h->name));
+	l->heap_id = h->id;
+	memcpy(l->source, "mpgc", 5);
+	memcpy(l->name, h->name, sizeof(h->name));
 	h->ctr->nspaces = GC_NSPACES;
-	__atomic_thread_fence(__ATOMIC_RELEASE);
-	memcpy(h->seg->magic, GC_SEG_MAGIC, 8);
+	segfile_publish(h->seg, l);
 }
 
 static void rings_open(struct gc_heap *h, uint8_t *first, uint64_t stride)
@@ -137,7 +85,7 @@ int segment_open(struct gc_heap *h)
 	size_t b;
 
 	h->seg_len = layout(h, &l);
-	h->seg_fd = map_sealed(h->seg_len, (void **)&p);
+	h->seg_fd = segfile_map(h->seg_len, (void **)&p);
 	if (h->seg_fd < 0) {
 		h->seg_err = h->seg_fd;
 		h->seg_fd = -1;
@@ -337,18 +285,10 @@ void event_text(struct gc_heap *h, unsigned type, uint64_t b, const char *text)
 
 uint16_t segment_name(struct gc_heap *h, unsigned kind, unsigned id, const char *name)
 {
-	struct gc_seg_name *e;
-	uint32_t n;
-
 	pthread_mutex_lock(&h->ev_lock);
-	n = h->names ? h->names->count : NAMES_CAP;
-	if (n < (kind == GC_NAME_TYPE ? NAMES_TYPES : NAMES_CAP) && id <= UINT16_MAX) {
-		e = &h->names->name[n];
-		e->id = (uint16_t)id;
-		memcpy(e->name, name, strnlen(name, sizeof(e->name) - 1));
-		e->kind = (uint16_t)kind;
-		__atomic_store_n(&h->names->count, n + 1, __ATOMIC_RELEASE);
-	}
+	if (h->names && id <= UINT16_MAX)
+		(void)segfile_name(h->names, kind == GC_NAME_TYPE ? NAMES_TYPES : NAMES_CAP, kind,
+				   id, name);
 	pthread_mutex_unlock(&h->ev_lock);
 	return (uint16_t)id;
 }
@@ -417,26 +357,14 @@ static void fill(struct gc_heap *h, struct gc_seg_counters *c)
 /* Brings the counters page up to date. Called with the heap's lock. */
 void segment_counters(struct gc_heap *h)
 {
-	const uint64_t *from;
 	struct gc_seg_counters c;
-	uint64_t *to;
-	uint32_t seq;
-	size_t i;
 
 	if (!h->ctr)
 		return;
 	memset(&c, 0, sizeof(c));
 	fill(h, &c);
 	pthread_mutex_lock(&h->ev_lock);
-	seq = h->ctr->seq;
-	__atomic_store_n(&h->ctr->seq, seq + 1, __ATOMIC_RELAXED);
-	__atomic_thread_fence(__ATOMIC_RELEASE);
-	from = (const uint64_t *)&c;
-	to = (uint64_t *)h->ctr;
-	__atomic_store_n(&h->ctr->nspaces, c.nspaces, __ATOMIC_RELAXED);
-	for (i = 1; i < sizeof(c) / 8; i++)
-		__atomic_store_n(&to[i], from[i], __ATOMIC_RELAXED);
-	__atomic_store_n(&h->ctr->seq, seq + 2, __ATOMIC_RELEASE);
+	segfile_counters(h->ctr, &c);
 	pthread_mutex_unlock(&h->ev_lock);
 }
 

@@ -7,7 +7,10 @@ program. It is run once; each of its TAP lines becomes a test of its own.
 import os
 import pathlib
 import re
+import shutil
+import signal
 import subprocess
+import tempfile
 
 import pytest
 
@@ -15,6 +18,45 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(os.environ.get("MEMPROF_BUILD", "build"))
 if not BUILD.is_absolute():
     BUILD = ROOT / BUILD
+
+
+# A background job of a shell ignores interrupts, and what it starts inherits that: memprof
+# would not end when a test asks it to.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The lanes that last longest are begun first; the files after them go where there is room.
+LANES = {"kernels": "kernels", "bpf": "live", "runtimes": "live"}
+ORDER = ["kernels", "live", "diagnose", "daemon"]
+
+
+def lane(item):
+    """What runs in one process, in order: a file, or all of what measures live processes. The
+    scenarios of the diagnosis are as many again, and compare nothing by the byte; those of the
+    daemon watch programs of their own names."""
+    for name in ("diagnose", "daemon"):
+        if item.path.parent.name == "bpf" and item.path.name.startswith("test_" + name):
+            return name
+    return LANES.get(item.path.parent.name, str(item.path.relative_to(ROOT)))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    if not getattr(config.option, "loadgroup", False):
+        return
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(lane(item)))
+    rank = {name: n for n, name in enumerate(ORDER)}
+    items.sort(key=lambda i: rank.get(lane(i), len(ORDER)))
+
+
+@pytest.fixture
+def open_folder():
+    """pytest's own folders can be entered by root alone."""
+    folder = tempfile.mkdtemp(prefix="memprof-")
+    os.chmod(folder, 0o755)
+    yield folder
+    shutil.rmtree(folder)
 
 
 def pytest_collect_file(parent, file_path):

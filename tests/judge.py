@@ -19,7 +19,7 @@ import mp
 from mp import PAGE
 
 TOOLS = mp.BUILD / "tests" / "tools"
-STEADY = 3.0  # seconds until a steady model must have caught up with a process that stands still
+STEADY = 3.0  # seconds of its own until a steady model must have caught up with a process that stands still
 
 
 class Map:
@@ -96,14 +96,14 @@ def parse(text, kernel):
 def model(path):
     """What the recording says of every process in it."""
     out = subprocess.run([str(TOOLS / "resident"), str(path)], capture_output=True, text=True,
-                         errors="replace", timeout=60, check=True).stdout
+                         errors="replace", timeout=600, check=True).stdout
     return parse(out, kernel=False)[0]
 
 
 def kernel(pid):
     """What the kernel says of a process; None when it is gone."""
     p = subprocess.run([str(TOOLS / "pages"), str(pid)], capture_output=True, text=True,
-                       errors="replace", timeout=60, check=False)
+                       errors="replace", timeout=600, check=False)
     return parse(p.stdout, kernel=True)[0].get(pid) if p.returncode == 0 else None
 
 
@@ -195,15 +195,15 @@ def compare(path, pids, log=None):
     return out
 
 
-def steady(path, pids, log=None, deadline=STEADY):
+def steady(r, pids, log=None, deadline=STEADY):
     """Waits until the recording being written says what the kernel says; the differences left."""
-    end = time.monotonic() + deadline
+    had = mp.had_time(r.proc.pid, deadline)
     size = -1
     while True:
-        over = time.monotonic() > end
-        if over or os.stat(path).st_size != size:
-            size = os.stat(path).st_size
-            wrong = compare(path, pids, log)
+        over = had()
+        if over or os.stat(r.path).st_size != size:
+            size = os.stat(r.path).st_size
+            wrong = compare(r.path, pids, log)
             if not wrong or over:
                 return wrong
         mp.pause(0.05)
@@ -293,7 +293,7 @@ class Trial:
     def later(self, r, pids):
         """Is it slow, or will it never be right? In words: it is wrong either way."""
         begin = time.monotonic()
-        if steady(r.path, pids, deadline=4 * STEADY):
+        if steady(r, pids, deadline=4 * STEADY):
             return f"and still so {STEADY + 4 * STEADY:.0f} s after"
         return f"equal {STEADY + time.monotonic() - begin:.1f} s after"
 
@@ -304,7 +304,7 @@ class Trial:
             left -= 1
             self.points += 1
             pids, kids = self.pids(w, s, before)
-            wrong = steady(r.path, pids, self.log)
+            wrong = steady(r, pids, self.log)
             if wrong:
                 wrong.append(self.later(r, pids))
             self.note(f"steady at {s.ops} operations, {r.path}", wrong)

@@ -18,6 +18,7 @@ import shutil
 import signal
 import struct
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -30,13 +31,44 @@ if not BUILD.is_absolute():
     BUILD = ROOT / BUILD
 MEMPROF = str(BUILD / "memprof")
 PAGE = 4096
-DEADLINE = float(os.environ.get("MEMPROF_DEADLINE", "30"))  # seconds that anything may take
+# Seconds that anything may take: what hangs is ended by it, what is only slow must not be.
+DEADLINE = float(os.environ.get("MEMPROF_DEADLINE", "120"))
 CI = os.environ.get("CI", "") not in ("", "0", "false")
 
 
 # --- waiting ------------------------------------------------------------------
 
 _never = threading.Event()
+
+
+def waited_to_run(pid):
+    """ns that the threads of a process were ready and had no core, since they began."""
+    total = 0
+    for t in os.listdir(f"/proc/{pid}/task"):
+        with contextlib.suppress(OSError):
+            total += int(pathlib.Path(f"/proc/{pid}/task/{t}/schedstat").read_text().split()[1])
+    return total
+
+
+def had_time(pid, seconds):
+    """A condition: since now the process has had so much time in which it ran or slept. What it
+    waits for a core is told when it has one, so it must sleep at the end."""
+    began, waited = time.monotonic_ns(), waited_to_run(pid)
+
+    def had():
+        try:
+            sleeps = proc_state(pid) in "SZ"
+            return sleeps and time.monotonic_ns() - began - (waited_to_run(pid) - waited) > seconds * 1e9
+        except OSError:  # it has ended
+            return True
+
+    return had
+
+
+def looked(pid):
+    """Waits until memprof, which looks by itself every 100 ms, must have done so."""
+    had = had_time(pid, 0.3)
+    wait_until(had, what="look")
 
 
 def wait_until(predicate, deadline=DEADLINE, what="condition"):
@@ -130,10 +162,47 @@ def need_command(name):
     return path
 
 
+# --- users with some capabilities ---------------------------------------------------
+
+NOBODY = 65534
+CAPS = {"dac_read_search": 2, "setuid": 7, "net_raw": 13, "sys_ptrace": 19, "sys_admin": 21, "sys_resource": 24,
+        "perfmon": 38, "bpf": 39}
+FOUR = ["bpf", "perfmon", "sys_ptrace", "dac_read_search"]  # all that memprof is to need
+
+# Becomes nobody: the numbers of its capabilities, of those in the bounding set, then a command.
+_AS_NOBODY = """
+import ctypes, os, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+def call(what, *args):
+    if what(*args) < 0:
+        sys.exit(f"{args}: {os.strerror(ctypes.get_errno())}")
+caps, bound = ([int(c) for c in words.split(",") if c] for words in sys.argv[1:3])
+for c in range(41):
+    if c not in bound:
+        libc.prctl(24, c, 0, 0, 0)       # PR_CAPBSET_DROP
+call(libc.prctl, 8, 1, 0, 0, 0)          # PR_SET_KEEPCAPS
+os.setgroups([])
+os.setresgid(65534, 65534, 65534)
+os.setresuid(65534, 65534, 65534)
+low, high = (sum(1 << c % 32 for c in caps if c // 32 == i) for i in (0, 1))
+call(libc.capset, struct.pack("Ii", 0x20080522, 0), struct.pack("6I", low, low, low, high, high, high))
+for c in caps:
+    call(libc.prctl, 47, 2, c, 0, 0)     # PR_CAP_AMBIENT_RAISE
+os.execvp(sys.argv[3], sys.argv[3:])
+"""
+
+
+def as_nobody(caps=(), bound=None):
+    """Words that stand before a command: it runs as nobody with these capabilities, and in the
+    bounding set these or others."""
+    lists = (",".join(str(CAPS[c]) for c in names) for names in (caps, caps if bound is None else bound))
+    return [sys.executable, "-c", _AS_NOBODY, *lists]
+
+
 # --- running memprof ------------------------------------------------------------
 
 
-def memprof(*args, timeout=60, env=None, check=None, stdin=subprocess.DEVNULL, wrap=(), **kw):
+def memprof(*args, timeout=2 * DEADLINE, env=None, check=None, stdin=subprocess.DEVNULL, wrap=(), **kw):
     """Runs memprof to its end; `check` is the exit status expected, `wrap` stands before it."""
     full = dict(os.environ, **(env or {}))
     p = subprocess.run([*wrap, MEMPROF, *map(str, args)], stdin=stdin, capture_output=True, text=True,
@@ -558,7 +627,8 @@ class Tmux:
         return self.tmux("display-message", "-p", fmt).strip()
 
     def wait_text(self, regex, deadline=DEADLINE):
-        """Waits until the screen shows a match; the screen."""
+        """Waits until the screen shows a match; the screen, looked at until two looks in a row
+        are the same: the first one may have met half a frame."""
         last = ""
 
         def found():
@@ -570,6 +640,11 @@ class Tmux:
             wait_until(found, deadline)
         except AssertionError as e:
             raise AssertionError(f"no /{regex}/ on the screen:\n{last}") from e
+        for _ in range(20):
+            again = self.screen()
+            if again == last or not re.search(regex, again):
+                break
+            last = again
         return last
 
     def wait_gone(self, regex, deadline=DEADLINE):

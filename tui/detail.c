@@ -8,6 +8,7 @@
 
 #include "tui/draw.h"
 #include "user/util/util.h"
+#include "user/view/figures.h"
 
 /* The next free row of the pane; rows beyond its end are not drawn. */
 struct pane {
@@ -50,7 +51,9 @@ static void part(struct pane *p, const char *name, int64_t bytes, int64_t whole,
 	const struct tui_theme *t = p->f->theme;
 	struct tui_cell c = tui_band_cell(t, (enum tui_band)band);
 	int room = p->r.w - 1 - 13 - 8;
-	int bar = whole > 0 && bytes > 0 ? (int)((double)bytes / (double)whole * room + 0.5) : 0;
+	int bar = whole <= 0 || bytes <= 0 ? 0
+		  : bytes >= whole	   ? room
+					   : (int)((double)bytes / (double)whole * room + 0.5);
 	char num[16];
 
 	if (full(p))
@@ -61,6 +64,11 @@ static void part(struct pane *p, const char *name, int64_t bytes, int64_t whole,
 	for (int i = 0; i < bar && i < room; i++)
 		tui_grid_put(p->g, p->r.x + 21 + i, p->y, c.ch, c.st);
 	p->y++;
+}
+
+static const char *bytes_or_dash(char *buf, size_t size, uint64_t v)
+{
+	return v == MP_UNKNOWN ? "-" : mp_bytes(buf, size, (int64_t)v);
 }
 
 static void account(struct pane *p, const struct mp_proc *proc)
@@ -74,26 +82,28 @@ static void account(struct pane *p, const struct mp_proc *proc)
 		part(p, "free heap", a.free_heap_resident, a.rss, TUI_BAND_FREE);
 	}
 	if (a.unsplit_heap)
-		part(p, "heap, unsplit", a.unsplit_heap, a.rss, TUI_BAND_OTHER);
-	part(p, "arenas, brk", a.arenas + a.brk, a.rss, TUI_BAND_OTHER);
+		part(p, "heap", a.unsplit_heap, a.rss, TUI_BAND_OTHER);
+	part(p, "arenas, brk", a.arenas + a.brk, a.rss, TUI_BAND_NATIVE);
 	if (a.native)
-		part(p, "other malloc", a.native, a.rss, TUI_BAND_OTHER);
-	part(p, "stacks", a.stacks, a.rss, TUI_BAND_OTHER);
+		part(p, "other malloc", a.native, a.rss, TUI_BAND_NATIVE);
+	part(p, "stacks", a.stacks, a.rss, TUI_BAND_NATIVE);
 	if (a.runtime)
 		part(p, "runtime", a.runtime, a.rss, TUI_BAND_OTHER);
 	part(p, "other anon", a.other_anon, a.rss, TUI_BAND_OTHER);
 	part(p, "file", a.file, a.rss, TUI_BAND_FILE);
-	part(p, "shared", a.shmem, a.rss, TUI_BAND_FILE);
+	part(p, "shared", a.shmem, a.rss, TUI_BAND_SHMEM);
 	if (a.lazyfree)
 		part(p, "lazyfree", a.lazyfree, a.rss, TUI_BAND_LAZYFREE);
 	part(p, "unexplained", a.unknown, a.rss, TUI_BAND_OTHER);
 	if (proc->cgroup.version) {
+		const struct mp_cgroup *cg = &proc->cgroup;
 		char num[2][16], text[48];
 
-		mp_bytes(num[0], sizeof(num[0]), (int64_t)proc->cgroup.charged);
-		mp_bytes(num[1], sizeof(num[1]), (int64_t)proc->cgroup.limit);
-		snprintf(text, sizeof(text), "%s of %s", num[0],
-			 proc->cgroup.limit != MP_UNKNOWN ? num[1] : "no limit");
+		snprintf(text, sizeof(text), "%s of %s",
+			 bytes_or_dash(num[0], sizeof(num[0]), cg->charged),
+			 cg->limit == MP_UNKNOWN
+				 ? "no limit"
+				 : bytes_or_dash(num[1], sizeof(num[1]), cg->limit));
 		row(p, "control group", text);
 	}
 	if (a.swap) {
@@ -119,14 +129,11 @@ static void calls(struct pane *p, const struct mp_proc *proc)
 			 mp_bytes_signed(num, sizeof(num), c->rss_delta));
 		row(p, mp_call_name(shown[i]), text);
 	}
-	snprintf(text, sizeof(text), "%llu  new %7s", (unsigned long long)proc->faults,
-		 mp_bytes(num, sizeof(num), (int64_t)(proc->pages_added * MP_PAGE_SIZE)));
+	snprintf(text, sizeof(text), "-");
+	if (mp_fig_seen(p->f->now, MP_FEAT_FAULTS))
+		snprintf(text, sizeof(text), "%llu  new %7s", (unsigned long long)proc->faults,
+			 mp_bytes(num, sizeof(num), (int64_t)(proc->pages_added * MP_PAGE_SIZE)));
 	row(p, "page faults", text);
-}
-
-static const char *bytes_or_dash(char *buf, size_t size, uint64_t v)
-{
-	return v == MP_UNKNOWN ? "-" : mp_bytes(buf, size, (int64_t)v);
 }
 
 /* The last collection that freed anything worth a look: what became of it. */
@@ -140,6 +147,9 @@ static void collections(struct pane *p, const struct mp_proc *proc)
 	head(p, "collections");
 	snprintf(text, sizeof(text), "%llu major, %llu minor", (unsigned long long)proc->gc_major,
 		 (unsigned long long)proc->gc_minor);
+	if (proc->gc_other && proc->gc_other != MP_UNKNOWN)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), ", %llu other",
+			 (unsigned long long)proc->gc_other);
 	row(p, "so far", text);
 	for (size_t i = proc->n_gcs; i-- > 0;) {
 		if (proc->gcs[i].kind != MP_GC_MINOR) {
@@ -196,7 +206,7 @@ static void mapping(struct pane *p, const struct mp_mapping *m)
 void tui_draw_detail(struct tui_grid *g, const struct tui_frame *f)
 {
 	struct pane p = { g, f, f->lay.detail, f->lay.detail.y };
-	const struct mp_proc *proc = f->state ? mp_model_main(f->state) : NULL;
+	const struct mp_proc *proc = tui_frame_proc(f);
 
 	if (p.r.w < 1 || !proc)
 		return;
@@ -205,6 +215,6 @@ void tui_draw_detail(struct tui_grid *g, const struct tui_frame *f)
 	account(&p, proc);
 	collections(&p, proc);
 	calls(&p, proc);
-	if (f->rows.n)
-		mapping(&p, f->rows.m[tui_rows_selected(&f->rows, f->view)]);
+	if (f->view->pane == TUI_P_MAPS && f->rows.n)
+		mapping(&p, tui_pane_selected(f)->p);
 }

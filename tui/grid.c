@@ -183,8 +183,25 @@ size_t tui_text_step(const char *text)
 	return (size_t)(next - text);
 }
 
-static size_t encode(char *out, uint32_t ch)
+bool tui_char_typed(int ch)
 {
+	return (ch >= 0x20 && ch < 0x7f) ||
+	       (ch >= 0xa0 && ch < 0x10000 && (ch < 0xd800 || ch >= 0xe000));
+}
+
+bool tui_text_typed(const char *text)
+{
+	const char *next = text;
+	wchar_t ch = *text ? next_char(&next) : 0;
+
+	/* broken bytes are decoded as '?' */
+	return tui_char_typed((int)ch) && (ch != L'?' || *text == '?');
+}
+
+size_t tui_text_encode(char out[TUI_UTF8_MAX], wchar_t wide)
+{
+	uint32_t ch = (uint32_t)wide;
+
 	if (ch < 0x80) {
 		out[0] = (char)ch;
 		return 1;
@@ -221,7 +238,7 @@ char *tui_grid_dump(const struct tui_grid *g)
 			wchar_t ch = tui_grid_at(g, x, y)->ch;
 
 			if (ch)
-				n += encode(out + n, (uint32_t)ch);
+				n += tui_text_encode(out + n, ch);
 		}
 		while (n > line && out[n - 1] == ' ')
 			n--;

@@ -68,6 +68,13 @@ void tui_grid_text_right(struct tui_grid *g, int x, int y, int w, struct tui_sty
 int tui_text_width(const char *text);
 /* Bytes of its first character; 0 at its end. */
 size_t tui_text_step(const char *text);
+/* A character as UTF-8, without an end. Returns its bytes. */
+#define TUI_UTF8_MAX 4
+size_t tui_text_encode(char out[TUI_UTF8_MAX], wchar_t ch);
+/* One that a line can hold and show: no control character, no half of a pair. */
+bool tui_char_typed(int ch);
+/* The same of the first character of a text: false where its bytes are broken. */
+bool tui_text_typed(const char *text);
 
 /*
  * The characters as UTF-8, a line a row, blanks at line ends cut. Returns a

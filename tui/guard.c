@@ -20,18 +20,24 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "tui/mouse.h"
+#include "tui/out.h"
+
 #define HELD_MAX 65536 /* bytes of held back messages that are printed */
 
 static const int asking[] = { SIGINT, SIGTERM, SIGHUP };
 static const int fatal[] = { SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL };
-static const int curses_own[] = { SIGTSTP, SIGWINCH };
+static const int jobs[] = { SIGTSTP, SIGCONT };
+static const int curses_own[] = { SIGWINCH };
 #define ASKING_N (sizeof(asking) / sizeof(asking[0]))
 #define FATAL_N	 (sizeof(fatal) / sizeof(fatal[0]))
+#define JOBS_N	 (sizeof(jobs) / sizeof(jobs[0]))
 #define CURSES_N (sizeof(curses_own) / sizeof(curses_own[0]))
 
 static struct {
 	volatile sig_atomic_t armed;
 	volatile sig_atomic_t asked;
+	volatile sig_atomic_t stop, continued;
 	struct termios modes;
 	char restore[256];
 	size_t restore_len;
@@ -40,7 +46,8 @@ static struct {
 	bool at_exit; /* the exit hook is in place                      */
 	bool alt;
 	/* what the caller had before curses put in its own */
-	struct sigaction old_asking[ASKING_N], old_fatal[FATAL_N], old_curses[CURSES_N];
+	struct sigaction old_asking[ASKING_N], old_fatal[FATAL_N], old_jobs[JOBS_N],
+		old_curses[CURSES_N];
 } guard = { .held = -1, .err = -1 };
 
 /* A crash may be an overflow of the stack: its handler needs one of its own. */
@@ -82,24 +89,40 @@ static void prepare_restore(void)
 	static const char *const caps[] = { "sgr0", "op", "cnorm", "rmkx", "rmcup" };
 
 	guard.restore_len = 0;
+	if (has("kmous"))
+		for (const char *c = TUI_MOUSE_OFF; *c; c++)
+			collect(*c);
 	for (size_t i = 0; i < sizeof(caps) / sizeof(caps[0]); i++)
 		if (has(caps[i]))
 			tputs(tigetstr(caps[i]), 1, collect);
 }
 
+/* What was held back, on the real stderr. Safe in a signal handler. */
+static void print_held(void)
+{
+	char buf[4096];
+	off_t at = 0;
+	ssize_t n;
+
+	dup2(guard.err, STDERR_FILENO);
+	while (at < HELD_MAX && (n = pread(guard.held, buf, sizeof(buf), at)) > 0) {
+		if (write(STDERR_FILENO, buf, (size_t)n) != n)
+			break;
+		at += n;
+	}
+}
+
 /* Safe in a signal handler. */
 static void restore_now(void)
 {
-	ssize_t n;
-
 	if (!guard.armed)
 		return;
 	guard.armed = 0;
-	n = write(STDOUT_FILENO, guard.restore, guard.restore_len);
-	(void)n; /* there is nobody left to tell */
+	tui_out_now(guard.restore, guard.restore_len);
 	tcsetattr(STDIN_FILENO, TCSANOW, &guard.modes);
 	if (guard.held >= 0)
-		dup2(guard.err, STDERR_FILENO);
+		print_held();
+	guard.held = -1; /* told once */
 }
 
 static void again(int sig, const int *list, const struct sigaction *old, size_t n)
@@ -126,6 +149,18 @@ static void on_asking(int sig)
 	guard.asked = sig;
 }
 
+static void on_stop(int sig)
+{
+	(void)sig;
+	guard.stop = 1;
+}
+
+static void on_continue(int sig)
+{
+	(void)sig;
+	guard.continued = 1;
+}
+
 static void on_exit_hook(void)
 {
 	if (guard.armed)
@@ -150,18 +185,9 @@ static void hold_stderr(void)
 
 static void release_stderr(void)
 {
-	char buf[4096];
-	off_t at = 0;
-	ssize_t n;
-
 	if (guard.held < 0)
 		return;
-	dup2(guard.err, STDERR_FILENO);
-	while (at < HELD_MAX && (n = pread(guard.held, buf, sizeof(buf), at)) > 0) {
-		if (write(STDERR_FILENO, buf, (size_t)n) != n)
-			break;
-		at += n;
-	}
+	print_held();
 	close(guard.held);
 	close(guard.err);
 	guard.held = guard.err = -1;
@@ -184,12 +210,13 @@ void tui_guard_arm(void)
 	tcgetattr(STDIN_FILENO, &guard.modes);
 	prepare_restore();
 	forget_term();
-	guard.asked = 0;
+	guard.asked = guard.stop = guard.continued = 0;
 	hold_stderr();
 	if (!guard.at_exit)
 		guard.at_exit = atexit(on_exit_hook) == 0;
 	save(asking, guard.old_asking, ASKING_N);
 	save(fatal, guard.old_fatal, FATAL_N);
+	save(jobs, guard.old_jobs, JOBS_N);
 	save(curses_own, guard.old_curses, CURSES_N);
 	guard.armed = 1;
 }
@@ -215,6 +242,48 @@ void tui_guard_signals(void)
 		    sigaltstack(&alt, NULL) == 0;
 	install(asking, guard.old_asking, ASKING_N, on_asking, 0);
 	install(fatal, guard.old_fatal, FATAL_N, on_fatal, SA_ONSTACK);
+	install(jobs, guard.old_jobs, 1, on_stop, 0);
+	install(jobs + 1, guard.old_jobs + 1, 1, on_continue, 0);
+}
+
+bool tui_guard_wants_stop(void)
+{
+	bool is = guard.stop;
+
+	guard.stop = 0;
+	return is;
+}
+
+bool tui_guard_continued(void)
+{
+	bool is = guard.continued;
+
+	guard.continued = 0;
+	return is;
+}
+
+void tui_guard_modes(void)
+{
+	tcsetattr(STDIN_FILENO, TCSANOW, &guard.modes);
+}
+
+void tui_guard_stop(void)
+{
+	struct sigaction sa = { .sa_handler = SIG_DFL }, old;
+	sigset_t set, was;
+
+	sigemptyset(&sa.sa_mask);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTSTP);
+	guard.armed = 0; /* the terminal is somebody else's */
+	sigaction(SIGTSTP, &sa, &old);
+	raise(SIGTSTP);
+	/* here it may be blocked: it stops once it is let through */
+	sigprocmask(SIG_UNBLOCK, &set, &was);
+	sigprocmask(SIG_SETMASK, &was, NULL);
+	sigaction(SIGTSTP, &old, NULL);
+	guard.armed = 1;
+	guard.continued = 0;
 }
 
 void tui_guard_disarm(void)
@@ -224,6 +293,7 @@ void tui_guard_disarm(void)
 	guard.armed = 0;
 	put_back(asking, guard.old_asking, ASKING_N);
 	put_back(fatal, guard.old_fatal, FATAL_N);
+	put_back(jobs, guard.old_jobs, JOBS_N);
 	put_back(curses_own, guard.old_curses, CURSES_N);
 	if (guard.alt)
 		sigaltstack(&off, NULL);

@@ -23,4 +23,14 @@ void tui_guard_disarm(void);
 /* The signal that asked to leave, or 0. Raise it again after disarm. */
 int tui_guard_signal(void);
 
+/* Ctrl-Z, or a SIGTSTP from elsewhere, since the last call: give the terminal back, then
+ * tui_guard_stop(). */
+bool tui_guard_wants_stop(void);
+/* Stops this process; returns when it is continued. */
+void tui_guard_stop(void);
+/* It was continued, after a stop that nobody can see coming (SIGSTOP), since the last call. */
+bool tui_guard_continued(void);
+/* The terminal's modes are as they were. */
+void tui_guard_modes(void);
+
 #endif /* MEMPROF_TUI_GUARD_H */

@@ -1,106 +1,182 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * help.c - the key hints at the bottom and the help over everything. Both are
- * written by the table of keys; only the reading of the picture is told here.
+ * help.c - the help over everything: the table of keys, the table of commands, and the
+ * few things that no table says. Laid out in as many columns as there is room for, and
+ * in pages where it is more than the screen holds.
  */
+#include <stdio.h>
 #include <string.h>
 
+#include "tui/commands.h"
 #include "tui/draw.h"
 #include "tui/keys.h"
 
-void tui_draw_hints(struct tui_grid *g, const struct tui_frame *f)
-{
-	const struct tui_rect *r = &f->lay.hints;
-	int x = r->x + 1;
+#define COLUMN_W 38 /* a key's name in 8 cells, a blank, its help in 28, a blank */
+#define KEY_W	 9
+#define ARGS_W	 17 /* the same for a command and its argument */
+#define WIDEST	 126
+#define LINES	 256
 
-	for (size_t i = 0; i < tui_keys_n; i++) {
-		const char *hint = tui_keys[i].hint;
-		const char *word = hint ? strrchr(hint, ' ') : NULL;
+struct line {
+	enum { L_HEAD, L_KEY, L_COMMAND, L_TEXT } kind;
+	const char *name, *args, *text;
+	int bytes; /* of text */
+};
 
-		if (!word || x + tui_text_width(hint) > r->x + r->w)
-			continue;
-		x = tui_grid_text(g, x, r->y, (int)(word - hint), tui_role(f->theme, TUI_R_KEY),
-				  hint);
-		x = tui_grid_text(g, x, r->y, r->w, tui_role(f->theme, TUI_R_DIM), word) + 2;
-	}
-}
+struct lines {
+	struct line v[LINES];
+	int n;
+};
+
+static const struct line mouse[] = {
+	{ L_HEAD, NULL, NULL, "mouse (Shift: the terminal's own)", 0 },
+	{ L_KEY, "click", NULL, "cursor, row, order, key", 0 },
+	{ L_KEY, "again", NULL, "all about the row; reverse", 0 },
+	{ L_KEY, "drag", NULL, "the cursor along the plot", 0 },
+	{ L_KEY, "wheel", NULL, "zoom; scroll the table", 0 },
+	{ L_KEY, "sideways", NULL, "through time (Shift wheel)", 0 },
+};
 
 static const char *const reading[] = {
 	"The filled area is RSS: memory the process really holds.",
-	"Hatched above it: memory the heap was promised and nobody has touched;",
-	"the kernel maps it page by page, at the first touch (lazy mapping).",
-	"Free heap, still resident: collected, but not yet given back; 'owed' is",
-	"what collections freed and no call returned so far (deferred reclaim).",
+	"Hatched above it: memory the heap was promised and nobody has touched; the kernel maps it "
+	"page by page, at the first touch (lazy mapping).",
+	"Free heap, still resident: collected, but not yet given back; 'owed' is what collections "
+	"freed and no call returned so far (deferred reclaim).",
 	"Given up (MADV_FREE): in RSS until the kernel needs it and takes it.",
-	"Events are collections, releases and notes.  Any key leaves this help.",
+	"Everything shown is of the cursor's moment. Events are collections, releases and notes.",
 };
-#define READING_N ((int)(sizeof(reading) / sizeof(reading[0])))
 
-static void draw_frame(struct tui_grid *g, const struct tui_theme *t, struct tui_rect r,
-		       const char *about)
+static void add(struct lines *l, struct line line)
 {
-	struct tui_style st = tui_role(t, TUI_R_DIM);
-	int right = r.x + r.w - 1;
-	int bottom = r.y + r.h - 1;
-
-	tui_grid_fill(g, r, L' ', tui_role(t, TUI_R_TEXT));
-	for (int x = r.x + 1; x < right; x++) {
-		tui_grid_put(g, x, r.y, t->g->box[4], st);
-		tui_grid_put(g, x, bottom, t->g->box[4], st);
-	}
-	for (int y = r.y + 1; y < bottom; y++) {
-		tui_grid_put(g, r.x, y, t->g->box[5], st);
-		tui_grid_put(g, right, y, t->g->box[5], st);
-	}
-	tui_grid_put(g, r.x, r.y, t->g->box[0], st);
-	tui_grid_put(g, right, r.y, t->g->box[1], st);
-	tui_grid_put(g, r.x, bottom, t->g->box[2], st);
-	tui_grid_put(g, right, bottom, t->g->box[3], st);
-	tui_grid_text(g, r.x + 2, r.y, r.w - 4, tui_role(t, TUI_R_BOLD), " memprof: keys ");
-	if (about)
-		tui_grid_text(g, r.x + 2, bottom, r.w - 4, st, about);
+	if (line.text && !line.bytes)
+		line.bytes = (int)strlen(line.text);
+	if (l->n < LINES)
+		l->v[l->n++] = line;
 }
 
-/* The keys in one column, or in two where one is too high. */
-static int draw_keys(struct tui_grid *g, const struct tui_frame *f, struct tui_rect in)
+/* Words of a sentence, as many as go into w cells; bytes of them. */
+static int fitting(const char *text, int w)
 {
-	int n = (int)tui_keys_n;
-	bool two = n > in.h && in.w >= 72;
-	int per = two ? (n + 1) / 2 : n;
-	int w = two ? in.w / 2 : in.w;
+	int n = (int)strlen(text);
 
-	for (int i = 0; i < n; i++) {
-		int x = in.x + i / per * w;
-		int y = in.y + i % per;
+	if (n <= w)
+		return n;
+	for (n = w; n > 0 && text[n] != ' '; n--)
+		;
+	return n ? n : w;
+}
 
-		if (y >= in.y + in.h)
-			continue;
-		tui_grid_text(g, x, y, 8, tui_role(f->theme, TUI_R_KEY), tui_keys[i].name);
-		tui_grid_text(g, x + 9, y, w - 10, tui_role(f->theme, TUI_R_TEXT),
-			      tui_keys[i].help);
+/* The sentences are ASCII: a byte is a cell. */
+static void add_text(struct lines *l, const char *text, int w)
+{
+	while (*text) {
+		int n = fitting(text, w);
+
+		add(l, (struct line){ L_TEXT, NULL, NULL, text, n });
+		text += n;
+		text += *text == ' ';
 	}
-	return in.y + (per < in.h ? per : in.h);
+}
+
+static void collect(struct lines *l, const struct tui_frame *f, int w)
+{
+	l->n = 0;
+	for (size_t i = 0; i < tui_keys_n; i++)
+		add(l, (struct line){ tui_keys[i].act ? L_KEY : L_HEAD, tui_keys[i].name, NULL,
+				      tui_keys[i].help, 0 });
+	for (size_t i = 0; i < sizeof(mouse) / sizeof(mouse[0]); i++)
+		add(l, mouse[i]);
+	add(l, (struct line){ L_HEAD, NULL, NULL, "commands, after :", 0 });
+	for (size_t i = 0; i < tui_commands_n; i++)
+		add(l, (struct line){ L_COMMAND, tui_commands[i].name, tui_commands[i].args,
+				      tui_commands[i].help, 0 });
+	add(l, (struct line){ L_HEAD, NULL, NULL, "the picture", 0 });
+	for (size_t i = 0; i < sizeof(reading) / sizeof(reading[0]); i++)
+		add_text(l, reading[i], w);
+	if (f->about)
+		add_text(l, f->about + strspn(f->about, " "), w);
+}
+
+/* Where a line goes: columns of `rows` from the left, then the next page. A heading never
+ * stands alone at the foot of a column. */
+static int settle(const struct lines *l, int i, int at, int rows)
+{
+	return l->v[i].kind == L_HEAD && rows > 1 && at % rows == rows - 1 ? at + 1 : at;
+}
+
+static void draw_line(struct tui_grid *g, const struct tui_theme *t, const struct line *l, int x,
+		      int y, int w)
+{
+	const struct tui_style key = tui_role(t, TUI_R_KEY);
+	char text[LINES];
+	int skip = l->kind == L_KEY ? KEY_W : l->kind == L_COMMAND ? ARGS_W : 0;
+	int at;
+
+	if (l->name) {
+		at = tui_grid_text(g, x, y, skip - 1, key, l->name);
+		if (l->args)
+			tui_grid_text(g, at + 1, y, x + skip - 2 - at, tui_role(t, TUI_R_TEXT),
+				      l->args);
+	}
+	snprintf(text, sizeof(text), "%.*s", l->bytes, l->text);
+	tui_grid_text(g, x + skip, y, w - skip,
+		      tui_role(t, l->kind == L_HEAD   ? TUI_R_BOLD
+				  : l->kind == L_TEXT ? TUI_R_DIM
+						      : TUI_R_TEXT),
+		      text);
+}
+
+/* Lays all of it out in n columns of in's height, and draws page `page` of that, unless it
+ * is below 0. Returns how many pages there are. */
+static int flow(struct tui_grid *g, const struct tui_frame *f, const struct lines *l,
+		struct tui_rect in, int n, int page)
+{
+	int w = in.w / n, last = -1;
+
+	for (int i = 0; i < l->n; i++) {
+		int col;
+
+		last = settle(l, i, last + 1, in.h);
+		col = last / in.h;
+		if (page >= 0 && col / n == page)
+			draw_line(g, f->theme, &l->v[i], in.x + col % n * w, in.y + last % in.h,
+				  n > 1 ? w - 1 : w);
+	}
+	return last / (in.h * n) + 1;
 }
 
 void tui_draw_help(struct tui_grid *g, const struct tui_frame *f)
 {
-	int rows = (int)tui_keys_n + READING_N + 3;
-	struct tui_rect r = { 0, 0, g->w > 96 ? 96 : g->w, 0 };
-	struct tui_rect in;
-	int y;
+	struct tui_rect r = { 0, 0, g->w < WIDEST ? g->w : WIDEST, g->h };
+	/* on a narrow screen every cell counts */
+	int edge = r.w - 4 < COLUMN_W ? 1 : 2;
+	struct tui_rect in = { 0, 0, r.w - 2 * edge, r.h - 2 };
+	int n = in.w < 2 * COLUMN_W ? 1 : in.w / COLUMN_W, pages;
+	size_t *page = &f->view->help_top;
+	struct lines l;
+	char title[48];
 
-	if (rows > g->h)
-		rows = r.w >= 76 ? ((int)tui_keys_n + 1) / 2 + READING_N + 3 : g->h;
-	r.h = rows < g->h ? rows : g->h;
+	collect(&l, f, n > 1 ? in.w / n - 2 : in.w);
+	pages = flow(g, f, &l, in, n, -1);
+	while (pages == 1 && in.h > 1) { /* as low as it goes */
+		in.h--;
+		if (flow(g, f, &l, in, n, -1) > 1) {
+			in.h++;
+			break;
+		}
+	}
+	r.h = in.h + 2;
 	r.x = (g->w - r.w) / 2;
 	r.y = (g->h - r.h) / 2;
-	draw_frame(g, f->theme, r, f->about);
-	in = (struct tui_rect){ r.x + 2, r.y + 1, r.w - 4, r.h - 2 };
-	if (rows == r.h && in.h > READING_N + 1 && r.w >= 76)
-		in.h -= READING_N + 1;
-	y = draw_keys(g, f, in) + 1;
-	for (int i = 0; i < READING_N && y + i < r.y + r.h - 1; i++)
-		tui_grid_text(g, in.x, y + i, in.w, tui_role(f->theme, TUI_R_DIM), reading[i]);
+	in.x = r.x + edge;
+	in.y = r.y + 1;
+	*page = *page < (size_t)pages ? *page : (size_t)pages - 1;
+	snprintf(title, sizeof(title), pages > 1 ? " help, %zu of %d " : " help ", *page + 1,
+		 pages);
+	tui_draw_box(g, f->theme, r, title,
+		     pages > 1 ? " Down, Up: pages. Other keys leave " : " any key leaves ");
+	flow(g, f, &l, in, n, (int)*page);
 	g->cursor_x = in.x;
 	g->cursor_y = in.y;
 }

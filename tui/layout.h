@@ -15,7 +15,7 @@
 
 enum tui_tier {
 	TUI_TIER_SMALL = 0,    /* a message and nothing else         */
-	TUI_TIER_NUMBERS = 1,  /* too narrow for a plot              */
+	TUI_TIER_NUMBERS = 1,  /* too narrow for tables              */
 	TUI_TIER_STANDARD = 2, /* plot, lane and table               */
 	TUI_TIER_DETAIL = 3,   /* ... and a pane of figures beside it */
 };
@@ -29,6 +29,7 @@ struct tui_layout {
 	struct tui_rect gutter;	 /* the y axis' labels, left of the plot    */
 	struct tui_rect plot;
 	struct tui_rect axis;	/* time labels, under gutter and plot      */
+	struct tui_rect owed;	/* what collections freed, and its returns */
 	struct tui_rect notes;	/* labels of notes                         */
 	struct tui_rect lanes;	/* what happened, one row or more          */
 	struct tui_rect counts; /* the lanes' legend, with counts          */
@@ -37,7 +38,14 @@ struct tui_layout {
 	struct tui_rect hints; /* keys                                    */
 };
 
-/* notes: there are notes to show, keep rows for them. */
-void tui_layout(struct tui_layout *l, int w, int h, bool notes);
+enum tui_lay {
+	TUI_LAY_NOTES = 1 << 0,	 /* there are notes to show: rows are kept for them */
+	TUI_LAY_EXPAND = 1 << 1, /* the table has all rows below the numbers        */
+	TUI_LAY_OWED = 1 << 2,	 /* there are collections: rows for what they freed */
+	TUI_LAY_LIST = 1 << 3,	 /* the table is what is looked at: it gets most rows */
+};
+
+/* flags: enum tui_lay. */
+void tui_layout(struct tui_layout *l, int w, int h, unsigned flags);
 
 #endif /* MEMPROF_TUI_LAYOUT_H */

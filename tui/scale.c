@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "tui/draw.h"
+#include "user/view/figures.h"
 
 static int64_t above_zero(int64_t v)
 {
@@ -27,18 +28,20 @@ void tui_stack(struct tui_stack *s, const struct mp_point *p)
 	int64_t sum, over, of_heap;
 
 	s->rss = above_zero(p->rss);
-	b[TUI_BAND_FILE] = above_zero(p->file) + above_zero(p->shmem);
+	b[TUI_BAND_FILE] = above_zero(p->file);
+	b[TUI_BAND_SHMEM] = above_zero(p->shmem);
 	b[TUI_BAND_LIVE] = above_zero(p->live);
 	b[TUI_BAND_FREE] = above_zero(p->free_res);
-	b[TUI_BAND_OTHER] = above_zero(p->arenas) + above_zero(p->brk) + above_zero(p->stacks) +
-			    above_zero(p->other);
+	b[TUI_BAND_NATIVE] = above_zero(p->arenas) + above_zero(p->brk) + above_zero(p->stacks);
+	b[TUI_BAND_OTHER] = above_zero(p->other);
 	b[TUI_BAND_LAZYFREE] = above_zero(p->lazyfree);
 	/* The kernel's figure is the truth the picture keeps to. What the model
 	 * cannot place is drawn as other memory. Where it is ahead of the counters
 	 * pages are being touched, and mostly the heap's: the excess is taken off
 	 * the heap, so that what lies below does not jump. */
-	sum = b[TUI_BAND_FILE] + b[TUI_BAND_LIVE] + b[TUI_BAND_FREE] + b[TUI_BAND_OTHER] +
-	      b[TUI_BAND_LAZYFREE];
+	sum = 0;
+	for (int i = 0; i < TUI_BAND_RSS; i++)
+		sum += b[i];
 	if (sum < s->rss)
 		b[TUI_BAND_OTHER] += s->rss - sum;
 	over = above_zero(sum - s->rss);
@@ -46,15 +49,40 @@ void tui_stack(struct tui_stack *s, const struct mp_point *p)
 	over = take(&b[TUI_BAND_FREE], over);
 	over = take(&b[TUI_BAND_OTHER], over);
 	over = take(&b[TUI_BAND_LAZYFREE], over);
+	over = take(&b[TUI_BAND_NATIVE], over);
+	over = take(&b[TUI_BAND_SHMEM], over);
 	take(&b[TUI_BAND_FILE], over);
 
 	/* what the heap gave up it has committed still: it lies above the base */
 	of_heap = above_zero(p->lazyfree_heap);
 	of_heap = of_heap < b[TUI_BAND_LAZYFREE] ? of_heap : b[TUI_BAND_LAZYFREE];
-	s->base = b[TUI_BAND_FILE] + b[TUI_BAND_OTHER] + b[TUI_BAND_LAZYFREE] - of_heap;
 	s->heap = b[TUI_BAND_LIVE] + b[TUI_BAND_FREE] + of_heap;
+	s->base = s->rss - s->heap;
+	/* What is resident of a heap it has committed: a figure below that is older than the
+	 * point, as V8's are between collections. */
 	s->committed = p->committed == MP_UNKNOWN ? -1 : (int64_t)p->committed;
+	if (s->committed >= 0 && s->committed < s->heap)
+		s->committed = s->heap;
 	s->lazy = above_zero(s->committed - s->heap);
+}
+
+bool tui_heap_is_old(const struct tui_frame *f)
+{
+	const struct mp_proc *proc = tui_view_proc(f->view, f->state ? f->state : f->now);
+	enum mp_heap_source src;
+
+	return !f->view->list && proc && mp_proc_heap(proc, &src) && src == MP_SRC_V8;
+}
+
+bool tui_heap_unsplit(const struct tui_frame *f)
+{
+	const struct mp_proc *proc = tui_view_proc(f->view, f->state ? f->state : f->now);
+	struct mp_account a;
+
+	if (!proc || f->view->list)
+		return false;
+	mp_account(proc, &a);
+	return a.unsplit_heap * 2 > a.rss - a.file - a.shmem && a.unsplit_heap > 0;
 }
 
 void tui_scale(struct tui_scale *sc, int64_t max, int rows)
@@ -99,8 +127,5 @@ char *tui_clock(char *buf, size_t size, uint64_t ns)
 
 uint64_t tui_since(const struct mp_model *m, uint64_t ts)
 {
-	const struct mp_proc *p = mp_model_main(m);
-	uint64_t start = p && p->tl.n ? p->tl.start : m->start;
-
-	return ts > start ? ts - start : 0;
+	return mp_fig_since(m, ts);
 }

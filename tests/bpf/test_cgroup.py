@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """What stands beside RSS: the control group's charge, pages shared since a fork, pages
 mapped more than once, huge pages. The group is made by the test, and removed."""
-import contextlib
-import os
 import pathlib
 import re
 import subprocess
+import sys
 
 import mp
 import pytest
+from group import memory_group, mount_of
 
 MB = 1 << 20
 
@@ -18,50 +18,28 @@ def bpf():
     mp.need_bpf()
 
 
-def mount_of(fstype, option=""):
-    for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines():
-        left, right = line.split(" - ")
-        if right.split()[0] == fstype and option in right.split()[2].split(","):
-            return pathlib.Path(left.split()[4])
-    return None
-
-
 @pytest.fixture
 def group():
-    """A group of memory of our own: (version, folder, name)."""
-    root, version = mount_of("cgroup", "memory"), 1
-    if not root:
-        root, version = mount_of("cgroup2", "rw"), 2
-        if not root or "memory" not in (root / "cgroup.subtree_control").read_text().split():
-            mp.lacking("no control groups of memory here")
-    folder = root / f"memprof-test-{os.getpid()}"
-    try:
-        folder.mkdir()
-    except OSError as e:
-        mp.lacking(f"no control group can be made here: {e}")
-    yield version, folder, f"/{folder.name}"
-    mp.wait_until(lambda: not (folder / "cgroup.procs").read_text(), what="end of the group's processes")
-    with contextlib.suppress(FileNotFoundError):
-        folder.rmdir()
+    with memory_group() as g:
+        yield g
 
 
 def test_charge(tmp_path, group):
     """What is charged is the group's own figures; more than RSS, where others are in it."""
-    version, folder, name = group
-    (folder / ("memory.limit_in_bytes" if version == 1 else "memory.max")).write_text(str(512 * MB))
+    group.limit(512 * MB)
     with mp.Workload("touch-order", 32) as other, mp.Workload("touch-order", 64) as w:
         for p in (other, w):
-            (folder / "cgroup.procs").write_text(str(p.pid))
+            group.take(p.pid)
         for s in ("mapped", "few", "all"):
             other.step(s)
         with mp.Recording(w.pid, tmp_path / "r") as r:
             for s in ("mapped", "few", "all"):
                 w.step(s)
-            charged = int((folder / ("memory.usage_in_bytes" if version == 1 else "memory.current")).read_text())
+            charged = group.charged()
             r.stop()
     rep = r.report()
     g = rep["cgroup"]
-    assert g["version"] == version and g["path"] == name
+    assert g["version"] == group.version and g["path"] == group.name
     assert g["limit"] == 512 * MB
     # charges are taken in batches of 64 pages a CPU
     assert abs(g["charged"]["end"] - charged) <= 4 * MB
@@ -71,7 +49,7 @@ def test_charge(tmp_path, group):
     assert g["beyond_rss"] == g["charged"]["end"] - rep["rss"]["end"]
     assert g["beyond_rss"] >= 28 * MB
     text = mp.memprof("report", tmp_path / "r", check=0).stdout
-    assert "Control group" in text and name in text
+    assert "Control group" in text and group.name in text
 
 
 def test_no_group(tmp_path):
@@ -137,7 +115,7 @@ def test_mapped_more_than_once(tmp_path):
     mp.need_command("java")
     mp.need_command("javac")
     subprocess.run(["javac", "-d", str(tmp_path), str(mp.ROOT / "tests" / "workloads" / "java" / "Steps.java")],
-                   check=True, timeout=120)
+                   check=True, timeout=600)
     argv = ["java", "-XX:+UseZGC", "-Xms64m", "-Xmx256m", "-cp", str(tmp_path), "Steps"]
     with mp.Workload("", argv=argv) as w, mp.Recording(w.pid, tmp_path / "r") as r:
         w.step("grown")
@@ -154,3 +132,75 @@ def test_mapped_more_than_once(tmp_path):
     assert rss > pss
     assert abs(again - (rss - pss)) <= 64 * 1024  # Pss is rounded by mapping
     assert "mapped more than once" in mp.memprof("report", tmp_path / "r", check=0).stdout
+
+
+EAT = """
+import mmap, sys
+print("step start", flush=True)
+sys.stdin.readline()
+held = []
+while True:
+    held.append(mmap.mmap(-1, 1 << 20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
+    held[-1].write(b"x" * (1 << 20))
+"""
+
+
+def dump(path, kind):
+    return [line for line in mp.memprof("dump", path, check=0).stdout.splitlines() if f" {kind} " in line]
+
+
+@pytest.fixture
+def tight(group):
+    group.limit(64 * MB)
+    return group
+
+
+def test_killed_for_memory(tmp_path, tight):
+    """Who it was, and what it had at that moment: not what was left when it had been taken apart."""
+    with mp.Workload(None, argv=[sys.executable, "-c", EAT]) as w:
+        tight.take(w.pid)
+        r = mp.Recording(w.pid, tmp_path / "r")
+        with r:
+            w.go()
+            assert w.proc.wait(mp.DEADLINE) == -9
+            r.wait()
+    target = r.report()["target"]
+    killed = target["oom_killed"]
+    assert 48 * MB <= killed["anon"] <= 80 * MB  # what it had before it came into the group is not charged there
+    assert target["signal"] == 9
+    line, = dump(tmp_path / "r", "task.oom")
+    assert f"victim={w.pid}" in line
+    assert r.report()["probes"]["oom"] == "tracepoint"
+
+
+def test_neighbour_killed_for_memory(tmp_path, tight):
+    """A process of the same group that is not watched."""
+    with mp.Workload("touch-order", 4) as w, mp.Workload(None, argv=[sys.executable, "-c", EAT]) as other:
+        for p in (w, other):
+            tight.take(p.pid)
+        (pathlib.Path("/proc") / str(other.pid) / "oom_score_adj").write_text("1000")
+        with mp.Recording(w.pid, tmp_path / "r") as r:
+            w.step("mapped")
+            other.go()
+            # dead and not yet waited for: it can still be asked which group it was in
+            mp.wait_until(lambda: mp.proc_state(other.pid) == "Z", what="end of the neighbour")
+            w.step("few")
+            r.stop()
+    line, = dump(tmp_path / "r", "task.oom")
+    assert f"victim={other.pid}" in line and " mm=0 " in line
+    rep = r.report()
+    assert rep["target"]["oom_killed"] is None
+    assert rep["cgroup"]["oom_kills"] >= 1
+
+
+def test_status_beside_the_counters(tmp_path):
+    """VmPTE, VmSize, threads, as /proc has them at the end."""
+    with mp.Workload("touch-order", 64) as w, mp.Recording(w.pid, tmp_path / "r") as r:
+        for s in ("mapped", "few", "all"):
+            w.step(s)
+        status = pathlib.Path(f"/proc/{w.pid}/status").read_text()
+        r.stop()
+    target = r.report()["target"]
+    for key, name in (("locked", "VmLck"), ("page_tables", "VmPTE"), ("vsize", "VmSize")):
+        assert target[key] == int(re.search(rf"^{name}:\s+(\d+) kB", status, re.M)[1]) * 1024
+    assert target["threads"] == 1

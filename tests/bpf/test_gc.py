@@ -141,3 +141,23 @@ def test_hostile_segments(tmp_path):
     assert "\033" not in text
     notes = set(re.findall(r"note\.program .*text=(.*)", mp.memprof("dump", tmp_path / "r", check=0).stdout))
     assert 100 < len(notes) <= 4096 + 1
+
+
+# --- whose heap it is -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", [[], ["copy"]], ids=["reads", "copies"])
+def test_segment_of_another(how, tmp_path):
+    """Who reads the segment of another process, or has what was in it, has no heap: that
+    process has it."""
+    mp.need_bpf()
+    with mp.Workload("gc-reader", *how) as w:
+        child = w.step("mapped").child
+        assert "memprof-gc:1" in maps_of(w.pid), "the workload did not map it"
+        for pid in w.pid, child:
+            with mp.Recording(pid, tmp_path / str(pid)) as r:
+                r.stop()
+        assert mp.report(tmp_path / str(w.pid))["heap"] == []
+        (heap,) = mp.report(tmp_path / str(child))["heap"]
+        assert heap["source"] == "gc" and heap["used"]["end"] >= 8 << 20
+        assert w.finish() == 0

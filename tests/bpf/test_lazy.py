@@ -159,7 +159,7 @@ def go_program(tmp_path_factory):
                GOCACHE=str(folder / "cache"))
     src = mp.ROOT / "tests" / "workloads" / "go" / "lazy.go"
     subprocess.run([go, "build", "-o", str(folder / "lazy"), str(src)], check=True, env=env,
-                   timeout=120)
+                   timeout=600)
     return str(folder / "lazy")
 
 

@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import struct
+import time
 
 import mp
 import pytest
@@ -156,6 +157,7 @@ def test_the_kernel_takes(tmp_path):
 
 
 def test_taken_and_touched_again(tmp_path):
+    began = time.monotonic()
     with mp.Workload("free-lazy", PAGES) as w, mp.Recording(w.pid, tmp_path / "r") as r:
         with group(w.pid) as g:
             w.step("touched")
@@ -171,9 +173,19 @@ def test_taken_and_touched_again(tmp_path):
     mp.check_rss(rep, kernel)
     mp.check_mappings(rep, maps)
     free = row(rep, "madvise", "free")
-    assert sum(free["refaulted"].values()) == gone * PAGE
-    assert free["refaulted"]["later"] == 0
+    check_refaulted(free["refaulted"], gone * PAGE, began)
     assert free["taken"] >= gone * PAGE
+
+
+AGES = {"within_1s": 1, "within_10s": 10, "within_60s": 60, "later": float("inf")}
+
+
+def check_refaulted(got, all_of_them, began):
+    """All came back, and none of them is older than what has passed since it was given back."""
+    most = time.monotonic() - began
+    assert sum(got.values()) == all_of_them
+    older = [age for age, at_least in zip(AGES, [0, *AGES.values()]) if at_least >= most]
+    assert set(got) == set(AGES) and not any(got[age] for age in older), (got, most)
 
 
 def recorded(tmp_path, name, steps, *args):
@@ -188,13 +200,13 @@ def recorded(tmp_path, name, steps, *args):
 
 def test_asked_and_released(tmp_path):
     """A half was given back, a quarter of that touched again."""
+    began = time.monotonic()
     rep, s = recorded(tmp_path, "dontneed", ["touched", "dontneed", "refault"])
     drop = row(rep, "madvise", "dontneed")
     assert drop["calls"] == 1
     assert drop["asked"] == drop["released"] == drop["anon"] == s.given * PAGE
     assert (drop["absent"], drop["kept"], drop["lazy"], drop["taken"]) == (0, 0, 0, 0)
-    assert drop["refaulted"] == {"within_1s": s.back * PAGE, "within_10s": 0, "within_60s": 0,
-                                 "later": 0}
+    check_refaulted(drop["refaulted"], s.back * PAGE, began)
     total = rep["calls"]["madvise"]
     assert (total["asked"], total["released"]) == (s.given * PAGE, s.given * PAGE)
     assert rep["calls"]["madvise_by_advice"]["dontneed"]["released"] == s.given * PAGE
@@ -206,7 +218,8 @@ def test_by_place(tmp_path):
         mp.lacking("no stacks here")
     rep, _ = recorded(tmp_path, "dontneed", ["touched", "dontneed", "refault"])
     frames = [f for r in rep["releases"] if r["advice"] == "dontneed" for f in r["stack"] or []]
-    assert re.match(r"(dontneed|libc[^+]*)\+0x[0-9a-f]+$", frames[0]), frames
+    assert re.match(r"madvise\+0x[0-9a-f]+ \(libc", frames[0]), frames
+    assert any(re.fullmatch(r"main\+0x[0-9a-f]+ \(dontneed\)", f) for f in frames), frames
     rep, _ = recorded(tmp_path, "dontneed", ["touched", "dontneed", "refault"], "--no-stacks")
     assert [r["stack"] for r in rep["releases"]] == [None] * len(rep["releases"])
 

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """A live Node.js with no flags: its heap beside its resident set."""
+import os
+import subprocess
+import sys
+
 import mp
 import pytest
 
@@ -101,6 +105,8 @@ def test_dropped_heap_falls(tmp_path):
     assert heap["used"]["end"] == pytest.approx(s.used, rel=0.3, abs=16 * MB)
     given = sum(c["rss_delta"] or 0 for c in rep["calls"].values() if "rss_delta" in c)
     assert given < -50 * MB
+    # by nothing else than those calls
+    assert rep["rss"]["end"] - rep["rss"]["max"] == pytest.approx(given, abs=16 * MB)
 
 
 def test_launched_node(tmp_path):
@@ -112,3 +118,41 @@ def test_launched_node(tmp_path):
     mp.check_lossless(rep)
     assert v8(rep)["used"]["max"] >= 50 * MB
     assert rep["gc"]["minor"] + rep["gc"]["major"] > 0
+
+
+MAPPER = """import mmap, sys
+f = open(sys.argv[1], "rb")
+m = mmap.mmap(f.fileno(), 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | int(sys.argv[2]))
+f.close()
+print("step start", flush=True)
+sys.stdin.readline()
+"""
+
+
+def looks_like_v8(path, yes=True):
+    """A library with the probe's function, or with another one."""
+    name = "_ZN2v88internal4Heap15AddToRingBufferEPKc" if yes else "another"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-xc", "-o", path, "-"], check=True, timeout=600,
+                   input=f"int {name}(int a) {{ return a + {len(str(path))}; }}".encode())
+
+
+def v8_probes(tmp_path, mapped, prot):
+    """The path of the mapped file is made a link to tmp_path/other: what is told of V8 then."""
+    with mp.Workload(None, argv=[sys.executable, "-c", MAPPER, str(mapped), str(prot)]) as w:
+        os.unlink(mapped)
+        os.symlink(tmp_path / "other", mapped)
+        os.symlink(tmp_path / "other", f"{mapped} (deleted)")  # as maps has it
+        with mp.Recording(w.pid, tmp_path / "r") as r:
+            r.stop()
+    out = mp.memprof("dump", tmp_path / "r", check=0).stdout
+    return [line for line in out.splitlines() if "probe.heap_v8" in line]
+
+
+@pytest.mark.parametrize("real,prot,n", [(False, 4, 0), (True, 4, 1), (True, 0, 0)],
+                         ids=["other", "mapped", "data"])
+def test_probe_goes_into_what_is_mapped(tmp_path, real, prot, n):
+    """A breakpoint never lands in a file that a path was made to lead to."""
+    looks_like_v8(tmp_path / "other")
+    looks_like_v8(tmp_path / "node", real)
+    got = v8_probes(tmp_path, tmp_path / "node", prot)
+    assert len(got) == n and all("rung=uprobe" in line for line in got), got

@@ -9,15 +9,11 @@ import contextlib
 import glob
 import os
 import pathlib
-import pwd
-import shutil
-import signal
-import socket
 import subprocess
-import tempfile
 
 import mp
 import pytest
+from servers import free_port, nobody_database, running
 
 MB = 1 << 20
 SOURCES = mp.ROOT / "tests" / "workloads"
@@ -76,21 +72,6 @@ def ticks_of(pid):
     return int(word[11]) + int(word[12])
 
 
-@contextlib.contextmanager
-def running(argv, **kw):
-    """A process group of its own, killed whole at the end."""
-    p = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                         start_new_session=True, **kw)
-    try:
-        yield p
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(p.pid, signal.SIGKILL)
-        p.wait(mp.DEADLINE)
-        p.stdin.close()
-        p.stdout.close()
-
-
 # --- runtimes ---------------------------------------------------------------------
 
 
@@ -136,14 +117,14 @@ def go(tmp_path_factory):
     mp.need_command("go")
     out = tmp_path_factory.mktemp("go") / "lazy"
     subprocess.run(["go", "build", "-o", str(out), str(SOURCES / "go" / "lazy.go")], check=True,
-                   timeout=120, env=dict(os.environ, GOFLAGS="-mod=mod", GO111MODULE="off"))
+                   timeout=600, env=dict(os.environ, GOFLAGS="-mod=mod", GO111MODULE="off"))
     return str(out)
 
 
 def test_go(tmp_path, go):
     q, last = stepped([go], tmp_path / "r", ["made", "few", "all", "released", "again"])
-    assert q.classes["go_heap"] >= 300 * MB
-    assert q.classes["go_heap"] <= last.sys
+    assert q.classes["go_heap"] == 0  # its source tells figures: the heap
+    assert 300 * MB <= q.classes["heap"] <= last.sys
     assert q.classes["anon"] <= MB  # but for zeroed data all else is the runtime's
     assert q.classes["go_rt"] > 0
 
@@ -153,7 +134,7 @@ def java(tmp_path_factory):
     mp.need_command("java")
     mp.need_command("javac")
     out = tmp_path_factory.mktemp("java")
-    subprocess.run(["javac", "-d", str(out), str(SOURCES / "java" / "Steps.java")], check=True, timeout=120)
+    subprocess.run(["javac", "-d", str(out), str(SOURCES / "java" / "Steps.java")], check=True, timeout=600)
     return str(out)
 
 
@@ -161,8 +142,9 @@ def java(tmp_path_factory):
 def test_java(tmp_path, java, gc):
     argv = ["java", f"-XX:+Use{gc}GC", "-Xms64m", "-Xmx256m", "-cp", java, "Steps"]
     q, last = stepped(argv, tmp_path / "r", ["grown", "dropped"])
-    assert 25 * MB <= q.classes["jvm_heap"] <= 256 * MB
-    assert q.classes["jvm_heap"] >= 0.5 * last.used
+    assert q.classes["jvm_heap"] == 0  # its source tells figures: the heap
+    assert 25 * MB <= q.classes["heap"] <= 256 * MB
+    assert q.classes["heap"] >= 0.5 * last.used
     assert q.classes["jvm_code"] > 0 and q.classes["jvm_meta"] > 0
     assert q.classes["stack"] > 0
 
@@ -179,12 +161,6 @@ def test_java_zgc(tmp_path, java):
 # --- servers and tools ---------------------------------------------------------------
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 def test_redis(tmp_path):
     """redis-server, which Debian builds with jemalloc, under load."""
     mp.need_command("redis-server")
@@ -197,7 +173,7 @@ def test_redis(tmp_path):
             pass
         with mp.Recording(p.pid, tmp_path / "r") as r:
             subprocess.run([bench, "-p", port, "-q", "-n", "40000", "-r", "1000000", "-d", "512", "-P", "16",
-                            "-t", "set,lpush"], check=True, timeout=60, capture_output=True)
+                            "-t", "set,lpush"], check=True, timeout=600, capture_output=True)
             q = Quiet(p.pid, r).check()
     assert q.classes["jemalloc"] >= 20 * MB
     assert q.classes["jemalloc"] >= 0.9 * q.kernel["anon"] - 2 * MB
@@ -218,31 +194,6 @@ def test_sqlite3(tmp_path):
             pass
         q = Quiet(p.pid, r).check()
     assert q.classes["brk"] + q.classes["anon"] >= 8 * MB
-
-
-def nobody_database(folder):
-    """The programs of PostgreSQL, as the user that they want, with a cluster in `folder`."""
-    found = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))
-    if not found:
-        mp.lacking("postgresql is not installed (make deps-check)")
-    user = "postgres" if "postgres" in {u.pw_name for u in pwd.getpwall()} else "nobody"
-    os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
-
-    def run(name, *args):
-        return ["setpriv", "--reuid", user, "--clear-groups", str(found[-1] / name), *args]
-
-    subprocess.run(run("initdb", "--no-sync", "-A", "trust", "-D", f"{folder}/db"), check=True, timeout=60,
-                   capture_output=True, cwd=folder)
-    return run
-
-
-@pytest.fixture
-def open_folder():
-    """pytest's own folders can be entered by root alone."""
-    folder = tempfile.mkdtemp(prefix="memprof-")
-    os.chmod(folder, 0o755)
-    yield folder
-    shutil.rmtree(folder)
 
 
 def test_postgres(tmp_path, open_folder):
@@ -298,7 +249,7 @@ def test_stress_ng(tmp_path, case):
     """Stopped wherever it happens to be."""
     mp.need_command("stress-ng")
     args = [str(tmp_path) if a == "TMP" else a for a in STRESS[case]]
-    with running(["stress-ng", "--timeout", "60", *args], cwd=tmp_path) as p:
+    with running(["stress-ng", "--timeout", "600", *args], cwd=tmp_path) as p:
         mp.wait_until(lambda: leaf(p.pid) != p.pid and ticks_of(leaf(p.pid)) > 2, what="work of stress-ng")
         pid = leaf(p.pid)
         with mp.Recording(pid, tmp_path / "r") as r:

@@ -48,7 +48,7 @@ def test_the_judge_sees_one_page(tmp_path):
         with mp.Recording(w.pid, tmp_path / "r") as r:
             s = w.step("mapped")
             w.step("few")
-            assert judge.steady(r.path, [w.pid]) == []
+            assert judge.steady(r, [w.pid]) == []
             have, want = judge.model(r.path)[w.pid], judge.kernel(w.pid)
             r.stop()
     assert judge.differences(have, want) == [] == judge.self_check(want)

@@ -36,7 +36,7 @@ def test_launched_bash(tmp_path):
     """Children come and go; the status is the shell's own."""
     out = tmp_path / "r.mprof"
     argv = [mp.MEMPROF, "record", "--follow-forks", "-o", str(out), "--", "bash", "--norc", SCRIPT]
-    p = subprocess.run(argv, input="\n" * 9, capture_output=True, text=True, timeout=60, check=False)
+    p = subprocess.run(argv, input="\n" * 9, capture_output=True, text=True, timeout=600, check=False)
     assert p.returncode == 2, p.stderr
     rep = mp.report(out)
     mp.check_lossless(rep)

@@ -418,7 +418,7 @@ def test_launch_leaves_streams_alone(tmp_path):
     out = tmp_path / "r.mprof"
     text = "one\ntwo\x1b[1m\n" * 300
     p = subprocess.run([mp.MEMPROF, "record", "-q", "-o", str(out), "--", workload("echo-stdin"), "4"],
-                       input=text, capture_output=True, text=True, timeout=60, check=False)
+                       input=text, capture_output=True, text=True, timeout=600, check=False)
     assert p.returncode == 4
     assert p.stdout == text
     assert text in p.stderr

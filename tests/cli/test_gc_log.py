@@ -24,7 +24,7 @@ SCAV = re.compile(r"scav \d+ KiB work \(bg\), \d+ KiB work \(eager\), \d+ KiB no
 
 def run(setting, args=("binary-trees", "14")):
     p = subprocess.run([str(mp.BUILD / "examples" / args[0]), *args[1:]], capture_output=True, text=True,
-                       env=dict(os.environ, MPGC_LOG=setting), timeout=120, check=False)
+                       env=dict(os.environ, MPGC_LOG=setting), timeout=600, check=False)
     assert p.returncode == 0, p.stderr
     return p
 

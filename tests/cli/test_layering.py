@@ -23,9 +23,19 @@ RULES = [
     (r"user/rec/", [r"bpf/events\.h$", r"user/model/", r"user/util/", r"user/rec/"], [ZLIB]),
     (r"user/rt/", [r"bpf/events\.h$", r"user/model/", r"user/util/", r"user/rt/"], []),
     (r"user/view/", [r"bpf/events\.h$", r"user/model/", r"user/util/", r"user/view/"], []),
+    (r"user/export/", [r"bpf/events\.h$", r"user/model/", r"user/util/", r"user/view/", r"user/rec/writer\.h$",
+                       r"user/export/"], [ZLIB]),
+    (r"user/diagnose/", [r"bpf/events\.h$", r"user/model/", r"user/util/", r"user/view/", r"user/diagnose/"], []),
+    (r"user/sym/", [r"bpf/events\.h$", r"user/model/", r"user/util/", r"user/sym/"], [BPFLIB, ZLIB]),
     (r"user/live/", [r"bpf/(events|shared|memprof\.skel)\.h$", r"user/model/", r"user/util/",
-                     r"user/rec/", r"user/rt/", r"user/live/", r"gc/gc_segment\.h$"], [BPFLIB]),
-    (r"tui/", [r"bpf/events\.h$", r"user/model/", r"user/util/", r"tui/"], [CURSES]),
+                     r"user/rec/", r"user/rt/", r"user/sym/", r"user/live/", r"gc/gc_segment\.h$"], [BPFLIB]),
+    # inside of another program: nothing of memprof but the writer of the segment
+    (r"user/preload/", [r"user/preload/", r"gc/segfile\.h$"], []),
+    (r"tui/", [r"bpf/events\.h$", r"user/model/", r"user/util/", r"user/view/",
+               r"user/diagnose/diagnose\.h$", r"tui/"], [CURSES]),
+    # many targets at once: above the session, below the commands
+    (r"user/daemon/", [r"bpf/events\.h$", r"user/(model|util|rec|view|diagnose|live|daemon)/",
+                       r"user/export/metrics\.h$"], []),
     (r"user/cmd/.*demo", [r"bpf/", r"user/", r"tui/", r"gc/gc(_segment)?\.h$"],
      [BPFLIB, ZLIB, CURSES]),
     (r"user/cmd/", [r"bpf/", r"user/", r"tui/"], [BPFLIB, ZLIB, CURSES]),
@@ -49,6 +59,11 @@ def includes(path):
 
 def sources():
     return tracked(".c", ".h")
+
+
+def own(files):
+    """Without what is copied as it is, with its licence beside it."""
+    return [f for f in files if not f.startswith("user/export/html/vendor/")]
 
 
 def test_there_are_sources():
@@ -85,10 +100,10 @@ def test_gc_header_only_for_the_demo():
                 assert re.match(r"user/live/|user/cmd/.*demo", path), f"{path} includes {name}"
 
 
-@pytest.mark.parametrize("path", tracked(".c", ".h", ".py", ".sh", ".js", ".go"))
+@pytest.mark.parametrize("path", own(tracked(".c", ".h", ".py", ".sh", ".js", ".css", ".html", ".go")))
 def test_licence_on_the_first_line(path):
     lines = (ROOT / path).read_text(errors="replace").splitlines()
-    first = lines[1] if lines and lines[0].startswith("#!") else lines[0]
+    first = lines[1] if lines and lines[0].startswith(("#!", "<!doctype")) else lines[0]
     assert "SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause" in first, first
 
 

@@ -22,7 +22,7 @@ def plain(roff):
 
 
 def run(*args, **kw):
-    p = subprocess.run([str(a) for a in args], capture_output=True, text=True, timeout=120, check=False, **kw)
+    p = subprocess.run([str(a) for a in args], capture_output=True, text=True, timeout=600, check=False, **kw)
     assert p.returncode == 0, f"{args}\n{p.stdout[-3000:]}\n{p.stderr[-3000:]}"
     return p
 

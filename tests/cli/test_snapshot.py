@@ -57,7 +57,7 @@ def app(tmp_path_factory):
 
 def node(packages, script, *args):
     p = subprocess.run(["node", NODE / script, *map(str, args)], capture_output=True, text=True,
-                       timeout=120, check=False, env=dict(os.environ, NODE_PATH=packages))
+                       timeout=600, check=False, env=dict(os.environ, NODE_PATH=packages))
     assert p.returncode == 0, p.stdout[-2000:] + p.stderr[-2000:]
     return p.stdout
 
@@ -210,7 +210,7 @@ def browse(url, results, profile):
                              start_new_session=True)
         try:
             result = None
-            mp.wait_until(lambda: p.poll() is not None or not results.empty(), 60, "result of the page")
+            mp.wait_until(lambda: p.poll() is not None or not results.empty(), 600, "result of the page")
             if not results.empty():
                 result = results.get()
         finally:

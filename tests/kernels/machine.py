@@ -26,7 +26,7 @@ INSIDE = "/memprof"  # where the project is in the machine
 MODULES = ["drivers/block/brd.ko"]
 # qemu 7.2 now and then hands back broken flags from cmpxchg16b, on which 6.12 panics.
 CPU = "max,-cx16"
-LIMIT = int(os.environ.get("MEMPROF_KERNELS_LIMIT", "600"))  # seconds for all tests of one machine
+LIMIT = int(os.environ.get("MEMPROF_KERNELS_LIMIT", "1200"))  # seconds for all tests of one machine
 MARK = "@@memprof "
 
 # Parts of the standard library that no test needs, a third of it.
@@ -106,6 +106,7 @@ def common():
     for d in ("proc", "sys", "dev", "tmp", "run", "etc", "bin", "sbin"):
         a.add(d, stat.S_IFDIR | 0o755)
     a.file(busybox, "/bin/busybox")
+    a.add("etc/passwd", stat.S_IFREG | 0o644, b"root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n")
     a.file(sys.executable, "/bin/python3")
     programs = [sys.executable, mp.MEMPROF]
     a.file(mp.MEMPROF, f"{INSIDE}/build/memprof")
@@ -113,6 +114,9 @@ def common():
         if w.is_file():
             a.file(w, f"{INSIDE}/build/workloads/{w.name}")
             programs.append(str(w))
+    tool = mp.BUILD / "tests" / "tools" / "privileges"
+    a.file(tool, f"{INSIDE}/build/tests/tools/privileges")
+    programs.append(str(tool))
     stdlib = sysconfig.get_paths()["stdlib"]
     a.tree(stdlib)
     programs += map(str, pathlib.Path(stdlib, "lib-dynload").glob("*.so"))
@@ -122,7 +126,7 @@ def common():
             a.tree(spec.submodule_search_locations[0])
         elif spec:
             a.file(spec.origin)
-    for t in ["mp.py", *(f"bpf/{p.name}" for p in (HERE.parent / "bpf").glob("test_*.py"))]:
+    for t in ["mp.py", "daemon.py", *(f"bpf/{p.name}" for p in (HERE.parent / "bpf").glob("test_*.py"))]:
         a.file(HERE.parent / t, f"{INSIDE}/tests/{t}")
     for t in (HERE / "guest").glob("*.py"):
         a.file(t, f"{INSIDE}/tests/kernels/guest/{t.name}")
@@ -174,7 +178,7 @@ class Machine:
             rd.write_bytes(self.start + own(kernel, self.tests))
             # files are to be files: on a tmpfs they would count as shared memory
             line = "console=ttyS0 panic=-1 quiet rootfstype=ramfs"
-            argv = ["nice", "-n", "10", qemu, "-accel", "tcg,thread=multi", "-cpu", CPU, "-smp", "2",
+            argv = ["nice", "-n", "4", qemu, "-accel", "tcg,thread=multi", "-cpu", CPU, "-smp", "2",
                     "-m", "1536", "-nographic", "-no-reboot", "-net", "none", "-kernel", str(image),
                     "-initrd", str(rd), "-append", line]
             self.console = boot(argv, tmp)

@@ -22,7 +22,7 @@ def guest_tests():
     env = dict(os.environ, PYTHONDONTWRITEBYTECODE="1")
     p = subprocess.run([sys.executable, "-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider",
                         str(machine.HERE / "guest")], capture_output=True, text=True, cwd=mp.ROOT,
-                       env=env, timeout=60, check=False)
+                       env=env, timeout=600, check=False)
     ids = re.findall(r"^tests/kernels/guest/(\S+::.*)$", p.stdout, re.M)
     assert ids, p.stdout + p.stderr
     return ids

@@ -137,6 +137,65 @@ static void stat_v1(void **state)
 	assert_int_equal(e.cgroup.kernel, 77); /* has a file of its own */
 }
 
+static struct mp_event nothing(void)
+{
+	struct mp_event e = { .type = MP_EV_CGROUP_MORE };
+
+	memset(e.v, 0x55, sizeof(e.v));
+	return e;
+}
+
+static void stat_more(void **state)
+{
+	struct mp_event e = nothing();
+
+	(void)state;
+	cgroup_stat_more(2,
+			 "anon 1\nfile_dirty 20\nfile_writeback 3\ninactive_file 30\n"
+			 "active_file 40\nslab_reclaimable 50\nworkingset_refault_anon 6\n"
+			 "workingset_refault_file 60\n",
+			 &e);
+	assert_int_equal(e.cgroup_more.inactive_file, 30);
+	assert_int_equal(e.cgroup_more.active_file, 40);
+	assert_int_equal(e.cgroup_more.slab, 50);
+	assert_int_equal(e.cgroup_more.dirty, 23);
+	assert_int_equal(e.cgroup_more.refaults, 60);
+	e = nothing();
+	cgroup_stat_more(2, "workingset_refault 70\nfile_dirty 1\n", &e);
+	assert_int_equal(e.cgroup_more.refaults, 70);
+	assert_true(e.cgroup_more.dirty == MP_UNKNOWN && e.cgroup_more.slab == MP_UNKNOWN);
+	cgroup_stat_more(1,
+			 "inactive_file 1\ndirty 1\ntotal_dirty 8\ntotal_writeback 4\n"
+			 "total_inactive_file 300\ntotal_active_file 200\n"
+			 "total_workingset_refault_file 9\n",
+			 &e);
+	assert_int_equal(e.cgroup_more.inactive_file, 300);
+	assert_int_equal(e.cgroup_more.active_file, 200);
+	assert_int_equal(e.cgroup_more.dirty, 12);
+	assert_int_equal(e.cgroup_more.refaults, 9);
+	assert_true(e.cgroup_more.slab == MP_UNKNOWN);
+	cgroup_stat_more(1, "", &e);
+	assert_true(e.cgroup_more.inactive_file == MP_UNKNOWN &&
+		    e.cgroup_more.refaults == MP_UNKNOWN);
+}
+
+static void kills_and_pressure(void **state)
+{
+	(void)state;
+	assert_int_equal(cgroup_oom_kills("low 0\nmax 12\noom 3\noom_kill 2\n"), 2);
+	assert_int_equal(cgroup_oom_kills("oom_kill_disable 0\nunder_oom 0\noom_kill 7\n"), 7);
+	assert_true(cgroup_oom_kills("oom_kill_disable 0\nunder_oom 0\n") == MP_UNKNOWN);
+	assert_int_equal(cgroup_stalled("some avg10=9.00 avg60=1.00 avg300=0.20 total=5\n"
+					"full avg10=12.34 avg60=0.50 avg300=0.10 total=4\n"),
+			 1235);
+	assert_int_equal(cgroup_stalled("full avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"), 1);
+	assert_int_equal(cgroup_stalled("full avg10=100.00 avg60=0.00\n"), 10001);
+	assert_int_equal(cgroup_stalled("some avg10=9.00 avg60=1.00\n"), 0);
+	assert_int_equal(cgroup_stalled("full avg10=nan\n"), 0);
+	assert_int_equal(cgroup_stalled("full avg10=-1\nfull avg10=101\n"), 0);
+	assert_int_equal(cgroup_stalled(""), 0);
+}
+
 /* --- the model ------------------------------------------------------------------------- */
 
 static struct mp_event charged(struct fx *f, uint64_t bytes)
@@ -196,6 +255,81 @@ static void model_keeps_it(void **state)
 	fx_free(&g);
 }
 
+static struct mp_event with_words(unsigned type, uint64_t ts, uint64_t from)
+{
+	struct mp_event e = ev(type, 2, MM, ts);
+
+	e.tid = 0;
+	for (unsigned i = 0; i < 7; i++)
+		e.v[i] = from + i;
+	return e;
+}
+
+static void model_keeps_more(void **state)
+{
+	struct fx f = fx_new(), g = fx_empty();
+	const struct mp_cgroup *c = &P(&f)->cgroup;
+	struct mp_event e;
+
+	(void)state;
+	assert_true(!c->more_ts && !P(&f)->status.ts);
+	assert_true(P(&f)->r_refaults.start == MP_UNKNOWN);
+	fold(&f, charged(&f, 3 * MIB));
+	e = with_words(MP_EV_CGROUP_MORE, tick(&f), 200);
+	e.x = 1235;
+	fold(&f, e);
+	assert_int_equal(c->more_ts, f.ts);
+	assert_true(c->inactive_file == 200 && c->active_file == 201 && c->slab == 202);
+	assert_true(c->dirty == 203 && c->refaults == 204 && c->oom_kills == 205);
+	assert_true(c->high == 206 && c->stalled == 1235);
+	fold(&f, with_words(MP_EV_CGROUP_MORE, tick(&f), 300));
+	assert_int_equal(P(&f)->r_refaults.start, 204);
+	assert_int_equal(P(&f)->r_refaults.end, 304);
+	assert_int_equal(P(&f)->r_oom_kills.end, 305);
+	e = with_words(MP_EV_PROC, tick(&f), 400);
+	e.v[5] = e.v[6] = 0;
+	fold(&f, e);
+	assert_true(P(&f)->status.locked == 400 && P(&f)->status.pte == 401);
+	assert_true(P(&f)->status.vsize == 402 && P(&f)->status.stack == 403);
+	assert_int_equal(P(&f)->status.threads, 404);
+	assert_int_equal(mp_model_dump(f.m, into, g.m), 0);
+	assert_true(mp_model_digest(f.m) == mp_model_digest(g.m));
+	assert_int_equal(P(&g)->cgroup.high, 306);
+	assert_int_equal(P(&g)->r_refaults.start, 204);
+	assert_int_equal(P(&g)->status.threads, 404);
+	/* a new image is in the same group, and nothing is known of itself */
+	fold(&f, ev_task(MM + 1, tick(&f), MP_TASK_EXEC, MM, 100));
+	assert_int_equal(mp_model_proc(f.m, MM + 1)->cgroup.high, 306);
+	assert_int_equal(mp_model_proc(f.m, MM + 1)->status.ts, 0);
+	fx_free(&f);
+	fx_free(&g);
+}
+
+static void killed(void **state)
+{
+	struct fx f = fx_new(), g = fx_empty();
+	uint64_t ts;
+
+	(void)state;
+	do_rss(&f, 900, 30, 4);
+	fold(&f, ev_task(0, tick(&f), MP_TASK_OOM, 555, 0));
+	assert_int_equal(f.m->oom_others.n, 1);
+	assert_int_equal(f.m->oom_others.ts, f.ts);
+	assert_int_equal(P(&f)->oom.ts, 0);
+	ts = tick(&f);
+	fold(&f, ev_task(MM, ts, MP_TASK_OOM, 100, 0));
+	do_rss(&f, 10, 3, 0); /* it is taken apart */
+	fold(&f, ev_task(MM, tick(&f), MP_TASK_EXIT, 9, 0));
+	assert_true(P(&f)->oom.ts == ts && P(&f)->oom.anon == 900);
+	assert_true(P(&f)->oom.file == 30 && P(&f)->oom.shmem == 4 && P(&f)->oom.swap == 0);
+	assert_int_equal(f.m->oom_others.n, 1);
+	assert_int_equal(mp_model_dump(f.m, into, g.m), 0);
+	assert_true(mp_model_digest(f.m) == mp_model_digest(g.m));
+	assert_true(P(&g)->oom.anon == 900 && g.m->oom_others.n == 1);
+	fx_free(&f);
+	fx_free(&g);
+}
+
 /* --- RSS more than once ------------------------------------------------------------------ */
 
 #define SHM (BITS_RW | MP_MAP_SHARED | MP_MAP_FILE | MP_MAP_SHMEM)
@@ -239,10 +373,12 @@ static void multi_mapped(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(places),	   cmocka_unit_test(places_below_a_mount),
-		cmocka_unit_test(places_too_long), cmocka_unit_test(numbers),
-		cmocka_unit_test(stat_v2),	   cmocka_unit_test(stat_v1),
-		cmocka_unit_test(model_keeps_it),  cmocka_unit_test(multi_mapped),
+		cmocka_unit_test(places),	    cmocka_unit_test(places_below_a_mount),
+		cmocka_unit_test(places_too_long),  cmocka_unit_test(numbers),
+		cmocka_unit_test(stat_v2),	    cmocka_unit_test(stat_v1),
+		cmocka_unit_test(model_keeps_it),   cmocka_unit_test(multi_mapped),
+		cmocka_unit_test(stat_more),	    cmocka_unit_test(kills_and_pressure),
+		cmocka_unit_test(model_keeps_more), cmocka_unit_test(killed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -362,6 +362,46 @@ static void test_jvm_large_heap(void **state)
 	fx_free(&f);
 }
 
+/* JDK 17, Serial with -Xmx40g: each generation has its head open, and no head with what is
+ * reserved behind it has 32 GiB. Of Shenandoah a page far below is no heap. */
+static void test_jvm_generations(void **state)
+{
+	const struct line lines[] = {
+		{ 0x10000, 0x11000, BITS_RW, NULL, MP_CLS_ANON },
+		{ 0x7f2d24400000, 0x7f2d25ea9000, HOLE, NULL, MP_CLS_ANON },
+		{ 0x7f2d29400000, 0x7f2d31210000, BITS_RW, NULL, MP_CLS_JVM_HEAP },
+		{ 0x7f2d31210000, 0x7f307e950000, HOLE, NULL, MP_CLS_JVM_HEAP },
+		{ 0x7f307e950000, 0x7f308e550000, BITS_RW, NULL, MP_CLS_JVM_HEAP },
+		{ 0x7f308e550000, 0x7f3729400000, HOLE, NULL, MP_CLS_JVM_HEAP },
+		{ 0x7f3729400000, 0x7f3729670000, XRW, NULL, MP_CLS_JVM_CODE },
+		{ 0x7f377d000000, 0x7f377d100000, BITS_LIB, "/jvm/lib/server/libjvm.so",
+		  MP_CLS_FILE },
+	};
+	struct fx f = fx_new();
+
+	(void)state;
+	CHECK(&f, lines);
+	fx_free(&f);
+}
+
+/* Its own table told where its heap is: that, and no shape. */
+static void test_jvm_range(void **state)
+{
+	struct fx f = fx_new();
+	struct mp_event e;
+
+	(void)state;
+	CHECK(&f, jvm_lines);
+	fold(&f, ev_range(MM, tick(&f), MP_HEAP_RESERVE, 0x7f0000000000, 400 * MIB));
+	assert_int_equal(cls(&f, 0xf0000000), MP_CLS_JVM_HEAP); /* another source's range */
+	e = ev_range(MM, tick(&f), MP_HEAP_RESERVE, 0xffe75000, 0x8b000);
+	e.range.source = MP_SRC_JVM;
+	fold(&f, e);
+	assert_int_equal(cls(&f, 0xffe75000), MP_CLS_HEAP);
+	assert_int_not_equal(cls(&f, 0xf0000000), MP_CLS_JVM_HEAP);
+	fx_free(&f);
+}
+
 /* The next image is another program. */
 static void test_exec_forgets(void **state)
 {
@@ -499,6 +539,8 @@ int main(void)
 		cmocka_unit_test(test_jvm),
 		cmocka_unit_test(test_jvm_low_class_space),
 		cmocka_unit_test(test_jvm_large_heap),
+		cmocka_unit_test(test_jvm_generations),
+		cmocka_unit_test(test_jvm_range),
 		cmocka_unit_test(test_exec_forgets),
 		cmocka_unit_test(test_account_parts),
 		cmocka_unit_test(test_account_native),

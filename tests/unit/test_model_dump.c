@@ -60,6 +60,7 @@ static void assert_same(const struct mp_model *a, const struct mp_model *b)
 		assert_int_equal(p->exit_known, q->exit_known);
 		assert_int_equal(p->mm_gone, q->mm_gone);
 		assert_int_equal(p->launched, q->launched);
+		assert_int_equal(p->parent, q->parent);
 		assert_int_equal(mp_proc_rss(p), mp_proc_rss(q));
 		assert_int_equal(mp_pageset_huge_total(p->pages), mp_pageset_huge_total(q->pages));
 		assert_int_equal(p->rss.hugetlb, q->rss.hugetlb);
@@ -337,10 +338,15 @@ static void test_maps_known(void **state)
 static void test_digest_differs(void **state)
 {
 	struct fx f = fx_full();
+	struct mp_event e = ev_task(MM, tick(&f), MP_TASK_TARGET, 100, 0);
 	uint64_t d = mp_model_digest(f.m);
 
 	(void)state;
 	assert_true(d == mp_model_digest(f.m));
+	e.task.c = 99;
+	fold(&f, e);
+	assert_true(d != mp_model_digest(f.m));
+	d = mp_model_digest(f.m);
 	do_touch(&f, A + 2 * GIB, 1);
 	assert_true(d != mp_model_digest(f.m));
 	d = mp_model_digest(f.m);
@@ -354,6 +360,12 @@ static void test_digest_differs(void **state)
 	assert_true(d != mp_model_digest(f.m));
 	d = mp_model_digest(f.m);
 	do_madvise(&f, A + 2 * GIB, PG, MADV_FREE);
+	assert_true(d != mp_model_digest(f.m));
+	d = mp_model_digest(f.m);
+	P(&f)->faults_gc++;
+	assert_true(d != mp_model_digest(f.m));
+	d = mp_model_digest(f.m);
+	P(&f)->gc_marked = !P(&f)->gc_marked;
 	assert_true(d != mp_model_digest(f.m));
 	fx_free(&f);
 }
@@ -498,6 +510,58 @@ static void test_spaces_before_figures(void **state)
 	fx_free(&f);
 }
 
+/* Two sources: their sum is as it was, with its extremes. */
+static void test_two_sources(void **state)
+{
+	struct fx f = fx_full();
+	struct mp_model *m;
+
+	(void)state;
+	fold(&f, ev_heap(MM, tick(&f), MP_SRC_V8, 100 * MIB, 200 * MIB));
+	fold(&f, ev_heap(MM, tick(&f), MP_SRC_V8, 50 * MIB, 60 * MIB));
+	m = copy(f.m);
+	assert_int_equal(mp_proc_heap(mp_model_proc(m, MM), NULL)->used,
+			 mp_proc_heap(P(&f), NULL)->used);
+	both(&f, m, ev_heap(MM, tick(&f), MP_SRC_V8, 70 * MIB, 80 * MIB));
+	assert_int_equal(mp_proc_heap(mp_model_proc(m, MM), NULL)->r_used.max,
+			 mp_proc_heap(P(&f), NULL)->r_used.max);
+	assert_same(f.m, m);
+	mp_model_free(m);
+	fx_free(&f);
+}
+
+/* ZGC's heap: which file it is, and how many of its pages there were. */
+static void test_zgc_heap(void **state)
+{
+	const uint32_t bits = BITS_RW | MP_MAP_SHARED | MP_MAP_FILE | MP_MAP_SHMEM;
+	struct fx f = fx_new();
+	struct mp_model *m;
+	struct mp_event e;
+
+	(void)state;
+	fx_str(&f, 9, "/memfd:java_heap (deleted)");
+	fx_snap_begin(&f);
+	for (uint64_t i = 1; i < 3; i++) {
+		e = ev_line(MM, f.ts, i << 42, (i << 42) + 100 * PG, bits, 9);
+		e.map.ino = 77;
+		fold(&f, e);
+	}
+	fx_snap_end(&f);
+	do_touch(&f, 1ULL << 42, 80);
+	do_touch(&f, 1ULL << 43, 50);
+	do_rss(&f, 0, 0, 130);
+	assert_int_equal(P(&f)->zheap.pages, 80);
+	m = copy(f.m);
+	assert_int_equal(mp_model_proc(m, MM)->zheap.pages, 80);
+	both(&f, m, ev_heap(MM, tick(&f), MP_SRC_JVM, 30 * PG, 100 * PG));
+	both(&f, m, ev_call(MM, tick(&f), MP_CALL_MUNMAP, 1ULL << 42, 100 * PG, 0));
+	both(&f, m, ev_rss(MM, tick(&f), 0, 0, 50));
+	assert_int_equal(mp_model_proc(m, MM)->zheap.pages, 50);
+	assert_same(f.m, m);
+	mp_model_free(m);
+	fx_free(&f);
+}
+
 /* A release before the dump, the collection it belongs to ends after it. */
 static void test_release_before_collection_after(void **state)
 {
@@ -510,7 +574,7 @@ static void test_release_before_collection_after(void **state)
 	do_touch(&f, H, 100);
 	m = copy(f.m);
 	e = ev_gc(MM, f.ts + 5 * MS, MP_GC_MAJOR, 90 * PG, 30 * PG);
-	e.gc.start = f.ts - 5 * MS;
+	e.gc.start = P(&f)->gcs[0].ts; /* after that one */
 	both(&f, m, e);
 	assert_true(P(&f)->gcs[1].returned > 0);
 	assert_int_equal(mp_model_proc(m, MM)->gcs[1].returned, P(&f)->gcs[1].returned);
@@ -786,6 +850,48 @@ static void test_dump_is_no_time(void **state)
 	fx_free(&f);
 }
 
+/* A dump of before minor version 6: collections of other kinds are among the major ones. */
+static int without_other(void *ctx, const struct mp_event *e)
+{
+	return e->type == MP_EV_TOTAL && e->sub == MP_TOTAL_PROC && e->x == 75 ? 0
+									       : sink_fold(ctx, e);
+}
+
+static void test_old_dump_mixes_kinds(void **state)
+{
+	struct fx f = fx_full();
+	uint64_t major = P(&f)->gc_major, all;
+	struct mp_model *m, *again;
+	const struct mp_proc *p;
+	struct sink s = { 0 };
+
+	(void)state;
+	fold(&f, ev_gc(MM, f.ts, MP_GC_OTHER, MP_UNKNOWN, MP_UNKNOWN));
+	assert_int_equal(P(&f)->gc_other, 1);
+	m = copy(f.m);
+	assert_int_equal(mp_model_proc(m, MM)->gc_other, 1);
+	mp_model_free(m);
+	s.m = m = mp_model_new();
+	P(&f)->gc_major += P(&f)->gc_other; /* as it was counted then */
+	assert_int_equal(mp_model_dump(f.m, without_other, &s), 0);
+	mp_model_fold(m, &(struct mp_event){ .ts = f.ts + 1, .type = MP_EV_TICK });
+	p = mp_model_proc(m, MM);
+	all = mp_proc_gcs(p);
+	assert_int_equal(p->gc_other, MP_UNKNOWN);
+	assert_int_equal(p->gc_major, major + 1);
+	mp_model_fold(m, &(struct mp_event){
+				 .ts = f.ts + 2, .type = MP_EV_GC, .sub = MP_GC_OTHER, .mm = MM });
+	assert_int_equal(p->gc_other, MP_UNKNOWN);
+	assert_int_equal(p->gc_major, major + 2);
+	assert_int_equal(mp_proc_gcs(p), all + 1);
+	again = copy(m);
+	assert_int_equal(mp_model_digest(again), mp_model_digest(m));
+	assert_int_equal(mp_model_proc(again, MM)->gc_other, MP_UNKNOWN);
+	mp_model_free(again);
+	mp_model_free(m);
+	fx_free(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -794,6 +900,7 @@ int main(void)
 		cmocka_unit_test(test_dropped_pages),
 		cmocka_unit_test(test_maps_known),
 		cmocka_unit_test(test_digest_differs),
+		cmocka_unit_test(test_old_dump_mixes_kinds),
 		cmocka_unit_test(test_emit_stops),
 		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_random_exec),
@@ -801,6 +908,8 @@ int main(void)
 		cmocka_unit_test(test_random_exec_then_rest),
 		cmocka_unit_test(test_settling_is_not_by_the_clock),
 		cmocka_unit_test(test_spaces_before_figures),
+		cmocka_unit_test(test_two_sources),
+		cmocka_unit_test(test_zgc_heap),
 		cmocka_unit_test(test_release_before_collection_after),
 		cmocka_unit_test(test_many_unpaid_collections),
 		cmocka_unit_test(test_keyframe_into_full),

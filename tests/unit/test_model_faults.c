@@ -4,6 +4,7 @@
  * That kinds, mappings and threads add up is checked after every event (ev.h).
  */
 #include "tests/unit/ev.h"
+#include "user/model/internal.h"
 
 #define A	0x7f0000000000ULL
 #define W	MP_FAULT_WRITE
@@ -104,6 +105,56 @@ static void test_upgrade_or_copy(void **state)
 	assert_int_equal(P(&f)->pages_added, 8);
 	assert_int_equal(P(&f)->file_anon_pages, 0);
 	fx_free(&f);
+}
+
+/*
+ * A store to a page of a block in which nothing was given up has a short way through the
+ * fold. In a block with one dropped page it takes the long one, to the same end.
+ */
+static void test_short_way(void **state)
+{
+	struct rnd r = rnd_seed("test_short_way", 7);
+	struct fx f[2] = { one(BITS_RW), one(BITS_RW) };
+	uint64_t lone[2][7];
+
+	(void)state;
+	for (uint64_t b = 0; b < 2; b++) {
+		uint64_t last = A + b * BLOCK + 510 * PG;
+
+		fault(&f[1], last, 1, W);
+		fault(&f[1], last + PG, 1, W);
+		do_madvise(&f[1], last, 2 * PG, MADV_DONTNEED);
+	}
+	for (int i = 0; i < 1000; i++) {
+		uint64_t page = (i < 4 ? (uint64_t)i / 2 * 512 : 512 * rnd_below(&r, 2)) +
+				rnd_below(&r, i < 2 ? 1 : 510);
+		uint32_t tid = (uint32_t)(1 + rnd_below(&r, 3));
+
+		for (int k = 0; k < 2; k++)
+			fault_of(&f[k], tid, A + page * PG, 1, W);
+		for (int k = 0; k < 2; k++) {
+			const struct mp_thread *t = faults_thread(P(&f[k]), tid);
+
+			assert_int_equal(t->left[MP_FK_FIRST] + t->left[MP_FK_PROTECT], 1);
+			assert_int_equal(t->last_addr, A + page * PG);
+		}
+		memset(lone, 0, sizeof(lone));
+		faults_lone(P(&f[0]), 0, lone[0]);
+		faults_lone(P(&f[1]), 0, lone[1]);
+		assert_memory_equal(lone[0], lone[1], sizeof(lone[0]));
+		/* less the four that were dropped */
+		assert_int_equal(kind(&f[0], MP_FK_FIRST) + 4, kind(&f[1], MP_FK_FIRST));
+		assert_int_equal(kind(&f[0], MP_FK_PROTECT), kind(&f[1], MP_FK_PROTECT));
+		assert_int_equal(P(&f[0])->pages_added + 4, P(&f[1])->pages_added);
+		assert_int_equal(mp_proc_find(P(&f[0]), A)->resident,
+				 mp_proc_find(P(&f[1]), A)->resident);
+	}
+	assert_true(kind(&f[0], MP_FK_PROTECT) > 100);
+	for (uint32_t tid = 1; tid <= 3; tid++)
+		assert_int_equal(faults_thread(P(&f[0]), tid)->pages_added,
+				 faults_thread(P(&f[1]), tid)->pages_added);
+	fx_free(&f[0]);
+	fx_free(&f[1]);
 }
 
 /* Two threads fault on one page; the second finds it there. */
@@ -675,6 +726,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_anonymous),
 		cmocka_unit_test(test_upgrade_or_copy),
+		cmocka_unit_test(test_short_way),
 		cmocka_unit_test(test_raced),
 		cmocka_unit_test(test_file),
 		cmocka_unit_test(test_shmem),

@@ -303,17 +303,167 @@ static void test_account_heap(void **state)
 	fx_free(&f);
 }
 
-/* "The heap whose figures the account uses (the first present)" */
+/* V8 unmaps its heap before the process ends: what it said last is about no memory then. */
+static void test_account_unmapped_heap(void **state)
+{
+	struct fx f = fx_heap(100);
+	struct mp_account a;
+
+	(void)state;
+	heap_used(&f, 40, 150);
+	assert_int_equal(mp_proc_committed(P(&f)), 150 * PG);
+	do_munmap(&f, H, 100 * PG);
+	fold(&f, ev_range(MM, tick(&f), MP_HEAP_UNRESERVE, H, 4 * GIB));
+	do_rss(&f, 0, 0, 0);
+	mp_account(P(&f), &a);
+	assert_int_equal(a.lazy_heap, 0);
+	assert_int_equal(mp_proc_committed(P(&f)), MP_UNKNOWN);
+	assert_int_equal(P(&f)->tl.p[P(&f)->tl.n - 1].committed, MP_UNKNOWN);
+	assert_int_equal(P(&f)->heaps[MP_SRC_GC].committed, 150 * PG);
+	fx_free(&f);
+}
+
+/* The pages of two heaps are one class, so their figures are summed. */
 static void test_account_two_heaps(void **state)
 {
 	struct fx f = fx_heap(100);
 	enum mp_heap_source src;
+	const struct mp_heap *h;
+	struct mp_account a;
+	struct mp_event e;
 
 	(void)state;
+	heap_used(&f, 30, 100);
 	assert_ptr_equal(mp_proc_heap(P(&f), &src), &P(&f)->heaps[MP_SRC_GC]);
 	assert_int_equal(src, MP_SRC_GC);
-	fold(&f, ev_heap(MM, tick(&f), MP_SRC_V8, 7, 8));
-	assert_int_equal(mp_proc_heap(P(&f), NULL)->used, 100 * PG);
+	e = ev_heap(MM, tick(&f), MP_SRC_V8, 20 * PG, 300 * PG);
+	e.heap.external = 5 * PG;
+	e.heap.limit = GIB;
+	fold(&f, e);
+	h = mp_proc_heap(P(&f), &src);
+	assert_int_equal(src, MP_SRC_V8); /* the one with more committed */
+	assert_int_equal(h->used, 50 * PG);
+	assert_int_equal(h->committed, 400 * PG);
+	assert_int_equal(h->external, 5 * PG);
+	assert_true(h->limit == MP_UNKNOWN); /* the other has none: there is no sum */
+	assert_int_equal(h->r_used.max, 100 * PG);
+	mp_account(P(&f), &a);
+	assert_int_equal(a.live_heap, 50 * PG);
+	assert_int_equal(a.free_heap_resident, 50 * PG);
+	/* a source that tells no sizes is no part of it, and not the main one */
+	fold(&f, ev_heap(MM, tick(&f), MP_SRC_PYTHON, MP_UNKNOWN, MP_UNKNOWN));
+	assert_int_equal(mp_proc_heap(P(&f), &src)->used, 50 * PG);
+	assert_int_equal(src, MP_SRC_V8);
+	fx_free(&f);
+}
+
+/* Python's collections have no sizes: they are counted, and nothing is said of bytes. */
+static void test_collections_without_sizes(void **state)
+{
+	struct fx f = fx_new();
+	enum mp_heap_source src;
+	struct mp_account a;
+	struct mp_event e;
+
+	(void)state;
+	do_mmap(&f, A, 100 * PG, RW, PRIV);
+	do_touch(&f, A, 100);
+	do_rss(&f, 100, 0, 0);
+	e = ev_gc(MM, tick(&f), MP_GC_MAJOR, MP_UNKNOWN, MP_UNKNOWN);
+	e.gc.source = MP_SRC_PYTHON;
+	fold(&f, e);
+	do_rss(&f, 100, 0, 0);
+	assert_true(mp_proc_heap(P(&f), &src)->used == MP_UNKNOWN);
+	assert_int_equal(src, MP_SRC_PYTHON);
+	assert_int_equal(P(&f)->n_gcs, 1);
+	assert_int_equal(P(&f)->owed_max, 0);
+	mp_account(P(&f), &a);
+	assert_false(a.heap_known);
+	assert_int_equal(a.other_anon, 100 * PG);
+	fx_free(&f);
+}
+
+/*
+ * ZGC maps one file three times: its pages are the heap once, and shared memory where RSS
+ * counts them again. What leaves all views has gone back.
+ */
+static void test_heap_mapped_thrice(void **state)
+{
+	const uint32_t bits = BITS_RW | MP_MAP_SHARED | MP_MAP_FILE | MP_MAP_SHMEM;
+	const uint64_t view[3] = { 1ULL << 42, 1ULL << 43, 1ULL << 44 };
+	struct fx f = fx_new();
+	struct mp_account a;
+	struct mp_event e;
+
+	(void)state;
+	fx_str(&f, S_MEMFD, "/memfd:java_heap (deleted)");
+	fx_snap_begin(&f);
+	for (int i = 0; i < 3; i++) {
+		e = ev_line(MM, f.ts, view[i], view[i] + 400 * PG, bits, S_MEMFD);
+		e.map.ino = 77;
+		fold(&f, e);
+	}
+	fx_snap_end(&f);
+	do_touch(&f, view[0], 300);
+	do_touch(&f, view[1], 100);
+	do_touch(&f, view[2] + 250 * PG, 100); /* 50 of them in the first view, too */
+	do_rss(&f, 0, 0, 500);
+	mp_account(P(&f), &a);
+	assert_int_equal(a.unsplit_heap, 350 * PG); /* no figures yet */
+	assert_int_equal(a.shmem, 150 * PG);
+	fold(&f, ev_heap(MM, tick(&f), MP_SRC_JVM, 200 * PG, 400 * PG));
+	mp_account(P(&f), &a);
+	assert_true(a.heap_known);
+	assert_int_equal(a.live_heap, 200 * PG);
+	assert_int_equal(a.free_heap_resident, 150 * PG);
+	assert_int_equal(a.lazy_heap, 50 * PG);
+	assert_int_equal(a.shmem, 150 * PG);
+	assert_int_equal(a.unknown, 0);
+	assert_int_equal(mp_proc_multi_mapped(P(&f)), 150 * PG);
+	e = ev_gc(MM, tick(&f), MP_GC_MAJOR, 200 * PG, 50 * PG);
+	e.gc.source = MP_SRC_JVM;
+	fold(&f, e);
+	assert_int_equal(P(&f)->owed, 150 * PG);
+	do_munmap(&f, view[1], 100 * PG); /* still in the first view */
+	do_rss(&f, 0, 0, 400);
+	assert_int_equal(P(&f)->owed, 150 * PG);
+	do_munmap(&f, view[0], 100 * PG);
+	do_rss(&f, 0, 0, 300);
+	assert_int_equal(P(&f)->owed, 50 * PG);
+	assert_int_equal(P(&f)->gcs[0].returned, 100 * PG);
+	assert_int_equal(P(&f)->gcs[0].returned_ts, f.ts);
+	mp_account(P(&f), &a);
+	assert_int_equal(a.live_heap + a.free_heap_resident, 250 * PG);
+	fx_free(&f);
+}
+
+/* Figures of a heap whose mappings nobody recognised: no page is told live or free. */
+static void test_heap_not_recognised(void **state)
+{
+	struct fx f = fx_new();
+	struct mp_account a;
+	struct mp_event e;
+
+	(void)state;
+	fx_snap_begin(&f);
+	fx_line(&f, A, 400 * PG, BITS_RW, 0);
+	fx_snap_end(&f);
+	do_touch(&f, A, 400);
+	do_rss(&f, 400, 0, 0);
+	fold(&f, ev_heap(MM, tick(&f), MP_SRC_JVM, 300 * PG, 400 * PG));
+	mp_account(P(&f), &a);
+	assert_false(a.heap_known);
+	assert_int_equal(a.other_anon, 400 * PG);
+	e = ev_gc(MM, tick(&f), MP_GC_MAJOR, 300 * PG, 100 * PG);
+	e.gc.source = MP_SRC_JVM;
+	fold(&f, e);
+	do_rss(&f, 400, 0, 0);
+	assert_int_equal(P(&f)->owed, 200 * PG);
+	/* what is committed and not used bounds it */
+	fold(&f, ev_heap(MM, tick(&f), MP_SRC_JVM, 250 * PG, 400 * PG));
+	assert_int_equal(P(&f)->owed, 150 * PG);
+	fold(&f, ev_heap(MM, tick(&f), MP_SRC_JVM, 100 * PG, 120 * PG)); /* uncommitted */
+	assert_int_equal(P(&f)->owed, 20 * PG);
 	fx_free(&f);
 }
 
@@ -376,9 +526,10 @@ static void test_heap_ranges_of_figures(void **state)
 	assert_int_equal(h->r_committed.max, 200 * PG);
 	assert_true(h->r_external.start == MP_UNKNOWN);
 	assert_true(h->limit == MP_UNKNOWN);
-	/* a figure that a source does not know leaves the last one */
+	/* what the source does not know any more has no end */
 	fold(&f, ev_heap(MM, tick(&f), MP_SRC_GC, MP_UNKNOWN, MP_UNKNOWN));
-	assert_int_equal(h->used, 50 * PG);
+	assert_true(h->used == MP_UNKNOWN);
+	assert_true(h->r_used.end == MP_UNKNOWN);
 	fx_free(&f);
 }
 
@@ -418,6 +569,24 @@ static void release(struct fx *f, uint64_t at, uint64_t pages)
 
 	e.call.d_anon = -(int32_t)pages;
 	fold(f, e);
+}
+
+/* One heap of several: its own before and after, of the process only what HEAP says. */
+static void test_part_of_the_heap(void **state)
+{
+	struct fx f = fx_new();
+	struct mp_event e = ev_gc(MM, tick(&f), MP_GC_MAJOR, 50 * PG, 30 * PG);
+
+	(void)state;
+	fold(&f, ev_heap(MM, f.ts, MP_SRC_GC, 130 * PG, 400 * PG));
+	e.flags = MP_GC_PART;
+	fold(&f, e);
+	assert_int_equal(P(&f)->heaps[MP_SRC_GC].used, 130 * PG);
+	assert_int_equal(P(&f)->heaps[MP_SRC_GC].committed, 400 * PG);
+	assert_true(P(&f)->heaps[MP_SRC_GC].live == MP_UNKNOWN);
+	assert_int_equal(P(&f)->gcs[0].freed, 20 * PG);
+	assert_int_equal(P(&f)->gc_marked, 0);
+	fx_free(&f);
 }
 
 static void test_freed_is_owed(void **state)
@@ -547,6 +716,32 @@ static void test_release_during_collection(void **state)
 	fx_free(&f);
 }
 
+/* More of them than are remembered one by one: their sum is. Of what was given back before
+ * it began, nothing is the collection's. */
+static void test_many_releases_during_collection(void **state)
+{
+	struct fx f = fx_heap(1000);
+	uint64_t start;
+	struct mp_event e;
+
+	(void)state;
+	for (unsigned i = 0; i < 10; i++)
+		release(&f, i, 1);
+	start = f.ts + 1;
+	for (unsigned i = 10; i < 110; i++)
+		release(&f, i, 1);
+	e = ev_gc(MM, f.ts + 5 * MS, MP_GC_MAJOR, 1000 * PG, 400 * PG);
+	e.gc.start = start;
+	fold(&f, e);
+	assert_in_range(P(&f)->gcs[0].returned, 85 * PG, 100 * PG);
+	/* claimed once: the next collection has none of it */
+	e = ev_gc(MM, f.ts + 6 * MS, MP_GC_MAJOR, 1000 * PG, 400 * PG);
+	e.gc.start = start;
+	fold(&f, e);
+	assert_int_equal(P(&f)->gcs[1].returned, 0);
+	fx_free(&f);
+}
+
 /* start <= ts <= end, both ends included; before the start it is another's. */
 static void test_release_borders(void **state)
 {
@@ -615,10 +810,75 @@ static void test_nothing_freed(void **state)
 	fold(&f, ev_gc(MM, tick(&f), MP_GC_MINOR, MP_UNKNOWN, MP_UNKNOWN));
 	fold(&f, ev_gc(MM, tick(&f), MP_GC_MINOR, MP_UNKNOWN, 100 * PG));
 	fold(&f, ev_gc(MM, tick(&f), MP_GC_MINOR, 100 * PG, MP_UNKNOWN));
+	fold(&f, ev_gc(MM, tick(&f), MP_GC_OTHER, MP_UNKNOWN, MP_UNKNOWN));
 	assert_int_equal(P(&f)->owed, 0);
-	assert_int_equal(P(&f)->n_gcs, 5);
+	assert_int_equal(P(&f)->n_gcs, 6);
 	assert_int_equal(P(&f)->gc_minor, 3);
 	assert_int_equal(P(&f)->gc_major, 2);
+	assert_int_equal(P(&f)->gc_other, 1);
+	assert_int_equal(mp_proc_gcs(P(&f)), 6);
+	fx_free(&f);
+}
+
+/* Young collections within a concurrent cycle: what they freed is owed once. */
+static void test_collections_within(void **state)
+{
+	struct fx f = fx_heap(1000);
+	struct mp_event e;
+	uint64_t t = f.ts;
+
+	(void)state;
+	f.ts += 10 * MS;
+	gc(&f, 1000, 800); /* before the cycle */
+	e = ev_gc(MM, t + 50 * MS, MP_GC_MINOR, 900 * PG, 700 * PG);
+	fold(&f, e);
+	e = ev_gc(MM, t + 60 * MS, MP_GC_MINOR, 700 * PG, 700 * PG); /* a pause that frees none */
+	fold(&f, e);
+	e = ev_gc(MM, t + 90 * MS, MP_GC_MAJOR, 800 * PG, 500 * PG);
+	e.gc.start = t + 20 * MS;
+	fold(&f, e);
+	assert_int_equal(P(&f)->gcs[1].freed, 200 * PG);
+	assert_int_equal(P(&f)->gcs[3].freed, 100 * PG);
+	assert_int_equal(P(&f)->gcs[3].before - P(&f)->gcs[3].after, 300 * PG);
+	/* and what a cycle hides altogether is nothing, not below it */
+	e = ev_gc(MM, t + 120 * MS, MP_GC_MINOR, 900 * PG, 600 * PG);
+	fold(&f, e);
+	e = ev_gc(MM, t + 130 * MS, MP_GC_MAJOR, 700 * PG, 500 * PG);
+	e.gc.start = t + 100 * MS;
+	fold(&f, e);
+	assert_int_equal(P(&f)->gcs[5].freed, 0);
+	/* another source's collections are of other bytes */
+	e = ev_gc(MM, t + 135 * MS, MP_GC_MAJOR, 70 * PG, 50 * PG);
+	e.gc.source = MP_SRC_V8;
+	e.gc.start = t + 100 * MS;
+	fold(&f, e);
+	assert_int_equal(P(&f)->gcs[6].freed, 20 * PG);
+	fx_free(&f);
+}
+
+/* Figures every 100 ms: what the program takes settles what is owed, to the byte, and
+ * what it frees without a collection makes no debt. */
+static void test_polled_figures_settle(void **state)
+{
+	struct fx f = fx_heap(1000);
+	struct mp_gc *g;
+
+	(void)state;
+	gc(&f, 1000, 200);
+	for (uint64_t used = 200; used <= 900; used += 50) {
+		f.ts += 100 * MS;
+		heap_used(&f, used, 1000);
+		assert_int_equal(P(&f)->owed, (1000 - used) * PG);
+	}
+	g = &P(&f)->gcs[0];
+	assert_int_equal(g->freed, g->returned + g->reused + P(&f)->owed);
+	heap_used(&f, 100, 1000);
+	assert_int_equal(P(&f)->owed, 100 * PG);
+	release(&f, 0, 60);
+	assert_int_equal(P(&f)->owed, 40 * PG);
+	release(&f, 60, 200); /* more than is owed */
+	assert_int_equal(P(&f)->owed, 0);
+	assert_int_equal(P(&f)->gcs[0].returned, 100 * PG);
 	fx_free(&f);
 }
 
@@ -730,6 +990,56 @@ static void test_random_pairing(void **state)
 	}
 }
 
+/* Not known how much is committed: not known what of it is not resident. */
+static void test_lazy_needs_committed(void **state)
+{
+	struct fx f = fx_heap(10);
+	struct mp_account a;
+
+	(void)state;
+	mp_account(P(&f), &a);
+	assert_true(a.heap_known && a.lazy_known);
+	fold(&f, ev_heap(MM, tick(&f), MP_SRC_GC, 5 * PG, MP_UNKNOWN));
+	mp_account(P(&f), &a);
+	assert_true(a.heap_known);
+	assert_false(a.lazy_known);
+	fx_free(&f);
+}
+
+/* A source that does not know a figure any more says so, and it is gone; a log that tells
+ * one figure leaves the others. */
+static void test_figure_unknown_again(void **state)
+{
+	struct fx f = fx_new();
+	struct mp_event e = ev_heap(MM, tick(&f), MP_SRC_GO, 100 * PG, 200 * PG);
+	const struct mp_heap *h;
+
+	(void)state;
+	e.heap.limit = 300 * PG;
+	e.heap.goal = 150 * PG;
+	fold(&f, e);
+	h = &P(&f)->heaps[MP_SRC_GO];
+	assert_int_equal(h->limit, 300 * PG);
+	e.heap.limit = MP_UNKNOWN;
+	e.heap.committed = 1ULL << 60; /* damage */
+	fold(&f, e);
+	assert_true(h->limit == MP_UNKNOWN);
+	assert_int_equal(h->committed, 200 * PG);
+	e.heap.used = e.heap.committed = MP_UNKNOWN;
+	e.heap.goal = 160 * PG;
+	e.flags = MP_HEAP_SOME;
+	fold(&f, e);
+	assert_int_equal(h->used, 100 * PG);
+	assert_int_equal(h->goal, 160 * PG);
+	e.flags = 0;
+	fold(&f, e);
+	assert_true(h->used == MP_UNKNOWN);
+	assert_true(h->r_used.end == MP_UNKNOWN);
+	assert_int_equal(h->r_used.max, 100 * PG);
+	assert_false(mp_proc_sized(P(&f)));
+	fx_free(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -745,18 +1055,26 @@ int main(void)
 		cmocka_unit_test(test_account_without_heap),
 		cmocka_unit_test(test_account_range_without_source),
 		cmocka_unit_test(test_account_heap),
+		cmocka_unit_test(test_account_unmapped_heap),
 		cmocka_unit_test(test_account_two_heaps),
+		cmocka_unit_test(test_collections_without_sizes),
+		cmocka_unit_test(test_heap_mapped_thrice),
+		cmocka_unit_test(test_heap_not_recognised),
+		cmocka_unit_test(test_collections_within),
+		cmocka_unit_test(test_polled_figures_settle),
 		cmocka_unit_test(test_account_unknown_is_signed),
 		cmocka_unit_test(test_account_swap_beside),
 		cmocka_unit_test(test_account_check_sees),
 		cmocka_unit_test(test_heap_ranges_of_figures),
 		cmocka_unit_test(test_spaces),
+		cmocka_unit_test(test_part_of_the_heap),
 		cmocka_unit_test(test_freed_is_owed),
 		cmocka_unit_test(test_release_pays),
 		cmocka_unit_test(test_release_elsewhere),
 		cmocka_unit_test(test_oldest_first),
 		cmocka_unit_test(test_reuse),
 		cmocka_unit_test(test_release_during_collection),
+		cmocka_unit_test(test_many_releases_during_collection),
 		cmocka_unit_test(test_release_borders),
 		cmocka_unit_test(test_release_claimed_once),
 		cmocka_unit_test(test_refault_after_release),
@@ -765,6 +1083,8 @@ int main(void)
 		cmocka_unit_test(test_many_collections),
 		cmocka_unit_test(test_many_debts),
 		cmocka_unit_test(test_random_pairing),
+		cmocka_unit_test(test_figure_unknown_again),
+		cmocka_unit_test(test_lazy_needs_committed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -98,7 +98,7 @@ static void test_hostile(void **state)
 static void test_bounded(void **state)
 {
 	struct fx f = fx_new();
-	uint64_t n = 40000, had = 0;
+	uint64_t n = 150000, had = 0; /* the table has room for 1 << 17 */
 
 	(void)state;
 	for (uint64_t i = 1; i <= n; i++) {
@@ -162,7 +162,7 @@ static void test_frame_text(void **state)
 	fx_line(&f, A + 2 * MIB, 2 * PG, MP_MAP_R | MP_MAP_X, 2);
 	fx_snap_end(&f);
 	assert_string_equal(mp_frame_text(f.m, MM, A + 0x1234, buf, sizeof(buf)),
-			    "libx.so.1+0x4234");
+			    "libx.so.1 offset 0x4234");
 	assert_string_equal(mp_frame_text(f.m, MM, A + MIB + 1, buf, sizeof(buf)),
 			    "0x7f0000100001");
 	assert_string_equal(mp_frame_text(f.m, MM, A + 2 * MIB + 8, buf, sizeof(buf)),
@@ -172,12 +172,107 @@ static void test_frame_text(void **state)
 	fx_free(&f);
 }
 
+static struct mp_event module(uint32_t id, uint32_t name, uint8_t build)
+{
+	struct mp_event e = ev(MP_EV_MODULE, 0, 0, T0);
+
+	e.x = id;
+	e.flags = 20;
+	e.module.name = name;
+	e.module.dev = 5;
+	e.module.ino = 6;
+	memset(e.module.build, build, 20);
+	return e;
+}
+
+static struct mp_event place(uint32_t mm, uint64_t ip, uint32_t name, uint32_t id)
+{
+	struct mp_event e = ev(MP_EV_PLACE, name ? MP_PLACE_SYMTAB : MP_PLACE_NONE, mm, T0);
+
+	e.x = id;
+	e.place.ip = ip;
+	e.place.off = ip & 0xff;
+	e.place.maddr = ip - A;
+	e.place.name = name;
+	return e;
+}
+
+static void assert_text(const struct fx *f, uint32_t mm, uint64_t ip, const char *want)
+{
+	char buf[64];
+
+	assert_string_equal(mp_frame_text(f->m, mm, ip, buf, sizeof(buf)), want);
+}
+
+static void put_places(struct fx *f)
+{
+	fx_str(f, 1, "/usr/lib/libx.so.1");
+	fx_str(f, 2, "work");
+	fx_str(f, 3, "JS:*f x.js:1:2");
+	fold(f, module(7, 1, 0xab));
+	fold(f, place(MM, A + 0x101, 2, 7));
+	fold(f, place(MM + 1, A + 0x101, 0, 7));
+	fold(f, place(MM, A + 0x202, 3, 0));
+}
+
+static void test_places(void **state)
+{
+	struct fx f = fx_new();
+	char longest[201];
+
+	(void)state;
+	put_places(&f);
+	assert_text(&f, MM, A + 0x101, "work+0x1 (libx.so.1)");
+	assert_text(&f, MM + 1, A + 0x101, "libx.so.1+0x101"); /* looked for in vain */
+	assert_text(&f, MM + 2, A + 0x101, "0x7f0000000101");  /* not told of this one */
+	assert_text(&f, MM, A + 0x202, "JS:*f x.js:1:2+0x2");
+	fold(&f, place(MM + 1, A + 0x101, 2, 7)); /* found later */
+	assert_text(&f, MM + 1, A + 0x101, "work+0x1 (libx.so.1)");
+	/* a name longer than the room loses its end, not the module */
+	memset(longest, 'x', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = 0;
+	fx_str(&f, 4, longest);
+	fold(&f, place(MM, A + 0x303, 4, 7));
+	assert_text(&f, MM, A + 0x303,
+		    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...+0x3 (libx.so.1)");
+	fx_free(&f);
+}
+
+static void test_places_dump(void **state)
+{
+	struct fx f = fx_new();
+	struct mp_model *m = mp_model_new();
+	struct mp_event bad = module(0, 1, 1);
+	uint64_t digest;
+
+	(void)state;
+	put_places(&f);
+	digest = mp_model_digest(f.m);
+	assert_int_equal(mp_model_dump(f.m, sink, m), 0);
+	assert_int_equal(mp_model_digest(m), digest);
+	assert_int_equal(mp_model_n_modules(m), 1);
+	assert_int_equal(mp_model_module(m, 7)->n_build, 20);
+	assert_int_equal(mp_model_module(m, 7)->build[19], 0xab);
+	assert_int_equal(mp_model_module(m, 7)->ino, 6);
+	assert_null(mp_model_module(m, 8));
+	assert_int_equal(mp_model_place(m, MM, A + 0x101)->maddr, 0x101);
+	fold(&f, module(7, 1, 0xac));
+	assert_int_not_equal(mp_model_digest(f.m), digest);
+	assert_int_equal(mp_model_fold(f.m, &bad), -EINVAL);
+	bad = module(9, 1, 1);
+	bad.flags = 25;
+	assert_int_equal(mp_model_fold(f.m, &bad), -EINVAL);
+	mp_model_free(m);
+	fx_free(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pieces),	cmocka_unit_test(test_lost_pieces),
 		cmocka_unit_test(test_hostile), cmocka_unit_test(test_bounded),
 		cmocka_unit_test(test_dump),	cmocka_unit_test(test_frame_text),
+		cmocka_unit_test(test_places),	cmocka_unit_test(test_places_dump),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

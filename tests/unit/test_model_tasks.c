@@ -86,6 +86,48 @@ static void test_several_processes(void **state)
 	fx_free(&f);
 }
 
+/* Whose child it is, is told where it becomes a target, and kept when told no more. */
+static void test_parent(void **state)
+{
+	struct fx f = fx_new();
+	struct mp_event e = ev_task(5, tick(&f), MP_TASK_TARGET, 555, 0);
+
+	(void)state;
+	e.task.c = 100;
+	fold(&f, e);
+	assert_int_equal(mp_model_proc(f.m, 5)->parent, 100);
+	assert_int_equal(P(&f)->parent, 0);
+	fold(&f, ev_task(5, tick(&f), MP_TASK_TARGET, 555, 0));
+	assert_int_equal(mp_model_proc(f.m, 5)->parent, 100);
+	fx_free(&f);
+}
+
+/* A child that nobody named has the name its parent had then. */
+static void test_inherited_name(void **state)
+{
+	struct fx f = fx_empty();
+	struct mp_event e = ev_task(5, tick(&f), MP_TASK_TARGET, 555, 0);
+
+	(void)state;
+	fx_str(&f, 3, "sh");
+	fx_str(&f, 4, "ls");
+	e.task.comm = 3;
+	fold(&f, e);
+	e = ev_task(6, tick(&f), MP_TASK_TARGET, 556, 0);
+	e.task.c = 555;
+	fold(&f, e);
+	assert_string_equal(mp_str(f.m, mp_model_pid(f.m, 556)->comm), "sh");
+	/* until it says another, and whatever the parent becomes */
+	e.task.comm = 4;
+	fold(&f, e);
+	assert_string_equal(mp_str(f.m, mp_model_pid(f.m, 556)->comm), "ls");
+	e = ev_task(7, tick(&f), MP_TASK_TARGET, 557, 0);
+	e.task.c = 9; /* not watched */
+	fold(&f, e);
+	assert_int_equal(mp_model_pid(f.m, 557)->comm, 0);
+	fx_free(&f);
+}
+
 static void test_fork_and_threads(void **state)
 {
 	struct fx f = fx_new();
@@ -446,6 +488,8 @@ int main(void)
 		cmocka_unit_test(test_target),
 		cmocka_unit_test(test_unknown_mm),
 		cmocka_unit_test(test_several_processes),
+		cmocka_unit_test(test_parent),
+		cmocka_unit_test(test_inherited_name),
 		cmocka_unit_test(test_fork_and_threads),
 		cmocka_unit_test(test_exec),
 		cmocka_unit_test(test_exec_ends_debts),

@@ -242,13 +242,13 @@ static void tee(void **unused)
 		unlink(path);
 		assert_int_equal(mp_writer_open(path, &w), 0);
 		if (!late)
-			assert_int_equal(mp_history_tee(t.h, w), 0);
+			assert_int_equal(mp_history_tee(t.h, mp_writer_sink, w), 0);
 		session_feed(&t, ev, stream_start(&t.s, 3, ev));
 		session_run(&t, 200);
 		if (late)
-			assert_int_equal(mp_history_tee(t.h, w), 0);
+			assert_int_equal(mp_history_tee(t.h, mp_writer_sink, w), 0);
 		session_run(&t, 400);
-		assert_int_equal(mp_history_tee(t.h, NULL), 0);
+		assert_int_equal(mp_history_tee(t.h, NULL, NULL), 0);
 		assert_int_equal(mp_writer_close(w), 0);
 		assert_int_equal(replay(MP_REC_CLEAN), mp_model_digest(t.live));
 		check_all(t.h, &t, 0);
@@ -291,6 +291,322 @@ static void late_start(void **unused)
 	session_end(&t);
 }
 
+/* The same states in slices, given up half way too. */
+static void in_slices(void **unused)
+{
+	const struct mp_model *m;
+	struct session t;
+	unsigned i, calls = 0;
+	int r;
+
+	(void)unused;
+	session_start(&t, 0);
+	session_run(&t, PIECES);
+	for (i = 0; i < t.n_marks; i++) {
+		unsigned at = (i * 7) % t.n_marks;
+
+		/* somebody looks elsewhere for a moment, and comes back */
+		mp_history_toward(t.h, t.ts[(i * 3) % t.n_marks], i % 4, &m);
+		while (!(r = mp_history_toward(t.h, t.ts[at], 1, &m)))
+			calls++;
+		assert_int_equal(r, 1);
+		assert_int_equal(mp_model_digest(m), t.digest[at]);
+	}
+	assert_true(calls > t.n_marks);
+	session_end(&t);
+}
+
+/* Faults of the stream from t0 to t1, t1 included. */
+static uint64_t faults_between(uint64_t t0, uint64_t t1)
+{
+	struct mp_event ev[STREAM_PIECE];
+	uint64_t sum = 0;
+	struct stream s;
+
+	stream_start(&s, 3, ev);
+	for (unsigned i = 0; i < PIECES; i++) {
+		size_t n = stream_more(&s, ev);
+
+		for (size_t k = 0; k < n; k++)
+			if (ev[k].type == MP_EV_FAULT && ev[k].ts >= t0 && ev[k].ts <= t1)
+				sum += ev[k].x;
+	}
+	return sum;
+}
+
+/* A window has what happened in it, in the finest points. */
+static void windows(void **unused)
+{
+	const struct mp_timeline *tl;
+	struct session t;
+	uint64_t first, last;
+
+	(void)unused;
+	session_start(&t, 0);
+	session_run(&t, PIECES);
+	assert_int_equal(mp_history_span(t.h, &first, &last), 0);
+	for (unsigned i = 0; i < 30; i++) {
+		uint64_t t0 = first + (last - first) * (i * 7 % 30) / 30;
+		uint64_t t1 = t0 + (i % 5 + 1) * 300000000ULL, faults = 0, end = 0;
+		int r;
+
+		while (!(r = mp_history_window(t.h, 0, t0, t1, MP_TL_WIDTH0, i % 3 + 1, &tl)))
+			;
+		assert_int_equal(r, 1);
+		assert_non_null(tl);
+		assert_int_equal(tl->width, MP_TL_WIDTH0);
+		assert_true(tl->start <= t0 + 100000000);
+		end = tl->p[tl->n - 1].ts + tl->width;
+		assert_true(end + 100000000 >= (t1 < last ? t1 : last));
+		for (size_t k = 0; k < tl->n; k++)
+			faults += tl->p[k].faults;
+		/* its last point may not be over */
+		assert_true(faults >= faults_between(tl->start, end - tl->width - 1));
+		assert_true(faults <= faults_between(tl->start, end));
+	}
+	session_end(&t);
+}
+
+static void feed_one(struct session *t, uint16_t type, uint8_t sub, uint32_t mm, uint64_t a,
+		     uint64_t b)
+{
+	struct mp_event e = { .ts = t->live->now, .type = type, .sub = sub, .mm = mm };
+
+	e.v[0] = a;
+	e.v[1] = b;
+	if (type == MP_EV_FAULT)
+		e.x = 1;
+	session_feed(t, &e, 1);
+}
+
+struct given {
+	struct session *to;
+	size_t n;
+};
+
+/* A state that came along is folded, but is nothing that happened now. */
+static int given(void *ctx, const struct mp_event *e)
+{
+	struct given *g = ctx;
+
+	g->n++;
+	return mp_model_fold(g->to->live, e);
+}
+
+/* Of a stream of which a part did not come, and then a state: what is behind it is right
+ * again, also where the way there leads through the gap. */
+static void across_a_gap(void **unused)
+{
+	struct mp_event ev[STREAM_PIECE], loss = { .type = MP_EV_LOSS, .sub = MP_LOSS_DAMAGED };
+	const struct mp_timeline *tl;
+	struct session all, t;
+	struct given g = { &t, 0 };
+	uint64_t back = 0, same = 0;
+	size_t n, k = 0;
+
+	(void)unused;
+	session_start(&all, 0);
+	session_start(&t, 0);
+	for (unsigned i = 0; i < 400; i++) {
+		n = stream_more(&t.s, ev);
+		session_feed(&all, ev, n);
+		if (i < 100 || i >= 220)
+			session_feed(&t, ev, n);
+		loss.ts = t.live->now;
+		if (i == 219)
+			session_feed(&t, &loss, 1);
+		if (i == 230) {
+			assert_int_equal(mp_model_dump(all.live, given, &g), 0);
+			assert_int_equal(mp_history_key(t.h, t.live), 0);
+			back = t.live->now;
+		}
+	}
+	assert_true(g.n > 10);
+	assert_int_equal(mp_model_digest(t.live), mp_model_digest(all.live));
+	assert_int_equal(mp_model_digest(mp_history_at(t.h, MP_UNKNOWN >> 3)),
+			 mp_model_digest(all.live));
+	assert_int_equal(mp_history_window(t.h, 0, 0, t.live->now, 1, SIZE_MAX, &tl), 1);
+	for (size_t i = 0; i < tl->n; i++) {
+		const struct mp_point *p = &tl->p[i], *q;
+		const struct mp_timeline *want = &mp_model_main(all.live)->tl;
+
+		while (k < want->n && want->p[k].ts < p->ts)
+			k++;
+		q = k < want->n ? &want->p[k] : NULL;
+		if (!q || p->ts < back + tl->width || q->ts != p->ts)
+			continue;
+		assert_int_equal(p->live, q->live);
+		assert_int_equal(p->other, q->other);
+		assert_int_equal(p->unknown, q->unknown);
+		same++;
+	}
+	assert_true(same > 20);
+	session_end(&t);
+	session_end(&all);
+}
+
+/* Of any process, by its pid: before an exec too, when it had another mm. */
+static void windows_of_others(void **unused)
+{
+	const struct mp_timeline *tl;
+	struct session t;
+	uint64_t mid, end, first, last;
+
+	(void)unused;
+	session_start(&t, 0);
+	session_run(&t, 50);
+	feed_one(&t, MP_EV_TASK, MP_TASK_TARGET, 2, 200, 0);
+	feed_one(&t, MP_EV_FAULT, MP_FAULT_WRITE, 2, 0x1000, 0);
+	session_run(&t, PIECES / 2);
+	mid = t.live->now;
+	feed_one(&t, MP_EV_TASK, MP_TASK_EXEC, 3, 2, 200);
+	for (int i = 0; i < 5; i++)
+		feed_one(&t, MP_EV_FAULT, MP_FAULT_WRITE, 3, 0x1000, 0);
+	session_run(&t, PIECES / 2);
+	end = t.live->now;
+	assert_int_equal(mp_history_span(t.h, &first, &last), 0);
+	assert_int_equal(mp_history_window(t.h, 200, first, mid - 1, MP_TL_WIDTH0, SIZE_MAX, &tl),
+			 1);
+	assert_non_null(tl);
+	assert_int_equal(
+		mp_history_window(t.h, 200, mid - 1000000000, end, MP_TL_WIDTH0, SIZE_MAX, &tl), 1);
+	assert_non_null(tl);
+	assert_int_equal(mp_history_window(t.h, 201, first, end, MP_TL_WIDTH0, SIZE_MAX, &tl), 1);
+	assert_null(tl);
+	session_end(&t);
+}
+
+struct seen {
+	struct mp_event *ev; /* of the whole stream */
+	size_t n, at, stop;
+	uint64_t t0, t1;
+};
+
+static int see(void *arg, const struct mp_event *e)
+{
+	struct seen *s = arg;
+
+	while (s->at < s->n && (s->ev[s->at].ts < s->t0 || s->ev[s->at].ts >= s->t1))
+		s->at++;
+	assert_true(s->at < s->n);
+	assert_memory_equal(e, &s->ev[s->at], sizeof(*e));
+	s->at++;
+	return s->stop && !--s->stop ? 7 : 0;
+}
+
+/* What is left of [t0, t1) behind the last event seen: nothing, unless it stopped. */
+static bool all_seen(struct seen *s)
+{
+	while (s->at < s->n && (s->ev[s->at].ts < s->t0 || s->ev[s->at].ts >= s->t1))
+		s->at++;
+	return s->at == s->n;
+}
+
+static size_t stream_events(struct mp_event *to, unsigned pieces)
+{
+	struct stream s;
+	size_t n = stream_start(&s, 3, to);
+
+	for (unsigned i = 0; i < pieces; i++)
+		n += stream_more(&s, to + n);
+	return n;
+}
+
+/* Every event of a stretch, once, in the stream's order, as it was. */
+static void single_events(void **unused)
+{
+	struct seen s = { .ev = calloc((PIECES + 1) * STREAM_PIECE, sizeof(*s.ev)) };
+	uint64_t first, last;
+	struct session t;
+	bool stopped;
+	int r;
+
+	(void)unused;
+	assert_non_null(s.ev);
+	s.n = stream_events(s.ev, PIECES);
+	session_start(&t, 0);
+	session_run(&t, PIECES);
+	assert_int_equal(mp_history_span(t.h, &first, &last), 0);
+	for (unsigned i = 0; i < 60; i++) {
+		s.t0 = first + (last - first) * (i * 7 % 60) / 60;
+		s.t1 = i % 3 ? s.t0 + 1 + i * 20000000ULL : s.ev[i * 100].ts;
+		s.t0 = i % 3 ? s.t0 : s.ev[i * 90].ts; /* bounds that are events' */
+		s.at = 0;
+		s.stop = i % 5 ? 0 : i + 1;
+		r = mp_history_events(t.h, s.t0, s.t1, see, &s);
+		stopped = i % 5 == 0 && !s.stop;
+		assert_int_equal(r, stopped ? 7 : 0);
+		assert_true(stopped || all_seen(&s));
+	}
+	s.t0 = 0;
+	s.t1 = MP_UNKNOWN;
+	s.at = s.stop = 0;
+	assert_int_equal(mp_history_events(t.h, s.t0, s.t1, see, &s), 0);
+	assert_int_equal(s.at, s.n);
+	free(s.ev);
+	session_end(&t);
+}
+
+static int count(void *arg, const struct mp_event *e)
+{
+	(void)e;
+	++*(unsigned *)arg;
+	return 0;
+}
+
+/* What a ring has dropped is told to be gone, and no other moment is shown for it. */
+static void gone(void **unused)
+{
+	uint64_t first, last;
+	struct session t;
+	unsigned n = 0;
+
+	(void)unused;
+	session_start(&t, 60000);
+	assert_false(mp_history_gone(t.h, 0));
+	assert_int_equal(mp_history_events(t.h, 0, 1, count, &n), 0);
+	for (unsigned k = 0; k < 10; k++)
+		session_run(&t, PIECES);
+	assert_int_equal(mp_history_span(t.h, &first, &last), 0);
+	assert_true(mp_history_gone(t.h, first - 1));
+	assert_false(mp_history_gone(t.h, first));
+	assert_int_equal(mp_history_events(t.h, 0, first, count, &n), -ENODATA);
+	assert_int_equal(n, 0);
+	assert_int_equal(mp_history_events(t.h, 0, first + 1, count, &n), 0);
+	session_end(&t);
+}
+
+/* States that are kept are what at() shows, and leave alone what it shows. */
+static void kept(void **unused)
+{
+	const struct mp_model *shown;
+	struct mp_model *m[2];
+	struct session t;
+
+	(void)unused;
+	session_start(&t, 0);
+	session_run(&t, PIECES);
+	for (unsigned i = 0; i + 1 < t.n_marks; i++) {
+		unsigned a = i * 7 % t.n_marks, b = i * 3 % t.n_marks, slices[2] = { 0, 0 };
+
+		shown = mp_history_at(t.h, t.ts[i]);
+		while (!mp_history_take(t.h, t.ts[a], 1, &m[0])) {
+			assert_null(m[0]);
+			slices[0]++;
+		}
+		while (!mp_history_take(t.h, t.ts[b], 1, &m[1]))
+			slices[1]++;
+		assert_true(slices[0] && slices[1]); /* nothing is done at once */
+		session_run(&t, 1);
+		assert_int_equal(mp_model_digest(m[0]), t.digest[a]);
+		assert_int_equal(mp_model_digest(m[1]), t.digest[b]);
+		assert_int_equal(mp_model_digest(shown), t.digest[i]);
+		mp_model_free(m[0]);
+		mp_model_free(m[1]);
+	}
+	session_end(&t);
+}
+
 static void nothing_held(void **unused)
 {
 	struct mp_history *h;
@@ -329,6 +645,13 @@ int main(void)
 		cmocka_unit_test(saved_and_read_again),
 		cmocka_unit_test(tee),
 		cmocka_unit_test(late_start),
+		cmocka_unit_test(in_slices),
+		cmocka_unit_test(windows),
+		cmocka_unit_test(across_a_gap),
+		cmocka_unit_test(windows_of_others),
+		cmocka_unit_test(single_events),
+		cmocka_unit_test(gone),
+		cmocka_unit_test(kept),
 		cmocka_unit_test(nothing_held),
 	};
 

@@ -15,6 +15,8 @@
 
 #include "tui/draw.h"
 #include "tui/keys.h"
+#include "tui/tui.h"
+#include "user/diagnose/diagnose.h"
 #include "user/model/pageset.h"
 
 #define MIB    (1024LL * 1024)
@@ -177,13 +179,22 @@ static void expect(struct fixture *x, int w, int h, const char *what)
 	free(text);
 }
 
+static void expect_not(struct fixture *x, int w, int h, const char *what)
+{
+	char *text = text_of(x, w, h);
+
+	if (strstr(text, what))
+		fail_msg("\"%s\" in\n%s", what, text);
+	free(text);
+}
+
 /* --- geometry ---------------------------------------------------------------------- */
 
 static void check_regions(const struct tui_layout *l, unsigned char *taken)
 {
 	const struct tui_rect *all[] = { &l->status, &l->numbers, &l->gutter, &l->plot,
 					 &l->axis,   &l->notes,	  &l->lanes,  &l->counts,
-					 &l->detail, &l->table,	  &l->hints };
+					 &l->detail, &l->table,	  &l->hints,  &l->owed };
 
 	memset(taken, 0, (size_t)l->w * (size_t)l->h);
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
@@ -210,8 +221,11 @@ static void layout_never_overlaps(void **state)
 	(void)state;
 	for (int w = 20; w <= 300; w++) {
 		for (int h = 5; h <= 100; h++) {
-			for (int notes = 0; notes < 2; notes++) {
-				tui_layout(&l, w, h, notes);
+			static const unsigned flags[] = { 0, TUI_LAY_NOTES, TUI_LAY_OWED,
+							  TUI_LAY_NOTES | TUI_LAY_OWED };
+
+			for (int i = 0; i < 4; i++) {
+				tui_layout(&l, w, h, flags[i]);
 				check_regions(&l, taken);
 				assert_int_equal(l.tier == TUI_TIER_SMALL, w < 40 || h < 10);
 				if (l.tier < TUI_TIER_STANDARD)
@@ -233,7 +247,8 @@ static void tiers(void **state)
 	expect(x, 80, 9, "terminal too small (need 40x10)");
 	expect(x, 40, 10, "RSS");
 	expect(x, 59, 24, "owed: not returned");
-	expect(x, 80, 24, "live heap");
+	expect(x, 80, 24, "live");
+	expect(x, 94, 24, "live heap");
 	expect(x, 120, 40, "where RSS goes");
 	drop(x);
 }
@@ -249,7 +264,7 @@ static void every_size_draws(void **state)
 		for (size_t i = 0; i < sizeof(heights) / sizeof(heights[0]); i++) {
 			x->view.help = w % 3 == 0;
 			x->view.in_table = w % 2;
-			x->view.tab = (enum tui_tab)(i % TUI_TAB_MAX);
+			x->view.pane = (enum tui_pane_id)(i % TUI_PANES);
 			render(x, w, heights[i]);
 			assert_true(x->g.cursor_x >= 0 && x->g.cursor_x < w);
 			assert_true(x->g.cursor_y >= 0 && x->g.cursor_y < heights[i]);
@@ -337,6 +352,96 @@ static void lazy_band_is_drawn_and_named(void **state)
 	drop(x);
 }
 
+/* A JVM: its heap is known by its mapping, no source tells what is in use of it. */
+static void heap_without_figures_is_named(void **state)
+{
+	struct fixture *x = fixture(true, 256);
+	char *text;
+
+	(void)state;
+	for (int i = 0; i < POINTS; i++) {
+		x->pts[i].other = x->pts[i].rss = x->pts[i].rss_max = 500 * MIB;
+		if (x->pts[i].rss_min > 500 * MIB)
+			x->pts[i].rss_min = 500 * MIB;
+		x->pts[i].live = x->pts[i].free_res = x->pts[i].file = x->pts[i].arenas = 0;
+		x->pts[i].used = x->pts[i].committed = MP_UNKNOWN;
+	}
+	x->p.rss_known = true;
+	x->p.rss.anon = 500 * 256;
+	x->p.cls_pages[MP_CLS_ANON] = 300 * 256;
+	x->p.cls_pages[MP_CLS_JVM_HEAP] = 200 * 256;
+	text = text_of(x, 200, 60);
+	assert_null(strstr(text, "heap, no figures"));
+	free(text);
+	x->p.cls_pages[MP_CLS_ANON] = 200 * 256;
+	x->p.cls_pages[MP_CLS_JVM_HEAP] = 300 * 256;
+	expect(x, 200, 60, "mostly heap, no figures");
+	expect(x, 120, 40, "500 M heap ");
+	expect(x, 80, 24, "\u2588heap    500 M");
+	drop(x);
+}
+
+/* V8 tells its figures with collections: what is said to be free may be in use again. */
+static void figures_of_the_last_collection(void **state)
+{
+	struct fixture *x = fixture(true, 256);
+	char *text;
+
+	(void)state;
+	x->p.heaps[MP_SRC_V8].present = true;
+	text = text_of(x, 300, 60);
+	assert_null(strstr(text, "still resident"));
+	assert_non_null(strstr(text, " or used "));
+	free(text);
+	x->view.legend = true;
+	expect(x, 80, 24, "free at the last collection, or used since");
+	expect(x, 80, 24, "figures come with its collections only");
+	x->p.heaps[MP_SRC_V8].present = false;
+	expect(x, 80, 24, "freed by the collector");
+	drop(x);
+}
+
+/* Times on the axis are read whole, marks or not. */
+static void marks_leave_times_whole(void **state)
+{
+	struct fixture *x = fixture(true, 256);
+	char *text;
+
+	(void)state;
+	x->view.follow = false;
+	x->view.cursor = 5 * SEC + 14 * SEC;
+	for (uint64_t t = 12 * SEC; t < 18 * SEC; t += SEC / 10) {
+		x->view.mark[0] = 5 * SEC + t;
+		x->view.mark[1] = 5 * SEC + t + 3 * SEC;
+		text = text_of(x, 80, 24);
+		assert_non_null(strstr(text, " 00:14.00 "));
+		for (char *tick = strstr(text, "\u257500:"); tick;
+		     tick = strstr(tick + 1, "\u257500:"))
+			assert_true(tick[6] >= '0' && tick[6] <= '2' && tick[7] >= '0' &&
+				    tick[7] <= '9');
+		free(text);
+	}
+	drop(x);
+}
+
+/* So narrow that there is no axis: the moment stands in the first line, and what is not
+ * as it should be beside it. */
+static void narrow_tells_the_moment(void **state)
+{
+	struct fixture *x = fixture(true, 256);
+
+	(void)state;
+	x->strs[1] = "a-rather-long-1";
+	x->p.tgid = 4194304;
+	x->m.probes[MP_FEAT_CALLS] = (struct mp_probe){ .known = true, .rung = MP_RUNG_ABSENT };
+	x->f.live = true;
+	x->view.follow = false;
+	x->view.cursor = 5 * SEC + 14 * SEC;
+	expect(x, 40, 10, " 00:14.0");
+	expect(x, 40, 10, "00:14.00    h");
+	drop(x);
+}
+
 static void free_band_has_its_own_colour(void **state)
 {
 	struct fixture *x = fixture(true, 256);
@@ -362,7 +467,8 @@ static void owed_is_shown_at_the_cursor(void **state)
 	x->view.follow = false;
 	x->view.cursor = 5 * SEC + 16 * SEC;
 	expect(x, 80, 24, "owed  600 M");
-	expect(x, 80, 24, "free heap  600 M");
+	expect(x, 80, 24, "free  600 M");
+	expect(x, 94, 24, "free heap  600 M");
 	expect(x, 80, 24, "REPLAY  00:16");
 	x->view.cursor = 5 * SEC + 20 * SEC;
 	expect(x, 80, 24, "owed      0");
@@ -387,7 +493,7 @@ static void events_and_notes(void **state)
 
 	(void)state;
 	expect(x, 80, 24, "1 major");
-	expect(x, 80, 24, "5 madvise -600 M");
+	expect(x, 80, 24, "5 dontneed -600 M");
 	expect(x, 80, 24, "stage: a name??");
 	render(x, 80, 24);
 	assert_int_equal(
@@ -414,7 +520,8 @@ static void given_up_is_a_band_of_its_own(void **state)
 	assert_true(n > x->f.lay.plot.h / 2);
 	x->view.follow = false;
 	x->view.cursor = 5 * SEC + 16 * SEC;
-	expect(x, 70, 24, "lazyfree  600 M");
+	expect(x, 80, 24, "lzfree 600 M");
+	expect(x, 80, 30, "lazyfree  600 M");
 	expect(x, 200, 60, "lazyfree");
 	drop(x);
 }
@@ -440,6 +547,12 @@ static void rounding_never_hides_the_account(void **state)
 	assert_int_equal(s.base, 20);
 	assert_int_equal(s.band[TUI_BAND_LIVE], 50);
 	assert_int_equal(s.lazy, 120);
+	/* what is resident was committed, whatever an older figure says */
+	p.committed = 10;
+	tui_stack(&s, &p);
+	assert_int_equal(s.committed, s.heap);
+	assert_int_equal(s.lazy, 0);
+	p.committed = 200;
 	p.unknown = 5;
 	p.rss = 115;
 	tui_stack(&s, &p);
@@ -590,15 +703,56 @@ static void states_are_told(void **state)
 	expect(x, 80, 24, "PAUSED -00:11");
 	x->m.lost_total = 42;
 	expect(x, 80, 24, "LOST 42");
-	x->p.exited = true;
+	x->p.exited = x->p.exit_known = true;
 	x->p.wait_status = 3 << 8;
-	expect(x, 100, 24, "target exited 3");
+	expect(x, 100, 24, "exited 3");
 	x->p.wait_status = 9;
 	expect(x, 100, 24, "killed by signal 9");
 	x->f.notice = "saved to x.mprof";
 	expect(x, 100, 24, "saved to x.mprof");
 	x->f.state = NULL;
 	expect(x, 80, 24, "no longer kept");
+	drop(x);
+}
+
+static const struct mp_findings *found_by(void *ctx)
+{
+	return ctx;
+}
+
+/* How many, and how loud the worst of them is; nothing where there are none. */
+static void findings_are_told(void **state)
+{
+	struct fixture *x = fixture(true, 256);
+	struct mp_finding v[3] = { { .cls = "pretouch", .pid = 1234, .level = MP_DX_INFO },
+				   { .cls = "heap-leak", .pid = 1234, .level = MP_DX_BAD },
+				   { .cls = "lazyfree", .pid = 77, .level = MP_DX_WARN } };
+	struct mp_findings fs = { .v = v };
+	struct tui_source src = { .ctx = &fs, .findings = found_by };
+
+	(void)state;
+	x->p.tgid = 1234;
+	x->f.src = &src;
+	expect_not(x, 80, 24, "finding");
+	fs.n = 1;
+	expect(x, 80, 24, " 1 finding");
+	fs.n = 3; /* one is of another process */
+	expect(x, 80, 24, " bad: 2 findings");
+	v[1].level = MP_DX_WARN;
+	expect(x, 80, 24, " warn: 2 findings");
+	expect(x, 40, 12, "warn: 2");
+	x->f.notice = "saved to its-name.mprof"; /* comes before how many there are */
+	expect(x, 80, 24, "saved to its-name.mprof");
+	expect(x, 80, 24, " warn");
+	x->f.notice = NULL;
+	x->m.lost_total = 42; /* both are in sight */
+	expect(x, 80, 24, "LOST 42");
+	expect(x, 80, 24, "warn: 2");
+	src.ctx = NULL;
+	expect(x, 80, 24, "diagnosing");
+	src.findings = NULL;
+	expect_not(x, 80, 24, "diagnosing");
+	expect_not(x, 80, 24, "warn");
 	drop(x);
 }
 
@@ -615,28 +769,33 @@ static void other_tables(void **state)
 
 	(void)state;
 	tui_key(&x->f, 't');
-	expect(x, 80, 24, "no thread has faulted yet");
-	tui_key(&x->f, 't');
 	expect(x, 80, 24, "no stack sampled yet");
 	tui_key(&x->f, 't');
-	expect(x, 80, 24, "resident parts");
+	expect(x, 80, 24, "no call has given memory back yet");
+	/* heap and control group are passed over: nothing told of any */
+	tui_key(&x->f, 't');
+	expect(x, 80, 24, "no thread has faulted yet");
+	tui_key(&x->f, 't');
+	expect(x, 80, 24, "how it looks");
+	tui_key(&x->f, 't');
+	expect(x, 80, 24, "name ");
 	x->p.threads = threads;
 	x->p.n_threads = 3;
 	x->p.fsites = sites;
 	x->p.n_fsites = 2;
 	tui_key(&x->f, 't');
 	text = text_of(x, 100, 24);
+	a = strstr(text, "2.00 M   1.00 M        4 (no stack)");
+	b = strstr(text, "1.00 M    724 K        2");
+	assert_true(a && b && a < b);
+	free(text);
+	x->view.pane = TUI_P_THREADS;
+	text = text_of(x, 100, 24);
 	a = strstr(text, "90000           77        3");
 	b = strstr(text, "    7            5 ");
 	assert_true(a && b && a < b);
 	assert_non_null(strstr(b, "ev?[31mil"));
 	assert_null(strstr(text, "    9            0"));
-	free(text);
-	tui_key(&x->f, 't');
-	text = text_of(x, 100, 24);
-	a = strstr(text, "2.00 M +-  1.00 M        4  (no stack)");
-	b = strstr(text, "1.00 M +-   724 K        2");
-	assert_true(a && b && a < b);
 	free(text);
 	x->p.threads = NULL;
 	x->p.fsites = NULL;
@@ -650,7 +809,7 @@ static void detail_tells_kinds(void **state)
 	struct fixture *x = fixture(true, 256);
 
 	(void)state;
-	x->view.sel = x->maps[1].start;
+	x->view.ps[TUI_P_MAPS].sel = x->maps[1].start;
 	x->maps[1].fk[MP_FK_FIRST] = 4242;
 	expect(x, 160, 60, "faults: first_touch");
 	expect(x, 160, 60, "4242");
@@ -671,6 +830,8 @@ static void empty_model_draws(void **state)
 	expect(x, 80, 24, "memprof");
 	for (int k = 0; k < (int)tui_keys_n; k++)
 		tui_key(&x->f, tui_keys[k].key[0]);
+	x->view.help = x->view.page = false;
+	x->view.prompt.ask = TUI_ASK_NONE;
 	expect(x, 80, 24, "RSS");
 	drop(x);
 }
@@ -683,6 +844,10 @@ int main(void)
 		cmocka_unit_test(every_size_draws),
 		cmocka_unit_test(columns_add_up_to_rss),
 		cmocka_unit_test(lazy_band_is_drawn_and_named),
+		cmocka_unit_test(heap_without_figures_is_named),
+		cmocka_unit_test(figures_of_the_last_collection),
+		cmocka_unit_test(marks_leave_times_whole),
+		cmocka_unit_test(narrow_tells_the_moment),
 		cmocka_unit_test(free_band_has_its_own_colour),
 		cmocka_unit_test(owed_is_shown_at_the_cursor),
 		cmocka_unit_test(spike_survives_merging),
@@ -697,6 +862,7 @@ int main(void)
 		cmocka_unit_test(no_control_character_gets_through),
 		cmocka_unit_test(wide_characters_take_two_cells),
 		cmocka_unit_test(states_are_told),
+		cmocka_unit_test(findings_are_told),
 		cmocka_unit_test(other_tables),
 		cmocka_unit_test(detail_tells_kinds),
 		cmocka_unit_test(empty_model_draws),

@@ -6,26 +6,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
-#include <poll.h>
-#include <pty.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <sys/wait.h>
-#include <termios.h>
-#include <unistd.h>
-#include <utmp.h>
 
-#include <setjmp.h>
-#include <cmocka.h>
-
+#include "tests/unit/tui_pty.h"
 #include "tui/tui.h"
-
-#define LEAVE	    "\033[?1049l" /* back from the alternate screen */
-#define PATIENCE_MS 10000
 
 /* --- the program under test --------------------------------------------------------- */
 
@@ -69,124 +54,9 @@ static void program(void)
 	_exit(err ? -err : opts.keep_last ? 77 : 0);
 }
 
-/* --- the other side of the terminal --------------------------------------------------- */
-
-struct run {
-	pid_t pid;
-	int master;
-	struct termios before;
-	char out[1 << 20];
-	size_t n;
-	int status;
-};
-
 static struct run *start(const char *term, const char *env)
 {
-	struct winsize size = { .ws_col = 80, .ws_row = 24 };
-	struct run *r = calloc(1, sizeof(*r));
-	int slave;
-
-	assert_non_null(r);
-	assert_int_equal(openpty(&r->master, &slave, NULL, NULL, &size), 0);
-	assert_int_equal(tcgetattr(slave, &r->before), 0);
-	r->pid = fork();
-	assert_true(r->pid >= 0);
-	if (!r->pid) {
-		close(r->master);
-		/* cmocka's handlers would go on with the tests in here */
-		for (int sig = 1; sig < 32; sig++)
-			signal(sig, SIG_DFL);
-		if (login_tty(slave))
-			_exit(98);
-		unsetenv("NO_COLOR");
-		setenv("TERM", term, 1);
-		if (env)
-			setenv(env, "1", 1);
-		program();
-	}
-	close(slave);
-	return r;
-}
-
-/* Reads for a while; false at the end of the output. */
-static bool take(struct run *r, int ms)
-{
-	struct pollfd p = { .fd = r->master, .events = POLLIN };
-	ssize_t n;
-
-	if (poll(&p, 1, ms) <= 0)
-		return true;
-	n = read(r->master, r->out + r->n, sizeof(r->out) - 1 - r->n);
-	if (n <= 0)
-		return false;
-	r->n += (size_t)n;
-	return true;
-}
-
-static void wait_for(struct run *r, const char *what)
-{
-	for (int i = 0; i < PATIENCE_MS / 10; i++) {
-		if (memmem(r->out, r->n, what, strlen(what)))
-			return;
-		if (!take(r, 10))
-			break;
-	}
-	fail_msg("never saw \"%s\"", what);
-}
-
-static void type(struct run *r, const char *keys)
-{
-	assert_int_equal(write(r->master, keys, strlen(keys)), (ssize_t)strlen(keys));
-}
-
-static void finish(struct run *r)
-{
-	for (int i = 0; i < PATIENCE_MS / 10; i++) {
-		if (waitpid(r->pid, &r->status, WNOHANG) == r->pid) {
-			while (poll(&(struct pollfd){ .fd = r->master, .events = POLLIN }, 1, 20) >
-				       0 &&
-			       take(r, 0))
-				;
-			return;
-		}
-		if (!take(r, 10))
-			poll(NULL, 0, 10); /* closed, and about to end */
-	}
-	kill(r->pid, SIGKILL);
-	waitpid(r->pid, &r->status, 0);
-	fail_msg("it does not end");
-}
-
-static void drop(struct run *r)
-{
-	close(r->master);
-	free(r);
-}
-
-static const char *last_of(const struct run *r, const char *what)
-{
-	const char *at = NULL, *from = r->out;
-	const char *hit;
-
-	while ((hit = memmem(from, r->n - (size_t)(from - r->out), what, strlen(what)))) {
-		at = hit;
-		from = hit + 1;
-	}
-	return at;
-}
-
-static void assert_restored(struct run *r)
-{
-	struct termios now;
-
-	assert_non_null(last_of(r, LEAVE));
-	assert_null(memmem(last_of(r, LEAVE), (size_t)(r->out + r->n - last_of(r, LEAVE)),
-			   "\033[?1049h", 8));
-	/* the modes are the terminal's, seen from either side */
-	assert_int_equal(tcgetattr(r->master, &now), 0);
-	assert_int_equal(now.c_lflag, r->before.c_lflag);
-	assert_int_equal(now.c_iflag, r->before.c_iflag);
-	assert_int_equal(now.c_oflag, r->before.c_oflag);
+	return start_on(term, env, 80, 24, program);
 }
 
 /* --- tests ---------------------------------------------------------------------------------- */
@@ -241,6 +111,22 @@ static void signals_restore(void **state)
 		assert_restored(r);
 		drop(r);
 	}
+}
+
+/* What was held back is told on a crash, too: it may say why. */
+static void crash_tells_messages(void **state)
+{
+	struct run *r = start("xterm-256color", "TUI_TEST_NOISE");
+	const char *end;
+
+	(void)state;
+	wait_for(r, "LIVE");
+	kill(r->pid, SIGSEGV);
+	finish(r);
+	end = last_of(r, LEAVE);
+	assert_non_null(end);
+	assert_non_null(memmem(end, (size_t)(r->out + r->n - end), "MESSAGE", 7));
+	drop(r);
 }
 
 static void closed_terminal_ends_it(void **state)
@@ -344,11 +230,11 @@ static void no_terminal(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(quits_and_restores), cmocka_unit_test(keeps_the_last_screen),
-		cmocka_unit_test(signals_restore),    cmocka_unit_test(closed_terminal_ends_it),
-		cmocka_unit_test(resize_storm),	      cmocka_unit_test(no_color_means_none),
-		cmocka_unit_test(messages_wait),      cmocka_unit_test(unusable_terminals),
-		cmocka_unit_test(no_terminal),
+		cmocka_unit_test(quits_and_restores),	cmocka_unit_test(keeps_the_last_screen),
+		cmocka_unit_test(signals_restore),	cmocka_unit_test(closed_terminal_ends_it),
+		cmocka_unit_test(crash_tells_messages), cmocka_unit_test(resize_storm),
+		cmocka_unit_test(no_color_means_none),	cmocka_unit_test(messages_wait),
+		cmocka_unit_test(unusable_terminals),	cmocka_unit_test(no_terminal),
 	};
 
 	return cmocka_run_group_tests_name("tui_run", tests, NULL, NULL);

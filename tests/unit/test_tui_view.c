@@ -85,6 +85,84 @@ static void press(struct session *s, int key, int times)
 	}
 }
 
+/* A source of a finer timeline: a point of 10 ms has its number as RSS, and one fault. */
+struct finer {
+	struct mp_timeline tl;
+	struct mp_point p[6000];
+	uint64_t t0, t1, width;
+	unsigned asked;
+};
+
+static const struct mp_timeline *finer_window(void *ctx, uint32_t mm, uint64_t t0, uint64_t t1,
+					      uint64_t width)
+{
+	struct finer *f = ctx;
+
+	assert_int_equal(mm, 0);
+	f->t0 = t0;
+	f->t1 = t1;
+	f->width = width;
+	f->asked++;
+	return &f->tl;
+}
+
+/* An overview's points of 1 s, looked at closer than that. */
+static void finer_than_the_timeline(void **state)
+{
+	struct session *s = session(3000, false);
+	struct finer *f = calloc(1, sizeof(*f));
+	struct tui_source src = { .ctx = f, .window = finer_window };
+	uint64_t moment, faults = 0;
+
+	(void)state;
+	s->p.tl.width = 1000000000;
+	for (size_t i = 0; i < 3000; i++) {
+		s->pts[i].ts = START + i * 1000000000;
+		s->pts[i].rss = s->pts[i].rss_max = -1;
+	}
+	s->m.now = START + 3000ULL * 1000000000 - 1;
+	f->tl = (struct mp_timeline){ START + 1500ULL * 1000000000 + 3000, 10000000, 6000, f->p,
+				      0 };
+	for (size_t i = 0; i < 6000; i++)
+		f->p[i] = (struct mp_point){ .ts = f->tl.start + i * f->tl.width,
+					     .rss = (int64_t)i,
+					     .faults = 1 };
+	s->f.src = &src;
+	s->view.fine = true;
+	s->view.follow = false;
+	s->view.cursor = START + 1530ULL * 1000000000;
+	frame(s);
+	press(s, '+', 4);
+	assert_int_equal(f->asked, 0); /* a column holds whole points */
+	press(s, '+', 20);
+	assert_true(f->asked > 0);
+	assert_int_equal(s->f.win.colw, MP_TL_WIDTH0);
+	assert_int_equal(f->width, s->f.win.colw);
+	assert_true(f->t0 <= s->view.cursor && s->view.cursor < f->t1);
+	for (int c = 0; c < s->f.win.cols; c++) {
+		const struct mp_point *p = tui_frame_col(&s->f, c);
+		uint64_t t0 = START + (uint64_t)(s->f.win.col0 + c) * s->f.win.colw;
+
+		assert_non_null(p);
+		assert_true(p->ts >= t0 && p->ts < t0 + s->f.win.colw);
+		faults += p->faults;
+	}
+	assert_int_equal(faults, s->f.win.cols);
+	moment = tui_view_moment(&s->view, &s->m);
+	press(s, TUI_KEY_RIGHT, 3); /* by columns, not by points */
+	assert_int_equal(tui_view_moment(&s->view, &s->m), moment + 3 * s->f.win.colw);
+	press(s, TUI_KEY_LEFT, 5);
+	assert_int_equal(tui_view_moment(&s->view, &s->m), moment - 2 * s->f.win.colw);
+	assert_ptr_equal(tui_frame_point(&s->f), tui_frame_col(&s->f, s->f.win.cursor));
+	press(s, TUI_KEY_HOME, 1); /* what the finer one does not cover, the other shows */
+	assert_int_equal(tui_frame_col(&s->f, 0)->rss, -1);
+	press(s, '-', 20);
+	frame(s);
+	assert_null(s->f.win.fine);
+	drop(s);
+	free(f);
+}
+
 /* Every point is in exactly one column, whatever the zoom and the age. */
 static void points_belong_to_one_column(void **state)
 {
@@ -246,9 +324,15 @@ static void halving_keeps_the_moment(void **state)
 	drop(s);
 }
 
+static const char *sorted_by(const struct session *s)
+{
+	return tui_pane_maps.cols[s->view.ps[TUI_P_MAPS].sort].head;
+}
+
 static void rows_sort_and_scroll(void **state)
 {
 	struct session *s = session(100, true);
+	struct tui_pane_state *ps = &s->view.ps[TUI_P_MAPS];
 
 	(void)state;
 	s->p.n_maps = 40;
@@ -257,30 +341,44 @@ static void rows_sort_and_scroll(void **state)
 	s->maps[30].bits = 0;
 	s->maps[30].end = s->maps[30].start + (1ULL << 40);
 	frame(s);
-	assert_ptr_equal(s->f.rows.m[0], &s->maps[17]);
-	assert_ptr_equal(s->f.rows.m[1], &s->maps[3]);
+	assert_ptr_equal(s->f.rows.v[0].p, &s->maps[17]);
+	assert_ptr_equal(s->f.rows.v[1].p, &s->maps[3]);
+	press(s, 's', 1);
+	assert_string_equal(sorted_by(s), "faulted");
+	press(s, 's', 1);
+	assert_string_equal(sorted_by(s), "released");
+	press(s, 's', 5);
+	assert_string_equal(sorted_by(s), "start");
+	assert_ptr_equal(s->f.rows.v[0].p, &s->maps[0]);
+	press(s, 'S', 1);
+	assert_ptr_equal(s->f.rows.v[0].p, &s->maps[39]);
 	press(s, 's', 1);
 	/* by size, yet address space that is only reserved comes last */
-	assert_int_equal(s->view.sort, TUI_SORT_SIZE);
-	assert_ptr_equal(s->f.rows.m[39], &s->maps[30]);
-	press(s, 's', 1);
-	assert_ptr_equal(s->f.rows.m[0], &s->maps[0]);
+	assert_string_equal(sorted_by(s), "size");
+	assert_ptr_equal(tui_pane_row(&s->f, 39)->p, &s->maps[30]);
 	press(s, TUI_KEY_DOWN, 15);
-	assert_int_equal(tui_rows_selected(&s->f.rows, &s->view), 15);
-	assert_true(s->view.top > 0 && s->view.top <= 15);
-	assert_true(s->view.top + s->f.shown > 15);
+	assert_ptr_equal(tui_pane_selected(&s->f), &s->f.rows.v[15]);
+	assert_true(ps->top > 0 && ps->top <= 15);
+	assert_true(ps->top + s->f.shown > 15);
 	press(s, 'k', 100);
-	assert_int_equal(tui_rows_selected(&s->f.rows, &s->view), 0);
-	assert_int_equal(s->view.top, 0);
+	assert_ptr_equal(tui_pane_selected(&s->f), &s->f.rows.v[0]);
+	assert_int_equal(ps->top, 0);
 	press(s, '\t', 1);
 	press(s, TUI_KEY_PAGE_DOWN, 50);
-	assert_int_equal(tui_rows_selected(&s->f.rows, &s->view), 39);
+	assert_ptr_equal(tui_pane_selected(&s->f), &s->f.rows.v[39]);
 	assert_true(s->view.follow);
 	/* the selection stays on its mapping when the order changes */
-	s->view.sel = s->maps[17].start;
-	s->view.sort = TUI_SORT_RESIDENT;
+	ps->sel = s->maps[17].start;
+	ps->sort = -1;
 	frame(s);
-	assert_int_equal(tui_rows_selected(&s->f.rows, &s->view), 0);
+	assert_ptr_equal(tui_pane_selected(&s->f)->p, &s->maps[17]);
+	assert_ptr_equal(tui_pane_selected(&s->f), &s->f.rows.v[0]);
+	/* rows that do not match are not there */
+	snprintf(ps->filter, sizeof(ps->filter), "SET aside");
+	frame(s);
+	assert_int_equal(s->f.rows.n, 1);
+	assert_int_equal(s->f.rows.all, 40);
+	assert_ptr_equal(tui_pane_selected(&s->f)->p, &s->maps[30]);
 	drop(s);
 }
 
@@ -290,7 +388,13 @@ static void keys_are_a_sound_table(void **state)
 	for (size_t i = 0; i < tui_keys_n; i++) {
 		const struct tui_key *a = &tui_keys[i];
 
-		assert_true(a->key[0] && a->act && a->name && a->help);
+		assert_non_null(a->help);
+		if (!a->act) { /* a heading: keys follow */
+			assert_true(!a->key[0] && !a->name && !a->hint);
+			assert_true(i + 1 < tui_keys_n && tui_keys[i + 1].act);
+			continue;
+		}
+		assert_true(a->key[0] && a->name);
 		/* two columns of help fit into 80 */
 		assert_true(strlen(a->name) <= 8 && strlen(a->help) <= 28);
 		for (size_t j = 0; j < i; j++)
@@ -310,20 +414,21 @@ static void help_and_quit(void **state)
 	assert_true(s->view.help);
 	press(s, 'w', 1);
 	assert_false(s->view.help);
-	assert_false(s->view.save);
+	assert_false(s->view.wish.save);
 	press(s, 'w', 1);
-	assert_true(s->view.save);
-	assert_false(tui_key(&s->f, 'X'));
+	assert_true(s->view.wish.save);
+	assert_false(tui_key(&s->f, 'Z'));
 	assert_false(tui_key(&s->f, TUI_KEY_NONE));
 	press(s, '?', 1);
 	press(s, 'Q', 1);
-	assert_true(s->view.quit && s->view.keep_last);
+	assert_true(s->view.wish.quit && s->view.wish.keep_last);
 	drop(s);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(finer_than_the_timeline),
 		cmocka_unit_test(points_belong_to_one_column),
 		cmocka_unit_test(young_session_holds_still),
 		cmocka_unit_test(pause_keeps_the_picture),

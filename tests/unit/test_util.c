@@ -393,6 +393,38 @@ static void test_monotonic(void **state)
 	assert_true(mp_monotonic_ns() >= a);
 }
 
+static void test_parse_time(void **state)
+{
+	static const struct {
+		const char *s;
+		uint64_t ns; /* 0: refused */
+	} t[] = { { "1", 1000000000 },
+		  { "0.5", 500000000 },
+		  { "500ms", 500000000 },
+		  { "2s", 2000000000 },
+		  { "3m", 180000000000 },
+		  { "1h", 3600000000000 },
+		  { "2000000", 2000000000000000 },
+		  { "", 0 },
+		  { "0", 0 },
+		  { "-1s", 0 },
+		  { "x", 0 },
+		  { "1d", 0 },
+		  { "1 s", 0 },
+		  { "nan", 0 },
+		  { "inf", 0 },
+		  { "1e30", 0 },
+		  { "9999999h", 0 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		uint64_t ns = 0;
+
+		assert_int_equal(mp_parse_time(t[i].s, &ns), t[i].ns ? 0 : -EINVAL);
+		assert_int_equal(ns, t[i].ns);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -415,6 +447,7 @@ int main(void)
 		cmocka_unit_test(test_grow),
 		cmocka_unit_test(test_grow_overflow),
 		cmocka_unit_test(test_monotonic),
+		cmocka_unit_test(test_parse_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -170,6 +170,7 @@ static void test_node20(void **state)
 
 static void test_node22_24_pooled(void **state)
 {
+	struct v8_gc g;
 	static const struct line l[] = {
 		{ "[29336:0x2b16b000]      343 ms: Mark-Compact 123.8 (158.7) -> 3.6 (41.1) MB, "
 		  "pooled: 106 MB, 2.71 / 0.00 ms  (+ 0.0 ms in 0 " STEPS "0.0" WALL
@@ -188,6 +189,14 @@ static void test_node22_24_pooled(void **state)
 	(void)state;
 	check_line(&l[0]);
 	check_line(&l[1]);
+	assert_int_equal(v8_gc_parse(l[1].text, &g), 0);
+	assert_int_equal(g.pooled, mb(74));
+	assert_int_equal(
+		v8_gc_parse("[4210:0x3804a870]       33 ms: Scavenge 3.4 (6.3) -> 3.1 (7.3) MB, "
+			    "1.4 / 0.0 ms  allocation failure",
+			    &g),
+		0);
+	assert_true(g.pooled == MP_UNKNOWN);
 }
 
 static void test_node25_26(void **state)
@@ -249,6 +258,21 @@ static void test_flags(void **state)
 		assert_int_equal(g.kind, i ? MP_GC_MINOR : MP_GC_COMPACT);
 		near_bytes(g.cafter, 8.0);
 	}
+}
+
+/* V8 has 256 bytes for a line: its end, and with it the reason, may be missing. */
+static void test_cut_before_the_reason(void **state)
+{
+	struct v8_gc g;
+
+	(void)state;
+	assert_int_equal(
+		v8_gc_parse("[1:0x10]   33 ms: Mark-Compact 5.9 (7.0) -> 5.7 (8.0) MB, pooled: 0 "
+			    "MB, 0.89 / 0.00 ms  (+ 1.2 ms in 5 steps) (average mu = 0.7, cur",
+			    &g),
+		0);
+	assert_string_equal(g.reason, "");
+	assert_int_equal(g.pause_ns, 890000);
 }
 
 /* A name of tomorrow: the figures are read, whatever the word. */
@@ -464,6 +488,46 @@ static void test_libmpgc(void **state)
 		check_line(&l[i]);
 }
 
+#define ARGS(text)    v8_limit_in_args(text, sizeof(text)) /* the last NUL is the literal's */
+#define ENVIRON(text) v8_limit_in_environ(text, sizeof(text))
+#define MAX	      "--max-old-space-size="
+
+static void test_limit_in_arguments(void **state)
+{
+	(void)state;
+	assert_int_equal(ARGS("node\0" MAX "40\0a.js"), mb(40));
+	assert_int_equal(ARGS("node\0--max_old_space_size=4096\0--expose-gc\0a.js\0--max"),
+			 mb(4096));
+	assert_int_equal(ARGS("node\0" MAX "40\0" MAX "50\0a.js"), mb(50)); /* the last one holds */
+	assert_int_equal(ARGS("node\0a.js"), 0);
+	assert_int_equal(ARGS("node"), 0);
+	assert_int_equal(ARGS("node\0" MAX "0\0a.js"), 0); /* V8's own choice */
+	/* the script's own argument, or Node's behind the value of another */
+	assert_true(ARGS("node\0a.js\0" MAX "40") == MP_UNKNOWN);
+	assert_true(ARGS("node\0-r\0x\0" MAX "40\0a.js") == MP_UNKNOWN);
+	assert_true(ARGS("node\0--\0" MAX "40") == MP_UNKNOWN);
+	/* what is no number, or has another say in it */
+	assert_true(ARGS("node\0" MAX "40x\0a.js") == MP_UNKNOWN);
+	assert_true(ARGS("node\0" MAX "\0a.js") == MP_UNKNOWN);
+	assert_true(ARGS("node\0" MAX "99999999999999999999\0a.js") == MP_UNKNOWN);
+	assert_true(ARGS("node\0--max-heap-size=100\0" MAX "40\0a.js") == MP_UNKNOWN);
+	assert_true(ARGS("node\0--max-old-space-size-percentage=50\0a.js") == MP_UNKNOWN);
+	/* a title written over the arguments, or a piece of them */
+	assert_true(ARGS("my server\0\0\0\0") == MP_UNKNOWN);
+	assert_true(v8_limit_in_args("node", 4) == MP_UNKNOWN);
+	assert_true(v8_limit_in_args("", 0) == MP_UNKNOWN);
+}
+
+static void test_limit_in_environment(void **state)
+{
+	(void)state;
+	assert_int_equal(ENVIRON("A=1\0NODE_OPTIONS=--inspect  " MAX "300 -r x\0B=2"), mb(300));
+	assert_int_equal(ENVIRON("A=1\0NODE_OPTIONS=\0B=" MAX "3"), 0);
+	assert_int_equal(ENVIRON("XNODE_OPTIONS=" MAX "3"), 0);
+	assert_true(ENVIRON("NODE_OPTIONS=\"" MAX "300\"") == MP_UNKNOWN);
+	assert_true(v8_limit_in_environ("NODE_OPTIONS=" MAX "30", 36) == MP_UNKNOWN); /* cut off */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -474,9 +538,12 @@ int main(void)
 		cmocka_unit_test(test_node18),
 		cmocka_unit_test(test_node20),
 		cmocka_unit_test(test_node22_24_pooled),
+		cmocka_unit_test(test_limit_in_arguments),
+		cmocka_unit_test(test_limit_in_environment),
 		cmocka_unit_test(test_node25_26),
 		cmocka_unit_test(test_minor_mark_sweep),
 		cmocka_unit_test(test_flags),
+		cmocka_unit_test(test_cut_before_the_reason),
 		cmocka_unit_test(test_unknown_name),
 		cmocka_unit_test(test_seven_digit_pid),
 		cmocka_unit_test(test_truncated),

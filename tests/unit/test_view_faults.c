@@ -83,7 +83,7 @@ static struct mp_model *busy(void)
 	e.tid = 8;
 	e.task.comm = S_COMM; /* holds what a terminal must not see */
 	fold(m, e);
-	fault(m, 7, HEAP_AT, 300, MP_FAULT_WRITE);
+	fault(m, 7, HEAP_AT, 300, MP_FAULT_WRITE | MP_FAULT_GC);
 	fault(m, 8, HEAP_AT + 300 * MP_PAGE_SIZE, 20, MP_FAULT_WRITE | MP_FAULT_KERNEL);
 	fault(m, 8, HEAP_AT + 400 * MP_PAGE_SIZE, 5, 0);
 	fault(m, 8, 0x400000, 4, 0);
@@ -100,6 +100,21 @@ static struct mp_model *busy(void)
 	site(m, 5, 128);
 	site(m, 0, 128);
 	return m;
+}
+
+/* A collection whose begin and end were seen says that faults inside are marked. */
+static void faults_of_collections(void **state)
+{
+	struct mp_event e = { .ts = T0 + SEC, .type = MP_EV_GC, .sub = MP_GC_MINOR, .mm = 1 };
+	struct mp_model *m = busy();
+
+	(void)state;
+	e.gc.source = MP_SRC_V8;
+	e.flags = MP_GC_MARKED | MP_GC_PART;
+	fold(m, e);
+	assert_value(json_of(m), "faults.during_gc", "300");
+	has(text_of(m), "300 of all (91.2%) while a collection ran");
+	mp_model_free(m);
 }
 
 static void json_tells_kinds_threads_and_sites(void **state)
@@ -120,6 +135,7 @@ static void json_tells_kinds_threads_and_sites(void **state)
 	assert_value(j, "faults.kinds_kernel.first_touch", "20");
 	assert_value(j, "faults.kinds_kernel.zero_page", "0");
 	assert_value(j, "faults.file_to_anon", "0");
+	assert_value(j, "faults.during_gc", "null"); /* nobody said that they are marked */
 	assert_value(j, "mappings.0.fault_kinds.file", "3");
 	assert_value(j, "mappings.1.fault_kinds.first_touch", "320");
 	assert_null(js_find(j, "mappings.1.fault_kinds.cow"));
@@ -232,6 +248,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(json_tells_kinds_threads_and_sites),
+		cmocka_unit_test(faults_of_collections),
 		cmocka_unit_test(text_tells_them),
 		cmocka_unit_test(text_says_no_more_than_there_is),
 		cmocka_unit_test(what_nobody_told_is_null),

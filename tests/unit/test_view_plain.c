@@ -213,9 +213,57 @@ static void plain_write_errors_are_told(void **state)
 	mp_model_free(m);
 }
 
+static void target(struct mp_model *m, uint64_t ts, uint32_t mm, uint32_t pid, uint32_t parent)
+{
+	struct mp_event e = { .ts = ts, .type = MP_EV_TASK, .sub = MP_TASK_TARGET, .mm = mm };
+
+	e.task.a = pid;
+	e.task.c = parent;
+	e.task.comm = S_NOTE2; /* with what a terminal would obey */
+	assert_int_equal(mp_model_fold(m, &e), 0);
+	e = (struct mp_event){ .ts = ts, .type = MP_EV_RSS, .sub = MP_RSS_PROC, .mm = mm };
+	e.rss.anon = 512;
+	e.rss.lazyfree = e.rss.hugetlb = MP_UNKNOWN;
+	assert_int_equal(mp_model_fold(m, &e), 0);
+}
+
+/* Once there have been several processes each line says whose it is, in words. */
+static void plain_lines_of_several(void **state)
+{
+	struct mp_model *m = model_native();
+	struct mp_plain *pl = begin(NULL);
+	struct mp_event e = {
+		.ts = T0 + 5 * SEC / 2, .type = MP_EV_TASK, .sub = MP_TASK_EXIT, .mm = 70
+	};
+
+	(void)state;
+	mp_plain_interval(pl, m, T0 + SEC);
+	target(m, T0 + 3 * SEC / 2, 70, 77, 1234);
+	mp_plain_interval(pl, m, T0 + 2 * SEC);
+	e.task.a = 9;
+	assert_int_equal(mp_model_fold(m, &e), 0);
+	mp_plain_interval(pl, m, T0 + 3 * SEC);
+	mp_plain_end(pl, m, &live);
+	finish(pl);
+	assert_has("-- from here on a line for each process\n");
+	assert_has("1.500 s stage 2: every byte touched ?[31mevil\"\\?? (77): is watched, child of "
+		   "1234\n");
+	assert_has("2.000 s stage 2: every byte touched ?[31mevil\"\\?? (77): RSS 2.00 M");
+	assert_has("(1234): RSS ");
+	assert_has("2.000 s all: 2 processes, RSS ");
+	assert_has("(77): killed by signal 9\n");
+	assert_has("3.000 s all: 1 process, RSS ");
+	assert_has("All 2 processes, the largest first:\n");
+	assert_has("killed by signal 9 at 2.500 s\n");
+	/* what has ended has no line of its own any more */
+	assert_null(strstr(text, "3.000 s stage 2"));
+	mp_model_free(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(plain_lines_of_several),
 		cmocka_unit_test(plain_columns_are_stable),
 		cmocka_unit_test(plain_figures_are_those_of_the_interval),
 		cmocka_unit_test(plain_notes_come_once_and_cleaned),

@@ -100,7 +100,7 @@ static void assert_keys(const char *json)
 		"faults.pages_added", "calls.mmap.calls", "calls.mmap.failed", "calls.mmap.bytes",
 		"calls.mmap.rss_delta", "calls.mmap.seconds", "calls.munmap", "calls.mremap",
 		"calls.brk", "calls.madvise.calls", "calls.madvise_by_advice", "heap", "gc.minor",
-		"gc.major", "gc.pause_s.total", "gc.pause_s.p50", "gc.pause_s.max",
+		"gc.major", "gc.other", "gc.pause_s.total", "gc.pause_s.p50", "gc.pause_s.max",
 		"gc.collections", "gc.owed.max", "gc.owed.end", "mappings", "sites",
 		"series.interval_s", "series.t", "series.rss", "series.heap_used",
 		"series.heap_committed", "series.external", "series.owed",
@@ -185,6 +185,33 @@ static void json_without_a_heap_has_nulls(void **state)
 	mp_model_free(m);
 }
 
+/* Figures of a log are as old as its last collection; those of a source that watches are not. */
+static void figures_of_a_log_have_an_age(void **state)
+{
+	struct mp_event log = { .type = MP_EV_PROBE, .sub = MP_FEAT_HEAP_LOG, .x = MP_RUNG_LOG };
+	struct mp_event go = { .type = MP_EV_PROBE, .sub = MP_FEAT_HEAP_GO, .x = MP_RUNG_ABSENT };
+	struct mp_model *m = model_staged();
+
+	(void)state;
+	log.ts = go.ts = T0 + 7 * SEC;
+	fold(m, log);
+	fold(m, go);
+	assert_null(strstr(text_of(m, &live, NULL), "last collection, "));
+	fold_gc(m, T0 + 7 * SEC, MP_GC_MINOR, 2 * MIB, MIB);
+	fold_gc(m, T0 + 8 * SEC, MP_GC_OTHER, MP_UNKNOWN, MP_UNKNOWN); /* tells no figures */
+	fold_gc(m, T0 + 9 * SEC, MP_GC_MINOR, 2 * MIB, MIB);
+	fold_rss(m, T0 + 11 * SEC, 104 * MIB, MIB);
+	text_of(m, &live, NULL);
+	assert_has(text, "as of the last collection, 2.0 s before the end; nothing since");
+	assert_has(text, "What the heap holds is as of its last collection, 2.0 s before");
+	assert_value(json_of(m, &live), "heap.0.as_of_s", "9");
+	go.ts = m->now;
+	go.x = MP_RUNG_UPROBE;
+	fold(m, go);
+	assert_null(strstr(text_of(m, &live, NULL), "last collection, "));
+	mp_model_free(m);
+}
+
 static void json_of_the_staged_experiment(void **state)
 {
 	struct mp_model *m = model_staged();
@@ -204,12 +231,14 @@ static void json_of_the_staged_experiment(void **state)
 	assert_value(j, "calls.madvise_by_advice.dontneed.calls", "1");
 	assert_value(j, "calls.brk.calls", "0");
 	assert_value(j, "heap.0.source", "\"go\"");
+	assert_value(j, "heap.0.as_of_s", "5.000000001");
 	assert_value(j, "heap.0.used.max", "629145600");
 	assert_value(j, "heap.0.external.max", "null");
 	assert_value(j, "heap.0.limit", "null");
 	assert_value(j, "heap.0.spaces.old.used", "1048576");
 	assert_value(j, "heap.0.spaces.old.resident", "null");
 	assert_value(j, "gc.major", "1");
+	assert_value(j, "gc.other", "0");
 	assert_value(j, "gc.pause_s.max", "0.0025");
 	assert_value(j, "gc.collections.0.t", "5");
 	assert_value(j, "gc.collections.0.kind", "\"major\"");
@@ -350,6 +379,61 @@ static void text_answers_first(void **state)
 	mp_model_free(m);
 }
 
+/* A file that begins with the state of a session: what its counts and its times are of. */
+static void a_file_may_begin_in_a_session(void **state)
+{
+	struct mp_model *m = model_staged();
+	struct mp_report_info info = clean;
+	struct mp_event wall = { .ts = T0, .type = MP_EV_CLOCK, .sub = MP_CLOCK_TOLD };
+	const char *j;
+
+	(void)state;
+	wall.clock.wall = 1600000000 * SEC;
+	wall.clock.boot = SEC;
+	fold(m, wall);
+	j = json_of(m, &clean);
+	assert_value(j, "recording.since_s", "0");
+	assert_value(j, "recording.checked", "true");
+	assert_null(strstr(text_of(m, &clean, NULL), "Counts are since"));
+	info.first_ts = T0 + 2 * SEC;
+	info.duration_ns = 4 * SEC;
+	j = json_of(m, &info);
+	assert_value(j, "recording.since_s", "2");
+	assert_value(j, "recording.session_started_at", "\"2020-09-13T12:26:40.000Z\"");
+	assert_value(j, "recording.started_at", "\"2020-09-13T12:26:42.000Z\"");
+	assert_has(text_of(m, &info, NULL), "Counts are since the session's start, ");
+	assert_has(text, "2.0 s before");
+	info.at = T0 + 3 * SEC;
+	info.overview = true;
+	j = json_of(m, &info);
+	assert_value(j, "recording.at_s", "3");
+	assert_value(j, "recording.duration_s", "4");
+	assert_value(j, "recording.checked", "false");
+	assert_has(text_of(m, &info, NULL), "(1234), at 3.000 s of 4.0 s recorded, clean (blocks");
+	assert_null(strstr(text, "at the end"));
+	mp_model_free(m);
+}
+
+/* A column of the timeline has several points, and the highest is not the last. */
+static void text_max_is_of_all_points(void **state)
+{
+	struct mp_model *m = model_staged();
+	struct txt {
+		char s[32];
+	} max;
+	struct mp_event tick = { .ts = T0 + 300 * SEC, .type = MP_EV_TICK };
+	const char *at;
+
+	(void)state;
+	fold(m, tick);
+	at = strstr(text_of(m, &clean, NULL), "  heap used ");
+	assert_non_null(at);
+	mp_text_bytes(max.s, sizeof(max.s), mp_model_main(m)->heaps[MP_SRC_GO].r_used.max);
+	at = strstr(at, "max ");
+	assert_int_equal(strncmp(at + 4, max.s, strlen(max.s)), 0);
+	mp_model_free(m);
+}
+
 static void text_fits_every_width(void **state)
 {
 	struct mp_model *m = model_staged();
@@ -443,6 +527,127 @@ static void text_uses_colour_only_when_told(void **state)
 	mp_model_free(m);
 }
 
+/* One library of code mapped; name 0: no snapshot has told it. */
+static struct mp_model *model_with_code(const char *name)
+{
+	struct mp_model *m = model_native();
+	struct mp_event probe = {
+		.ts = T0, .type = MP_EV_PROBE, .sub = MP_FEAT_HEAP_GC, .x = MP_RUNG_SEGMENT
+	};
+	struct mp_event snap = { .ts = T0, .type = MP_EV_MAP, .sub = MP_MAP_BEGIN, .mm = 1 };
+
+	fold(m, probe);
+	if (name)
+		fold_str(m, S_WHY, name);
+	fold(m, snap);
+	fold_map(m, 0x7e0000000000, MIB, MP_MAP_R | MP_MAP_X | MP_MAP_FILE, name ? S_WHY : 0);
+	snap.sub = MP_MAP_END;
+	fold(m, snap);
+	return m;
+}
+
+/* A program that shows no collector of libmpgc has none; a JVM has one of its own. */
+static void collections_that_no_source_tells_of_are_not_known(void **state)
+{
+	static const char *const code[] = { "/usr/lib/libc.so.6",
+					    "/usr/lib/jvm/lib/server/libjvm.so", "/usr/bin/node",
+					    NULL };
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		struct mp_model *m = model_with_code(code[i]);
+		struct mp_event heap = { .ts = T0 + SEC, .type = MP_EV_HEAP, .mm = 1 };
+		const char *j = json_of(m, &clean);
+
+		assert_value(j, "gc.minor", "null");
+		assert_value(j, "gc.older", "null");
+		assert_value(j, "gc.pause_s.total", "null");
+		assert_value(j, "gc.owed.end", "null");
+		heap.sub = MP_SRC_GC;
+		fold(m, heap); /* a source that spoke, before any collection */
+		assert_value(json_of(m, &clean), "gc.minor", "0");
+		assert_value(text, "gc.owed.end", "0");
+		mp_model_free(m);
+	}
+}
+
+static void fold_meta(struct mp_model *m, unsigned key, uint64_t v, bool str)
+{
+	struct mp_event e = { .ts = T0, .type = MP_EV_META, .sub = (uint8_t)key };
+
+	e.meta.num = v;
+	e.meta.isstr = str;
+	fold(m, e);
+}
+
+static void the_recording_says_when_and_what_clocks_did(void **state)
+{
+	struct mp_model *m = model_native();
+	struct mp_event c = { .ts = T0, .type = MP_EV_CLOCK, .sub = MP_CLOCK_TOLD };
+	const char *j;
+
+	(void)state;
+	fold_str(m, 30, "rss>2G " EVIL);
+	fold_meta(m, MP_META_TRIGGER, 30, true);
+	c.clock.wall = 1700000000ULL * SEC + 250000000;
+	c.clock.boot = SEC;
+	fold(m, c);
+	c.ts = T0 + 5 * SEC;
+	c.sub = MP_CLOCK_STEP;
+	c.clock.jump = -3600 * (int64_t)SEC;
+	c.clock.wall -= 3595 * SEC;
+	c.clock.boot += 5 * SEC;
+	fold(m, c);
+	j = json_of(m, &clean);
+	assert_value(j, "recording.started_at", "\"2023-11-14T22:13:20.250Z\"");
+	assert_value(j, "recording.ended_at", "\"2023-11-14T21:13:25.250Z\"");
+	assert_value(j, "recording.clocks.0.t", "5");
+	assert_value(j, "recording.clocks.0.what", "\"step\"");
+	assert_value(j, "recording.clocks.0.seconds", "-3600");
+	assert_value(j, "recording.cpus", "null");
+	assert_value(j, "target.cmdline", "null");
+	text_of(m, &clean, NULL);
+	assert_has(text, "trigger      rss>2G ?[31mevil");
+	assert_has(text, "at 5.000 s somebody had set it back by 1h00m");
+	assert_columns(text, 80);
+	mp_model_free(m);
+}
+
+static void several_processes_are_listed(void **state)
+{
+	struct mp_model *m = model_native();
+	struct mp_event t = { .ts = T0 + SEC, .type = MP_EV_TASK, .sub = MP_TASK_TARGET, .mm = 2 };
+	struct mp_event r = { .ts = T0 + SEC, .type = MP_EV_RSS, .sub = MP_RSS_KERNEL, .mm = 2 };
+	const char *j;
+
+	(void)state;
+	assert_null(strstr(text_of(m, &clean, NULL), "Processes"));
+	t.task.a = 77;
+	t.task.comm = S_SPACE;
+	fold(m, t);
+	r.rss.anon = 5000;
+	r.rss.lazyfree = r.rss.hugetlb = MP_UNKNOWN;
+	fold(m, r);
+	t.ts = T0 + 2 * SEC;
+	t.sub = MP_TASK_EXIT;
+	t.task.a = 9; /* killed */
+	fold(m, t);
+	j = json_of(m, &clean);
+	assert_value(j, "processes.seen", "2");
+	assert_value(j, "processes.list.0.pid", "77");
+	assert_value(j, "processes.list.0.rss_max", "20480000");
+	assert_value(j, "processes.list.0.signal", "9");
+	assert_value(j, "processes.list.0.exit_code", "null");
+	assert_value(j, "processes.list.1.exited", "false");
+	assert_value(j, "processes.list.1.exited_t", "null");
+	text_of(m, &clean, NULL);
+	assert_has(text,
+		   "One of 2 processes that were seen; old (77) had the highest RSS, 19.5 M.");
+	assert_has(text, "2.000 signal 9");
+	assert_columns(text, 80);
+	mp_model_free(m);
+}
+
 static void report_tells_write_errors(void **state)
 {
 	struct mp_model *m = model_staged();
@@ -462,17 +667,23 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(json_of_an_empty_model),
 		cmocka_unit_test(json_without_a_heap_has_nulls),
+		cmocka_unit_test(figures_of_a_log_have_an_age),
 		cmocka_unit_test(json_of_the_staged_experiment),
 		cmocka_unit_test(json_escapes_what_comes_from_outside),
 		cmocka_unit_test(json_series_are_bounded_and_equal_in_length),
 		cmocka_unit_test(json_tells_probes_losses_and_exit),
 		cmocka_unit_test(json_tells_no_effect_that_no_probe_read),
 		cmocka_unit_test(text_answers_first),
+		cmocka_unit_test(a_file_may_begin_in_a_session),
+		cmocka_unit_test(text_max_is_of_all_points),
 		cmocka_unit_test(text_fits_every_width),
 		cmocka_unit_test(rss_says_how_far_off_it_may_be),
 		cmocka_unit_test(text_marks_what_lost_events),
 		cmocka_unit_test(text_shares_sum_to_100),
 		cmocka_unit_test(text_uses_colour_only_when_told),
+		cmocka_unit_test(collections_that_no_source_tells_of_are_not_known),
+		cmocka_unit_test(the_recording_says_when_and_what_clocks_did),
+		cmocka_unit_test(several_processes_are_listed),
 		cmocka_unit_test(report_tells_write_errors),
 	};
 	int rc = cmocka_run_group_tests(tests, NULL, NULL);

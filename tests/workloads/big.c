@@ -4,21 +4,10 @@
  * for MS milliseconds, ten times a second, it drops and touches again TURNOVER MB in all
  * a second at random places, paced by its own clock.
  */
-#include <time.h>
 
 #include "step.h"
 
 #define MIB (1UL << 20)
-
-static void wait_until(const struct timespec *start, uint64_t ms)
-{
-	uint64_t ns = (uint64_t)start->tv_nsec + ms * 1000000;
-	struct timespec t = { .tv_sec = start->tv_sec + (time_t)(ns / 1000000000),
-			      .tv_nsec = (long)(ns % 1000000000) };
-
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL))
-		;
-}
 
 int main(int argc, char **argv)
 {
@@ -26,8 +15,7 @@ int main(int argc, char **argv)
 	size_t mb = (size_t)step_num(argc, argv, arg, 1024);
 	uint64_t ms = (uint64_t)step_num(argc, argv, arg + 1, 0);
 	size_t turnover = (size_t)step_num(argc, argv, arg + 2, 32);
-	struct timespec start;
-	uint64_t seed = 1;
+	uint64_t seed = 1, start;
 	char *p;
 
 	step("start");
@@ -36,7 +24,7 @@ int main(int argc, char **argv)
 		step_die("madvise");
 	step_write(p, 0, mb * 256);
 	step("touched map=%p len=%zu touched=%zu", (void *)p, mb * MIB, mb * 256);
-	clock_gettime(CLOCK_MONOTONIC, &start);
+	start = step_now();
 	for (uint64_t at = 100; at <= ms; at += 100) {
 		for (size_t i = 0; i < turnover / 10; i++) {
 			char *q = p + step_rand(&seed) % mb * MIB;
@@ -45,7 +33,7 @@ int main(int argc, char **argv)
 				step_die("madvise");
 			step_write(q, 0, 256);
 		}
-		wait_until(&start, at);
+		step_until(start + at * 1000000);
 	}
 	step("done map=%p len=%zu touched=%zu", (void *)p, mb * MIB, mb * 256);
 	return 0;

@@ -5,26 +5,7 @@
  * between. Paced by its own clock, a millisecond's share at a time; what a busy machine
  * made it miss is done as fast as it can.
  */
-#include <time.h>
-
 #include "step.h"
-
-static uint64_t now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
-static void wait_until(uint64_t at)
-{
-	struct timespec t = { .tv_sec = (time_t)(at / 1000000000),
-			      .tv_nsec = (long)(at % 1000000000) };
-
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL))
-		;
-}
 
 static char *map_at(char *at)
 {
@@ -49,7 +30,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < beside; i++)
 		map_at(base + i * 4 * PAGE);
 	step("start");
-	start = now();
+	start = step_now();
 	for (uint64_t k = 1; k <= ms; k++) {
 		for (; done < k * rate / 1000; done++) {
 			char *p = map_at(base + (step_rand(&seed) % slots * 4 + 2) * PAGE);
@@ -58,8 +39,8 @@ int main(int argc, char **argv)
 			if (munmap(p, PAGE))
 				step_die("munmap");
 		}
-		wait_until(start + k * 1000000);
+		step_until(start + k * 1000000);
 	}
-	step("done pairs=%lu ms=%lu", done, (now() - start) / 1000000);
+	step("done pairs=%lu ms=%lu", done, (step_now() - start) / 1000000);
 	return 0;
 }

@@ -22,12 +22,13 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PAGE 4096UL
 
 /* Mappings start at places of their own, so that the kernel merges none. */
-#define STEP_BASE 0x100000000000UL
+#define STEP_BASE   0x100000000000UL
 #define STEP_STRIDE 0x1000000000UL
 
 static bool step_run;
@@ -126,6 +127,39 @@ static inline uint64_t step_rand(uint64_t *state)
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9UL;
 	z = (z ^ (z >> 27)) * 0x94d049bb133111ebUL;
 	return z ^ (z >> 31);
+}
+
+/* CLOCK_MONOTONIC, ns. */
+static inline uint64_t step_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/* Waits for that moment of CLOCK_MONOTONIC, in ns. */
+static inline void step_until(uint64_t at)
+{
+	struct timespec t = { .tv_sec = (time_t)(at / 1000000000),
+			      .tv_nsec = (long)(at % 1000000000) };
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL))
+		;
+}
+
+static inline void step_rest(uint64_t ms)
+{
+	step_until(step_now() + ms * 1000000);
+}
+
+/* Rests for as long as it worked since `begin`: on a busy machine as well that was a burst. */
+#define STEP_REST_NS 1000000000ULL /* at least: control groups are read once a second */
+static inline void step_rest_as_long(uint64_t begin)
+{
+	uint64_t now = step_now(), rest = now - begin;
+
+	step_until(now + (rest > STEP_REST_NS ? rest : STEP_REST_NS));
 }
 
 #endif /* STEP_H */

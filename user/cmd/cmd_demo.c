@@ -3,6 +3,7 @@
  * cmd_demo.c - memprof demo: a built-in scenario, watched live.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,7 +26,7 @@ static const struct mp_scenario *find(const char *name)
 static int list(void)
 {
 	for (const struct mp_scenario *s = mp_scenarios; s->name; s++)
-		printf("%-8s %s\n", s->name, s->doc);
+		printf("%-16s  %s\n", s->name, s->doc);
 	return mp_finish_stdout(0, MP_EXIT_OK);
 }
 
@@ -35,6 +36,8 @@ static int run_child(const struct mp_scenario *sc)
 	const char *pace = getenv("MEMPROF_DEMO_PACE_MS");
 	int err = sc->run(pace ? (unsigned)strtoul(pace, NULL, 10) : PACE_LINES);
 
+	if (!err && sc->bits & MP_SC_KILLED)
+		raise(SIGTERM);
 	if (!err)
 		return MP_EXIT_OK;
 	return mp_fail(MP_EXIT_FAILURE, "the scenario could not run", strerror(-err), "");
@@ -46,6 +49,7 @@ static int watch(struct mp_args *a, const struct mp_scenario *sc)
 	static char self[4096], verb[] = "demo", child[] = "--child";
 	char name[32], pace[16];
 	char *argv[] = { self, verb, name, child, NULL };
+	int code;
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
 	if (n < 0)
@@ -58,7 +62,9 @@ static int watch(struct mp_args *a, const struct mp_scenario *sc)
 	if (!a->interval_ns && !screen)
 		a->interval_ns = 250000000;
 	a->cmd = argv;
-	return mp_view_run(a, true);
+	a->follow_forks |= (sc->bits & MP_SC_FORKS) != 0;
+	code = mp_view_run(a, true);
+	return sc->bits & MP_SC_KILLED && code == 128 + SIGTERM ? MP_EXIT_OK : code;
 }
 
 int cmd_demo(struct mp_args *a)

@@ -12,9 +12,13 @@
 #include <bpf/libbpf.h>
 
 #include "user/cmd/cmd.h"
+#include "user/cmd/doctor.h"
+#include "user/daemon/privileges.h"
+#include "user/live/preload.h"
 #include "user/live/procfs.h"
 #include "user/live/rights.h"
 #include "user/model/model.h"
+#include "user/sym/sym.h"
 #include "user/util/util.h"
 #include "user/view/json.h"
 
@@ -30,9 +34,12 @@ struct check {
 struct findings {
 	struct mp_rung_result rung[RUNGS_MAX];
 	size_t n_rungs;
-	struct check check[16];
+	struct check check[24];
 	size_t n_checks;
 	bool no_target; /* -p names no process */
+	pid_t pid;	/* of -p, 0: none, or one that is not there */
+	struct mp_doctor_runtime rt[8];
+	size_t n_rt;
 };
 
 static struct check *add(struct findings *f, const char *name, bool ok, const char *value,
@@ -69,9 +76,22 @@ static void check_machine(struct findings *f)
 	mp_first_line("/proc/sys/kernel/perf_event_paranoid", buf, sizeof(buf));
 	add(f, "perf_event_paranoid", true, buf, "");
 	add(f, "libbpf", true, libbpf_version_string(), "");
+	add(f, "liblzma", mp_sym_have_lzma(), mp_sym_have_lzma() ? "yes" : "not found",
+	    "functions named in .gnu_debugdata only stay unnamed: install liblzma5");
 	add(f, "page size", sysconf(_SC_PAGESIZE) == 4096,
 	    sysconf(_SC_PAGESIZE) == 4096 ? "4096" : "other",
 	    "this version counts pages of 4096 bytes only");
+}
+
+/* What a Node.js process loads to tell more of itself. */
+static void check_preload(struct findings *f)
+{
+	char path[4096];
+	bool there = !mp_node_preload_path(path, sizeof(path));
+
+	add(f, "memprof-node", there,
+	    there ? path : "not found beside memprof or in ../lib/memprof",
+	    "make install puts it there; only for what NODE_OPTIONS loads");
 }
 
 /* The control group that kernel memory of this process is charged to. */
@@ -151,6 +171,8 @@ static void check_target(struct findings *f, pid_t pid)
 	    "needs CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, or root");
 	if (fd >= 0)
 		close(fd);
+	f->pid = pid;
+	f->n_rt = mp_doctor_runtimes(pid, f->rt, sizeof(f->rt) / sizeof(f->rt[0]));
 }
 
 static const char *chosen(const struct findings *f, unsigned feature)
@@ -170,10 +192,60 @@ static void rungs_json(struct mp_json *j, const struct findings *f, unsigned fea
 		mp_json_obj(j, NULL);
 		mp_json_str(j, "rung", mp_rung_name(f->rung[i].rung));
 		mp_json_bool(j, "ok", !f->rung[i].err);
-		mp_json_str(j, "why", f->rung[i].err ? f->rung[i].why : NULL);
+		mp_json_str(j, "why", *f->rung[i].why ? f->rung[i].why : NULL);
 		mp_json_end(j);
 	}
 	mp_json_end(j);
+}
+
+/* What a user would set to get at a heap that is not reached now. */
+static const char *give(const struct mp_doctor_runtime *r)
+{
+	return r->rung == MP_RUNG_ABSENT ? r->give : NULL;
+}
+
+static void runtimes_json(struct mp_json *j, const struct findings *f)
+{
+	mp_json_arr(j, "runtimes");
+	for (size_t i = 0; i < f->n_rt; i++) {
+		const struct mp_doctor_runtime *r = &f->rt[i];
+
+		mp_json_obj(j, NULL);
+		mp_json_str(j, "name", r->name);
+		mp_json_str(j, "feature", mp_feature_name(r->feature));
+		mp_json_str(j, "version", *r->version ? r->version : NULL);
+		mp_json_str(j, "route", r->told ? mp_rung_name(r->rung) : NULL);
+		mp_json_str(j, "why", *r->why ? r->why : NULL);
+		mp_json_str(j, "give", give(r));
+		mp_json_end(j);
+	}
+	mp_json_end(j);
+}
+
+/* What would give this program what it needs; told whether or not that is missing. */
+static const char *setcap_line(void)
+{
+	static char line[4352];
+	char self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	self[n > 0 ? n : 0] = 0;
+	return dm_setcap_line(line, sizeof(line), n > 0 ? self : "memprof");
+}
+
+static void capabilities_json(struct mp_json *j)
+{
+	mp_json_arr(j, "capabilities");
+	for (size_t i = 0; i < dm_n_caps; i++) {
+		mp_json_obj(j, NULL);
+		mp_json_str(j, "name", dm_caps[i].name);
+		mp_json_bool(j, "held", dm_cap_held(&dm_caps[i]));
+		mp_json_bool(j, "needed", dm_caps[i].start);
+		mp_json_str(j, "for", dm_caps[i].why);
+		mp_json_end(j);
+	}
+	mp_json_end(j);
+	mp_json_str(j, "setcap", setcap_line());
 }
 
 static int print_json(const struct findings *f)
@@ -202,8 +274,69 @@ static int print_json(const struct findings *f)
 		mp_json_end(&j);
 	}
 	mp_json_end(&j);
+	capabilities_json(&j);
+	if (f->pid)
+		runtimes_json(&j, f);
 	mp_json_end(&j);
 	return mp_json_finish(&j);
+}
+
+static void print_runtimes(const struct findings *f, const struct mp_term *t)
+{
+	char head[64], buf[256];
+
+	snprintf(head, sizeof(head), "Runtimes in pid %d", (int)f->pid);
+	mp_text_head(stdout, t, head);
+	if (!f->n_rt)
+		puts("  none that memprof knows: no Go, HotSpot, V8, CPython or CRuby");
+	for (size_t i = 0; i < f->n_rt; i++) {
+		const struct mp_doctor_runtime *r = &f->rt[i];
+
+		printf("  %s %s: %s\n", r->name,
+		       *r->version ? mp_text_clean(buf, sizeof(buf), t, r->version)
+				   : "of a version that is not told",
+		       !r->told			   ? "not asked, or its source has no answer"
+		       : r->rung == MP_RUNG_ABSENT ? "no way to its heap without its help"
+						   : mp_rung_name(r->rung));
+		if (*r->why)
+			printf("    %s\n", mp_text_clean(buf, sizeof(buf), t, r->why));
+		if (give(r))
+			printf("    -> at its start: %s\n", give(r));
+	}
+}
+
+/* A line for each part of the reason: what it is for; what is missing without it. */
+static void print_reason(const char *why)
+{
+	while (*why) {
+		size_t n = strcspn(why, ";");
+
+		printf("    %.*s\n", (int)n, why);
+		why += n;
+		why += strspn(why, "; ");
+	}
+}
+
+static void print_capabilities(const struct mp_term *t)
+{
+	bool all = true;
+	char buf[4352];
+
+	mp_text_head(stdout, t, "Capabilities");
+	for (size_t i = 0; i < dm_n_caps; i++) {
+		const struct dm_cap *c = &dm_caps[i];
+		bool held = dm_cap_held(c);
+
+		printf("  %-23s %s\n", c->name,
+		       held	  ? "held"
+		       : c->start ? "missing"
+				  : "not held, seldom needed");
+		print_reason(c->why);
+		all &= held || !c->start;
+	}
+	if (!all)
+		printf("  -> sudo %s\n     (who may run that may watch everybody)\n",
+		       mp_text_clean(buf, sizeof(buf), t, setcap_line()));
 }
 
 static void print_text(const struct findings *f, const struct mp_term *t)
@@ -219,14 +352,18 @@ static void print_text(const struct findings *f, const struct mp_term *t)
 		if (*f->check[i].fix)
 			printf("  %-26s -> %s\n", "", f->check[i].fix);
 	}
+	print_capabilities(t);
+	if (f->pid)
+		print_runtimes(f, t);
 	mp_text_head(stdout, t, "Hooks, in order of preference");
 	for (size_t i = 0; i < f->n_rungs; i++) {
 		const struct mp_rung_result *r = &f->rung[i];
 		const char *c = chosen(f, r->feature);
+		bool used = c && !strcmp(c, mp_rung_name(r->rung)) && !r->err;
 
-		printf("  %-8s %-11s %s  %s%s\n", mp_feature_name(r->feature),
-		       mp_rung_name(r->rung), r->err ? no : ok, r->why,
-		       c && !strcmp(c, mp_rung_name(r->rung)) && !r->err ? "<- used" : "");
+		printf("  %-8s %-11s %s  %s%s%s\n", mp_feature_name(r->feature),
+		       mp_rung_name(r->rung), r->err ? no : ok, used ? "<- used" : "",
+		       used && *r->why ? ", " : "", r->why);
 	}
 	if (chosen(f, MP_FEAT_CALLS) && strcmp(chosen(f, MP_FEAT_CALLS), "fentry")) {
 		puts("");
@@ -244,7 +381,9 @@ static void print_text(const struct findings *f, const struct mp_term *t)
 			stdout, t,
 			"No hook for page faults works here: memprof --hooks none -p PID polls "
 			"/proc. "
-			"It sees levels, but not who touched or released what, nor when exactly.");
+			"It sees levels, but not who touched or released what, nor when exactly. "
+			"For "
+			"processes of your own it needs no capability.");
 	}
 }
 
@@ -255,6 +394,8 @@ static void add_hookless(struct findings *f)
 		(struct mp_rung_result){ .feature = MP_FEAT_RSS, .rung = MP_RUNG_PROC };
 	f->rung[f->n_rungs++] =
 		(struct mp_rung_result){ .feature = MP_FEAT_HEAP_GC, .rung = MP_RUNG_SEGMENT };
+	f->rung[f->n_rungs++] =
+		(struct mp_rung_result){ .feature = MP_FEAT_HEAP_LOG, .rung = MP_RUNG_LOG };
 	/* taken by the probes of faults, whichever they are */
 	for (size_t i = 0; i < f->n_rungs; i++) {
 		if (f->rung[i].feature != MP_FEAT_FAULTS || f->rung[i].err)
@@ -275,6 +416,7 @@ int cmd_doctor(struct mp_args *a)
 	f.n_rungs = mp_ladder_try(f.rung, RUNGS_MAX - 3);
 	add_hookless(&f);
 	check_machine(&f);
+	check_preload(&f);
 	if (chosen(&f, MP_FEAT_FAULTS) && chosen(&f, MP_FEAT_TASKS))
 		check_load(&f);
 	if (a->n_pids)

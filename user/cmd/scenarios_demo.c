@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * scenarios_demo.c - what the scenarios do. The only part of memprof that uses
- * the collector: it runs in the child that is watched, never in the watcher.
+ * scenarios_demo.c - the table of scenarios, and the staged experiment. Scenarios are the
+ * only part of memprof that uses the collector: they run in the child that is watched,
+ * never in the watcher.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -11,18 +12,16 @@
 #include "gc/gc.h"
 #include "gc/gc_segment.h"
 #include "user/cmd/scenarios.h"
+#include "user/cmd/scenarios_demo.h"
 
-#define MIB  (1024UL * 1024)
-#define PAGE 4096UL
-
-/* Holds a stage for somebody watching; the collector's own work goes on. */
-static void hold(struct gc_mutator *m, unsigned ms)
+void demo_hold(struct gc_mutator *m, unsigned ms)
 {
 	struct timespec ts = { .tv_nsec = 20 * 1000000L };
 
 	for (unsigned t = 0; t < ms; t += 20) {
 		clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, NULL);
-		gc_tick(m);
+		if (m)
+			gc_tick(m);
 	}
 }
 
@@ -38,7 +37,7 @@ static void hold_release(struct gc_mutator *m, size_t before, size_t bytes)
 		gc_stats(gc_mutator_heap(m), &st);
 		if (st.released_total - before >= bytes)
 			return;
-		hold(m, 20);
+		demo_hold(m, 20);
 	}
 }
 
@@ -56,7 +55,7 @@ static void touch_all(struct gc_mutator *m, void **slot, size_t size, unsigned m
 		size_t n = size - at < step ? size - at : step;
 
 		memset((char *)*slot + at, 1, n);
-		hold(m, ms / 20);
+		demo_hold(m, ms / 20);
 	}
 }
 
@@ -80,36 +79,64 @@ static int run_lazy(unsigned pace)
 		return err;
 	{
 		GC_FRAME(m, b);
-		hold(m, pace / 2);
+		demo_hold(m, pace / 2);
 		stage(m, "1 make 600 MB, untouched");
 		b = gc_alloc_array(m, gc_type_bytes(heap), 600 * MIB);
-		hold(m, pace);
+		demo_hold(m, pace);
 		stage(m, "2 three bytes written");
 		((char *)b)[500] = 1;
 		((char *)b)[100000] = 1;
 		((char *)b)[104000] = 1;
-		hold(m, pace);
+		demo_hold(m, pace);
 		stage(m, "3 every byte written");
 		touch_all(m, &b, 600 * MIB, pace);
-		hold(m, pace);
+		demo_hold(m, pace);
 		stage(m, "4 dropped and collected");
 		b = NULL;
 		gc_stats(heap, &st);
 		gc_collect(m, GC_FULL, GC_REASON_FORCED);
 		hold_release(m, st.released_total, 600 * MIB);
-		hold(m, pace);
+		demo_hold(m, pace);
 		stage(m, "5 make 300 MB, written");
 		b = gc_alloc_array(m, gc_type_bytes(heap), 300 * MIB);
 		touch_all(m, &b, 300 * MIB, pace / 2);
-		hold(m, pace);
+		demo_hold(m, pace);
 		stage(m, "6 end");
-		hold(m, pace / 2);
+		demo_hold(m, pace / 2);
 	}
 	return 0; /* the process ends with its heap, so that its last picture shows it */
 }
 
 const struct mp_scenario mp_scenarios[] = {
 	{ "lazy", "600 MB promised, touched, freed, given back; then 300 MB in the same place",
-	  run_lazy },
-	{ NULL, NULL, NULL },
+	  run_lazy, 0 },
+	{ "heap-leak", "requests leave entries in a map that nothing clears", demo_heap_leak, 0 },
+	{ "cache-growth", "a cache fills: more and more of what is asked for is there",
+	  demo_cache_growth, 0 },
+	{ "queue-backlog", "produced faster than consumed, then drained", demo_queue_backlog, 0 },
+	{ "heap-retained", "a burst is over and the collector keeps its room", demo_heap_retained,
+	  0 },
+	{ "heap-fragmented", "few pinned objects keep most blocks of the heap",
+	  demo_heap_fragmented, 0 },
+	{ "pinned-slice", "small views keep large buffers", demo_pinned_slice, 0 },
+	{ "gc-thrash", "the live set is nearly the heap's limit", demo_gc_thrash, 0 },
+	{ "heap-fills", "garbage up to a far goal: the live set does not grow", demo_heap_fills,
+	  0 },
+	{ "off-heap", "buffers outside of the heap, held by small objects in it", demo_off_heap,
+	  0 },
+	{ "native-retention", "a burst of malloc in threads, freed: the arenas stay",
+	  demo_native_retention, 0 },
+	{ "native-leak", "malloc without free", demo_native_leak, MP_SC_KILLED },
+	{ "mmap-leak", "mappings that are never unmapped", demo_mmap_leak, MP_SC_KILLED },
+	{ "thread-stacks", "more and more threads that wait for ever", demo_thread_stacks, 0 },
+	{ "lazyfree", "given back with MADV_FREE: RSS counts it until memory is short",
+	  demo_lazyfree, 0 },
+	{ "thp-bloat", "a byte in each 2 MiB, and all of it is resident", demo_thp_bloat, 0 },
+	{ "file-mmap", "a mapped file is read", demo_file_mmap, 0 },
+	{ "fork-cow", "a parent writes while its snapshot lives", demo_fork_cow, MP_SC_FORKS },
+	{ "multi-map", "one object mapped three times", demo_multi_map, 0 },
+	{ "shmem-growth", "memfds that are never closed", demo_shmem_growth, 0 },
+	{ "locked-memory", "200 MB locked, touched or not", demo_locked_memory, 0 },
+	{ "remote-fill", "another process writes into this one", demo_remote_fill, 0 },
+	{ NULL, NULL, NULL, 0 },
 };

@@ -22,6 +22,7 @@
 
 #include "user/live/probes.h"
 #include "user/live/rights.h"
+#include "user/live/uprobes.h"
 #include "user/model/model.h"
 
 /* return 0 */
@@ -104,6 +105,22 @@ static int try_tracepoint(const char *category, const char *name)
 	return attach_perf(perf_open(&attr), BPF_PROG_TYPE_TRACEPOINT);
 }
 
+/* Needs no tracefs. */
+static int try_raw_tracepoint(const char *name)
+{
+	int prog = bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, NULL, "GPL", nothing, N_INSNS, NULL);
+	int link, err;
+
+	if (prog < 0)
+		return -errno;
+	link = bpf_raw_tracepoint_open(name, prog);
+	err = link < 0 ? -errno : 0;
+	if (link >= 0)
+		close(link);
+	close(prog);
+	return err;
+}
+
 static int try_perf_faults(__u64 which)
 {
 	struct perf_event_attr attr = { .type = PERF_TYPE_SOFTWARE,
@@ -115,7 +132,7 @@ static int try_perf_faults(__u64 which)
 	return attach_perf(perf_open(&attr), BPF_PROG_TYPE_PERF_EVENT);
 }
 
-static int try_uprobe(void)
+static int try_perf_uprobe(void)
 {
 	struct perf_event_attr attr = { .size = sizeof(attr) };
 	FILE *f = fopen("/sys/bus/event_source/devices/uprobe/type", "re");
@@ -133,6 +150,37 @@ static int try_uprobe(void)
 	return attach_perf(perf_open(&attr), BPF_PROG_TYPE_KPROBE);
 }
 
+/* By a link where the kernel has them: it takes fewer rights. */
+static int try_uprobe(void)
+{
+	return uprobe_multi_try() ? try_perf_uprobe() : 0;
+}
+
+/*
+ * From Linux 5.15 on a program can ask which of its places it was hit at (BPF cookies). Without
+ * that libbpf tells them apart by address, and so hangs a USDT on nothing that may be mapped
+ * anywhere: no library, no position-independent program. To be asked where uprobes work.
+ */
+static bool have_cookies(void)
+{
+	static const struct bpf_insn ask[] = {
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_get_attach_cookie },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	int fd = bpf_prog_load(BPF_PROG_TYPE_KPROBE, NULL, "GPL", ask, 2, NULL);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static int try_usdt_of_library(void)
+{
+	int err = try_uprobe();
+
+	return err ? err : have_cookies() ? 0 : -ENOTSUP;
+}
+
 #if defined(__aarch64__)
 #define SYS_MMAP_FN "__arm64_sys_mmap"
 #else
@@ -146,11 +194,14 @@ struct rung_row {
 /* In order of preference. Typed tracepoints first for faults and tasks; for
  * calls fentry, which costs other processes nothing. */
 static const struct rung_row rows[] = {
-	{ MP_FEAT_FAULTS, MP_RUNG_TP_BTF }, { MP_FEAT_FAULTS, MP_RUNG_TRACEPOINT },
-	{ MP_FEAT_FAULTS, MP_RUNG_PERF },   { MP_FEAT_CALLS, MP_RUNG_FENTRY },
-	{ MP_FEAT_CALLS, MP_RUNG_TP_BTF },  { MP_FEAT_CALLS, MP_RUNG_TRACEPOINT },
-	{ MP_FEAT_TASKS, MP_RUNG_TP_BTF },  { MP_FEAT_TASKS, MP_RUNG_TRACEPOINT },
-	{ MP_FEAT_MAJORS, MP_RUNG_PERF },   { MP_FEAT_HEAP_V8, MP_RUNG_UPROBE },
+	{ MP_FEAT_FAULTS, MP_RUNG_TP_BTF },	 { MP_FEAT_FAULTS, MP_RUNG_TRACEPOINT },
+	{ MP_FEAT_FAULTS, MP_RUNG_PERF },	 { MP_FEAT_CALLS, MP_RUNG_FENTRY },
+	{ MP_FEAT_CALLS, MP_RUNG_TP_BTF },	 { MP_FEAT_CALLS, MP_RUNG_TRACEPOINT },
+	{ MP_FEAT_TASKS, MP_RUNG_TP_BTF },	 { MP_FEAT_TASKS, MP_RUNG_TRACEPOINT },
+	{ MP_FEAT_MAJORS, MP_RUNG_PERF },	 { MP_FEAT_OOM, MP_RUNG_TRACEPOINT },
+	{ MP_FEAT_HEAP_V8, MP_RUNG_UPROBE },	 { MP_FEAT_HEAP_GO, MP_RUNG_UPROBE },
+	{ MP_FEAT_HEAP_JVM, MP_RUNG_USDT },	 { MP_FEAT_HEAP_PYTHON, MP_RUNG_USDT },
+	{ MP_FEAT_HEAP_PYTHON, MP_RUNG_UPROBE }, { MP_FEAT_HEAP_RUBY, MP_RUNG_USDT },
 };
 
 static int try_rung(const struct btf *btf, const struct rung_row *r)
@@ -174,31 +225,56 @@ static int try_rung(const struct btf *btf, const struct rung_row *r)
 		return try_btf_hook(btf, BPF_TRACE_RAW_TP, "sched_process_exec");
 	case MP_FEAT_TASKS << 8 | MP_RUNG_TRACEPOINT:
 		return try_tracepoint("sched", "sched_process_exec");
+	case MP_FEAT_OOM << 8 | MP_RUNG_TRACEPOINT:
+		return try_raw_tracepoint("mark_victim");
 	case MP_FEAT_HEAP_V8 << 8 | MP_RUNG_UPROBE:
+	case MP_FEAT_HEAP_GO << 8 | MP_RUNG_UPROBE:
+	case MP_FEAT_HEAP_PYTHON << 8 | MP_RUNG_USDT: /* a uprobe where a note says */
+	case MP_FEAT_HEAP_PYTHON << 8 | MP_RUNG_UPROBE:
+	case MP_FEAT_HEAP_RUBY << 8 | MP_RUNG_USDT:
 		return try_uprobe();
+	case MP_FEAT_HEAP_JVM << 8 | MP_RUNG_USDT: /* always in libjvm.so */
+		return try_usdt_of_library();
 	default:
 		return -EOPNOTSUPP;
 	}
 }
 
 /* libbpf's own guesses (raise the memory lock limit) are wrong where the kernel
- * lacks the feature: say what is missing instead. */
+ * lacks the feature: say what is missing instead; and of what works, where it does not. */
 static void explain(struct mp_rung_result *r)
 {
-	bool tracefs = r->rung == MP_RUNG_TRACEPOINT;
+	bool tracefs = r->rung == MP_RUNG_TRACEPOINT && r->feature != MP_FEAT_OOM;
 	const char *caps = mp_caps_missing();
 
-	if (!r->err)
+	if (!r->err) {
+		if (r->rung == MP_RUNG_USDT && !have_cookies())
+			snprintf(r->why, sizeof(r->why),
+				 "only in programs linked to a fixed address: libraries need Linux "
+				 "5.15");
 		return;
+	}
 	if (*caps && (r->err == -EPERM || r->err == -EACCES))
 		snprintf(r->why, sizeof(r->why), "missing right: %.70s", caps);
 	else if (!mp_have_btf() && (r->rung == MP_RUNG_TP_BTF || r->rung == MP_RUNG_FENTRY))
 		snprintf(r->why, sizeof(r->why), "the kernel has no BTF (CONFIG_DEBUG_INFO_BTF)");
+	else if (tracefs && mp_tracefs_closed())
+		snprintf(
+			r->why, sizeof(r->why),
+			"missing right: CAP_DAC_READ_SEARCH, as tracefs is open to its owner only");
 	else if (tracefs && !mp_have_tracefs())
 		snprintf(r->why, sizeof(r->why),
 			 "tracefs is not mounted: mount -t tracefs nodev /sys/kernel/tracing");
-	else if (r->rung == MP_RUNG_UPROBE && r->err == -EACCES)
-		snprintf(r->why, sizeof(r->why), "missing right: CAP_SYS_ADMIN, for perf uprobes");
+	else if ((tracefs || r->rung == MP_RUNG_PERF) && r->err == -EACCES &&
+		 mp_perf_paranoid() > 2)
+		snprintf(r->why, sizeof(r->why),
+			 "missing right: CAP_SYS_ADMIN, or sysctl kernel.perf_event_paranoid=2");
+	else if ((r->rung == MP_RUNG_UPROBE || r->rung == MP_RUNG_USDT) && r->err == -EACCES)
+		snprintf(r->why, sizeof(r->why),
+			 "missing right: CAP_SYS_ADMIN, which uprobes need before Linux 6.6");
+	else if (r->rung == MP_RUNG_USDT && r->err == -ENOTSUP)
+		snprintf(r->why, sizeof(r->why),
+			 "probes in libraries need BPF cookies, which came with Linux 5.15");
 	else if (r->rung == MP_RUNG_FENTRY && r->err == -EPERM)
 		snprintf(r->why, sizeof(r->why),
 			 "this kernel refuses fentry programs, even to root");

@@ -5,7 +5,7 @@
  * The command keeps the terminal, standard input and signals of memprof, unless a
  * view takes the terminal. Under
  * sudo it runs as the user who called sudo: profiling a program must not make
- * it a root program.
+ * it a root program. Nor has it what memprof alone was given (ambient capabilities).
  */
 #include "user/live/launch.h"
 
@@ -17,10 +17,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+static struct rlimit files_before; /* rlim_max 0: not raised */
+
+void launch_raise_files(void)
+{
+	struct rlimit now, more;
+
+	if (files_before.rlim_max || getrlimit(RLIMIT_NOFILE, &now))
+		return;
+	more = now;
+	more.rlim_cur = more.rlim_max;
+	if (!setrlimit(RLIMIT_NOFILE, &more))
+		files_before = now;
+}
 
 static bool is_id(const char *s)
 {
@@ -35,6 +51,8 @@ static int drop_rights(void)
 	uid_t uid;
 	gid_t gid;
 
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
+		return -errno;
 	if (geteuid() != 0 || !uid_s || !gid_s)
 		return 0;
 	if (!is_id(uid_s) || !is_id(gid_s)) /* never root by a mistake in the environment */
@@ -67,7 +85,25 @@ static int redirect(int out_fd)
 	return 0;
 }
 
-static void child(const struct launch *l, int go_r, int err_w, int out_fd, char *const argv[])
+static int give(const struct launch_with *with)
+{
+	char name[64];
+	const char *eq = with->env ? strchr(with->env, '=') : NULL;
+
+	if (eq) {
+		snprintf(name, sizeof(name), "%.*s", (int)(eq - with->env), with->env);
+		if (setenv(name, eq + 1, 1))
+			return -errno;
+	}
+	if (with->err_fd >= 0 && dup2(with->err_fd, STDERR_FILENO) < 0)
+		return -errno;
+	if (with->keep_fd >= 0 && fcntl(with->keep_fd, F_SETFD, 0))
+		return -errno;
+	return 0;
+}
+
+static void child(const struct launch *l, int go_r, int err_w, int out_fd,
+		  const struct launch_with *with, char *const argv[])
 {
 	char c;
 	int err;
@@ -77,10 +113,15 @@ static void child(const struct launch *l, int go_r, int err_w, int out_fd, char 
 	/* End of file: memprof went away before it said go. */
 	if (read(go_r, &c, 1) != 1)
 		_exit(125);
-	signal(SIGPIPE, SIG_DFL); /* memprof ignores it; caught signals reset themselves */
+	signal(SIGPIPE, SIG_DFL); /* memprof ignores them; caught signals reset themselves */
+	signal(SIGXFSZ, SIG_DFL);
+	if (files_before.rlim_max)
+		setrlimit(RLIMIT_NOFILE, &files_before);
 	err = drop_rights();
 	if (!err && out_fd >= 0)
 		err = redirect(out_fd);
+	if (!err)
+		err = give(with);
 	if (!err) {
 		execvp(argv[0], argv);
 		err = -errno;
@@ -91,7 +132,8 @@ static void child(const struct launch *l, int go_r, int err_w, int out_fd, char 
 	_exit(127);
 }
 
-int launch_prepare(struct launch *l, char *const argv[], int out_fd, struct mp_diag *diag)
+int launch_prepare(struct launch *l, char *const argv[], int out_fd, const struct launch_with *with,
+		   struct mp_diag *diag)
 {
 	int go[2] = { -1, -1 }, er[2] = { -1, -1 };
 	int err;
@@ -111,7 +153,7 @@ int launch_prepare(struct launch *l, char *const argv[], int out_fd, struct mp_d
 		goto fail;
 	}
 	if (l->pid == 0)
-		child(l, go[0], er[1], out_fd, argv);
+		child(l, go[0], er[1], out_fd, with, argv);
 	close(go[0]);
 	close(er[1]);
 	return 0;

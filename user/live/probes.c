@@ -6,13 +6,17 @@
 #include "user/live/probes.h"
 
 #include <errno.h>
+#include <linux/magic.h>
 #include <linux/perf_event.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -22,18 +26,38 @@
 #include "bpf/shared.h"
 #include "bpf/memprof.skel.h" /* made in the build folder */
 #include "user/live/rights.h"
+#include "user/live/rules.h"
+#include "user/live/uprobes.h"
+#include "user/live/usdt_args.h"
 #include "user/model/model.h"
+#include "user/sym/sym.h"
 #include "user/util/util.h"
 
 #define LINKS_MAX    (64 + 2 * MP_CPUS_MAX)
 #define RUNGS_MAX    32
+#define USDT_PLACES  32  /* of one probe in one file: a JVM has two */
 #define SAMPLE_PAGES 128 /* one fault in so many has its stack taken */
+
+/* A program on a file of a runtime. */
+struct hung {
+	struct bpf_link *link; /* or NULL: */
+	int fd;		       /* of a link of uprobes.h */
+	uint64_t dev, ino, size, mtime; /* size, mtime: of an overlay's file only */
+	uint64_t offset;		/* USDT: ~0 */
+	enum mp_uprobe u;
+};
 
 struct mp_probes {
 	struct memprof_bpf *skel;
 	struct ring_buffer *rb;
 	struct bpf_link *links[LINKS_MAX];
 	unsigned n_links;
+	struct hung hung[LINKS_MAX];
+	unsigned n_hung;
+	bool removed[MP_UP_MAX]; /* taken away for good */
+	bool multi;		 /* they hang by links of uprobes.h */
+	struct mp_usdt_spec specs[MP_USDT_SPECS]; /* as in the map usdt_specs */
+	unsigned n_specs;
 	struct mp_rung_result rung[MP_FEAT_MAX];
 	struct mp_shared *shared; /* the mapped .bss */
 	int fentry[32];		  /* programs that the kernel may skip */
@@ -43,7 +67,7 @@ struct mp_probes {
 	int ncpu;
 	uint32_t *stack_id; /* by the kernel side's id: ours, from 1 without gaps */
 	size_t cap_stacks;
-	uint32_t n_stacks;
+	uint32_t n_stacks, room_stacks;
 	/* the drain's destination while it runs */
 	int (*fn)(void *ctx, void *data, size_t size);
 	void *ctx;
@@ -57,85 +81,6 @@ static int on_libbpf_print(enum libbpf_print_level level, const char *fmt, va_li
 	return debug_libbpf ? vfprintf(stderr, fmt, ap) : 0;
 }
 
-/* --- --hooks ------------------------------------------------------------------------ */
-
-static unsigned rung_by_name(const char *s)
-{
-	for (unsigned r = 1; r < MP_RUNG_MAX; r++)
-		if (!strcmp(s, mp_rung_name(r)))
-			return r;
-	return 0;
-}
-
-static unsigned feature_by_name(const char *s)
-{
-	for (unsigned f = 1; f < MP_FEAT_MAX; f++)
-		if (!strcmp(s, mp_feature_name(f)))
-			return f;
-	return 0;
-}
-
-/* One word of the list. The first FEATURE=RUNG of a feature drops its default;
- * a bare RUNG drops the default of all. */
-static int parse_word(char *word, struct mp_hooks *h, bool set[MP_FEAT_MAX], bool *all)
-{
-	char *eq = strchr(word, '=');
-	unsigned f, r;
-
-	if (!eq) {
-		r = rung_by_name(word);
-		if (!r)
-			return -EINVAL;
-		if (!*all)
-			for (f = 1; f < MP_FEAT_MAX; f++)
-				if (!set[f])
-					h->allow[f] = 0;
-		*all = true;
-		for (f = 1; f < MP_FEAT_MAX; f++)
-			if (!set[f])
-				h->allow[f] |= 1u << r;
-		return 0;
-	}
-	*eq = 0;
-	f = feature_by_name(word);
-	r = rung_by_name(eq + 1);
-	if (!f || (!r && strcmp(eq + 1, "off"))) {
-		*eq = '=';
-		return -EINVAL;
-	}
-	if (!set[f])
-		h->allow[f] = 0;
-	set[f] = true;
-	if (r)
-		h->allow[f] |= 1u << r;
-	return 0;
-}
-
-int mp_hooks_parse(const char *s, struct mp_hooks *h, struct mp_diag *diag)
-{
-	char buf[256], *save = NULL;
-	bool set[MP_FEAT_MAX] = { 0 }, all = false;
-
-	for (unsigned f = 0; f < MP_FEAT_MAX; f++)
-		h->allow[f] = ~0u;
-	h->none = s && !strcmp(s, "none");
-	if (!s || !*s || !strcmp(s, "auto") || h->none)
-		return 0;
-	if (strlen(s) >= sizeof(buf))
-		return mp_diag_set(diag, -EINVAL, MP_EXIT_USAGE, "--hooks: too long", "", "");
-	strcpy(buf, s);
-	for (char *w = strtok_r(buf, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
-		if (!parse_word(w, h, set, &all))
-			continue;
-		mp_diag_fmt(diag->what, "--hooks: '%.60s' is not understood", w);
-		return mp_diag_set(
-			diag, -EINVAL, MP_EXIT_USAGE, NULL,
-			"it takes auto, none, or a list of RUNG, FEATURE=RUNG, FEATURE=off",
-			"memprof doctor  # lists features and rungs");
-	}
-	return 0;
-}
-
 /* --- choosing ------------------------------------------------------------------------- */
 
 static void choose(struct mp_probes *p, const struct mp_hooks *h)
@@ -143,6 +88,7 @@ static void choose(struct mp_probes *p, const struct mp_hooks *h)
 	struct mp_rung_result all[RUNGS_MAX];
 	size_t n = mp_ladder_try(all, RUNGS_MAX);
 
+	p->multi = !uprobe_multi_try();
 	for (unsigned f = 0; f < MP_FEAT_MAX; f++) {
 		p->rung[f] = (struct mp_rung_result){ .feature = (uint8_t)f, .err = -EOPNOTSUPP };
 		snprintf(p->rung[f].why, sizeof(p->rung[f].why),
@@ -175,7 +121,7 @@ static void choose(struct mp_probes *p, const struct mp_hooks *h)
 struct prog_row {
 	uint8_t feature, rung;
 	const char *name;
-	const char *category, *event; /* classic tracepoints */
+	const char *category, *event; /* tracepoints; without category a raw one */
 };
 
 #define CALL_ROWS(sc)                                                                          \
@@ -215,9 +161,35 @@ static const struct prog_row progs[] = {
 	{ MP_FEAT_TASKS, MP_RUNG_TRACEPOINT, "exec_tp", "sched", "sched_process_exec" },
 	{ MP_FEAT_TASKS, MP_RUNG_TRACEPOINT, "exit_tp", "sched", "sched_process_exit" },
 	{ MP_FEAT_MAJORS, MP_RUNG_PERF, "pf_major", NULL, NULL },
-	{ MP_FEAT_HEAP_V8, MP_RUNG_UPROBE, "v8_gc_line", NULL, NULL },
+	{ MP_FEAT_OOM, MP_RUNG_TRACEPOINT, "oom_victim", NULL, "mark_victim" },
 };
 #define N_PROGS (sizeof(progs) / sizeof(progs[0]))
+
+/* By enum mp_uprobe: what is attached when a runtime is found. */
+static const struct uprobe_row {
+	uint8_t feature;
+	bool at_return;
+	const char *name;
+} uprobes[MP_UP_MAX] = {
+	[MP_UP_V8_LINE] = { MP_FEAT_HEAP_V8, false, "v8_gc_line" },
+	[MP_UP_V8_BEGIN] = { MP_FEAT_HEAP_V8, false, "v8_gc_begin" },
+	[MP_UP_V8_END] = { MP_FEAT_HEAP_V8, true, "v8_gc_end" },
+	[MP_UP_V8_GONE] = { MP_FEAT_HEAP_V8, false, "v8_heap_gone" },
+	[MP_UP_PY_START] = { MP_FEAT_HEAP_PYTHON, false, "py_gc_start" },
+	[MP_UP_PY_DONE] = { MP_FEAT_HEAP_PYTHON, false, "py_gc_done" },
+	[MP_UP_PY_ENTER] = { MP_FEAT_HEAP_PYTHON, false, "py_collect" },
+	[MP_UP_PY_LEAVE] = { MP_FEAT_HEAP_PYTHON, true, "py_collected" },
+	[MP_UP_RUBY_MARK_BEGIN] = { MP_FEAT_HEAP_RUBY, false, "ruby_mark_begin" },
+	[MP_UP_RUBY_MARK_END] = { MP_FEAT_HEAP_RUBY, false, "ruby_mark_end" },
+	[MP_UP_RUBY_SWEEP_BEGIN] = { MP_FEAT_HEAP_RUBY, false, "ruby_sweep_begin" },
+	[MP_UP_RUBY_SWEEP_END] = { MP_FEAT_HEAP_RUBY, false, "ruby_sweep_end" },
+	[MP_UP_GO_START] = { MP_FEAT_HEAP_GO, false, "go_gc_start" },
+	[MP_UP_GO_LIVE] = { MP_FEAT_HEAP_GO, false, "go_gc_live" },
+	[MP_UP_JVM_POOL_BEGIN] = { MP_FEAT_HEAP_JVM, false, "jvm_pool_begin" },
+	[MP_UP_JVM_POOL_END] = { MP_FEAT_HEAP_JVM, false, "jvm_pool_end" },
+	[MP_UP_JVM_PAUSE_BEGIN] = { MP_FEAT_HEAP_JVM, false, "jvm_pause_begin" },
+	[MP_UP_JVM_PAUSE_END] = { MP_FEAT_HEAP_JVM, false, "jvm_pause_end" },
+};
 
 static bool chosen(const struct mp_probes *p, const struct prog_row *r)
 {
@@ -333,8 +305,37 @@ static int configure_chosen(struct mp_probes *p)
 			 btf__find_by_name_kind(btf, fentry_function(prog), BTF_KIND_FUNC) > 0)
 			bpf_program__set_autoload(prog, true);
 	}
+	for (size_t u = 0; u < MP_UP_MAX && !err; u++) {
+		prog = bpf_object__find_program_by_name(p->skel->obj, uprobes[u].name);
+		if (!prog)
+			err = -ENOENT;
+		else if (p->rung[uprobes[u].feature].rung)
+			bpf_program__set_autoload(prog, true);
+		if (prog && p->multi)
+			bpf_program__set_expected_attach_type(prog, UPROBE_MULTI_TYPE);
+	}
 	btf__free(btf);
 	return err;
+}
+
+/* Room for targets, and for rules where there will be some. */
+static int configure_targets(struct mp_probes *p, const struct mp_probes_opts *o)
+{
+	int err = 0;
+
+	if (o->max_targets) {
+		err = bpf_map__set_max_entries(p->skel->maps.targets, o->max_targets);
+		if (!err)
+			err = bpf_map__set_max_entries(p->skel->maps.watched, o->max_targets);
+	}
+	if (!o->rules || err)
+		return err;
+	p->skel->rodata->cfg_rules = 1;
+	p->skel->rodata->cfg_groups_v2 = !rules_groups_v1();
+	err = bpf_map__set_max_entries(p->skel->maps.rule_uids, MP_RULE_KEYS_MAX);
+	if (!err)
+		err = bpf_map__set_max_entries(p->skel->maps.rule_exes, MP_RULE_KEYS_MAX);
+	return err ? err : bpf_map__set_max_entries(p->skel->maps.rule_groups, MP_RULE_KEYS_MAX);
 }
 
 static int configure(struct mp_probes *p, const struct mp_probes_opts *o)
@@ -357,10 +358,18 @@ static int configure(struct mp_probes *p, const struct mp_probes_opts *o)
 		p->ncpu = 1;
 	p->skel->rodata->cfg_ncpu = (__u32)p->ncpu;
 	p->skel->rodata->cfg_follow_forks = o->follow_forks;
+	p->skel->rodata->cfg_uprobe_multi = p->multi;
 	if (p->rung[MP_FEAT_STACKS].rung)
 		configure_sample(p);
+	bpf_program__set_autoload(p->skel->progs.forget_target, true);
+	err = configure_targets(p, o);
+	if (err)
+		return err;
 	if (o->rss_every_ns)
 		p->skel->rodata->cfg_rss_every = o->rss_every_ns;
+	if (o->stacks && bpf_map__set_max_entries(p->skel->maps.stacks, o->stacks))
+		return -EINVAL;
+	p->room_stacks = bpf_map__max_entries(p->skel->maps.stacks);
 	if (o->ring_bytes) {
 		p->skel->rodata->cfg_ring_wake = o->ring_bytes / 16;
 		return bpf_map__set_max_entries(p->skel->maps.ring, o->ring_bytes);
@@ -443,22 +452,25 @@ static int attach_one(struct mp_probes *p, const struct prog_row *r)
 	case MP_RUNG_TP_BTF:
 		return keep(p, bpf_program__attach_trace(prog));
 	case MP_RUNG_TRACEPOINT:
+		if (!r->category)
+			return keep(p, bpf_program__attach_raw_tracepoint(prog, r->event));
 		return keep(p, bpf_program__attach_tracepoint(prog, r->category, r->event));
 	case MP_RUNG_PERF:
 		return attach_perf_faults(p, prog,
 					  r->feature == MP_FEAT_MAJORS
 						  ? PERF_COUNT_SW_PAGE_FAULTS_MAJ
 						  : PERF_COUNT_SW_PAGE_FAULTS);
-	default: /* uprobes are attached when a runtime is found */
-		return 0;
+	default:
+		return -EOPNOTSUPP;
 	}
 }
 
-/* What a session can do without: a system call that this kernel has not, and majors,
- * which take a file descriptor on each CPU. */
+/* What a session can do without: a system call that this kernel has not, majors, which take
+ * a file descriptor on each CPU, and whom the kernel kills for memory. */
 static int attach_optional(struct mp_probes *p, const struct prog_row *r)
 {
-	struct mp_rung_result *majors = &p->rung[MP_FEAT_MAJORS];
+	bool spare = r->feature == MP_FEAT_MAJORS || r->feature == MP_FEAT_OOM;
+	struct mp_rung_result *rung = &p->rung[r->feature];
 	struct bpf_program *prog = bpf_object__find_program_by_name(p->skel->obj, r->name);
 	unsigned links = p->n_links;
 	int err;
@@ -468,12 +480,12 @@ static int attach_optional(struct mp_probes *p, const struct prog_row *r)
 	err = attach_one(p, r);
 	if (err == -ENOENT && r->feature == MP_FEAT_CALLS && r->rung == MP_RUNG_TRACEPOINT)
 		return 0;
-	if (!err || r->feature != MP_FEAT_MAJORS)
+	if (!err || !spare)
 		return err;
 	while (p->n_links > links)
 		bpf_link__destroy(p->links[--p->n_links]);
-	*majors = (struct mp_rung_result){ .feature = MP_FEAT_MAJORS, .err = err };
-	snprintf(majors->why, sizeof(majors->why), "%s", strerror(-err));
+	*rung = (struct mp_rung_result){ .feature = r->feature, .err = err };
+	snprintf(rung->why, sizeof(rung->why), "%s", strerror(-err));
 	return 0;
 }
 
@@ -527,7 +539,7 @@ static int on_runs(struct mp_probes *p, const struct mp_raw_runs *b)
 /* A stack seen for the first time gets a number, and is told in pieces. */
 static int on_stack(struct mp_probes *p, const struct mp_raw_stack *r)
 {
-	struct mp_event e = { .ts = r->ts, .type = MP_EV_STACK };
+	struct mp_event e = { .ts = r->ts, .type = MP_EV_STACK, .mm = r->mm };
 	unsigned frames = r->n < MP_RAW_STACK_MAX ? r->n : MP_RAW_STACK_MAX;
 	int err = 0;
 
@@ -619,6 +631,24 @@ static int check_btf(struct mp_diag *diag)
 			   "use a kernel with BTF, or poll /proc only: memprof --hooks none ...");
 }
 
+/* Before Linux 5.11 maps are locked memory, whose limit libbpf raises where it may. */
+static void refused(int err, struct mp_diag *diag)
+{
+	const char *fix = "memprof doctor   (MEMPROF_DEBUG_LIBBPF=1 shows the verifier's words)";
+	struct rlimit locked;
+
+	mp_diag_fmt(diag->cause, "loading: %s", strerror(-err));
+	if (err == -EPERM && !mp_caps_has(MP_CAP_SYS_RESOURCE) &&
+	    !getrlimit(RLIMIT_MEMLOCK, &locked) && locked.rlim_cur < 64u << 20) {
+		mp_diag_fmt(diag->cause,
+			    "before Linux 5.11 maps of probes are locked memory, of which %llu KiB are "
+			    "allowed, and CAP_SYS_RESOURCE is missing",
+			    (unsigned long long)locked.rlim_cur >> 10);
+		fix = "ulimit -l unlimited   (as root; systemd: LimitMEMLOCK=infinity)";
+	}
+	mp_diag_set(diag, err, MP_EXIT_NOT_PERMITTED, "the kernel refuses the probes", NULL, fix);
+}
+
 int mp_probes_open(const struct mp_probes_opts *o, struct mp_probes **out, struct mp_diag *diag)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, oo);
@@ -644,9 +674,7 @@ int mp_probes_open(const struct mp_probes_opts *o, struct mp_probes **out, struc
 	if (!err)
 		err = memprof_bpf__load(p->skel);
 	if (err) {
-		mp_diag_fmt(diag->cause, "loading: %s", strerror(-err));
-		mp_diag_set(diag, err, MP_EXIT_NOT_PERMITTED, "the kernel refuses the probes", NULL,
-			    "memprof doctor   (MEMPROF_DEBUG_LIBBPF=1 shows the verifier's words)");
+		refused(err, diag);
 		goto fail;
 	}
 	p->shared = &p->skel->bss->shared;
@@ -673,6 +701,9 @@ void mp_probes_close(struct mp_probes *p)
 	/* Links first: a probe must not run into a ring that is going away. */
 	while (p->n_links)
 		bpf_link__destroy(p->links[--p->n_links]);
+	while (p->n_hung--)
+		if (!p->hung[p->n_hung].link)
+			close(p->hung[p->n_hung].fd);
 	ring_buffer__free(p->rb);
 	memprof_bpf__destroy(p->skel);
 	free(p->stack_id);
@@ -789,13 +820,256 @@ int mp_probes_add_at_exec(struct mp_probes *p, uint32_t tgid)
 											   : 0;
 }
 
-int mp_probes_add_v8(struct mp_probes *p, const char *path, uint64_t offset)
+void mp_probes_forget(struct mp_probes *p, uint32_t tgid, uint32_t mm)
 {
-	if (p->rung[MP_FEAT_HEAP_V8].rung != MP_RUNG_UPROBE)
-		return p->rung[MP_FEAT_HEAP_V8].err ? p->rung[MP_FEAT_HEAP_V8].err : -EOPNOTSUPP;
+	LIBBPF_OPTS(bpf_test_run_opts, o);
+
+	p->shared->attach_tgid = tgid;
+	p->shared->attach_mm = mm;
+	bpf_prog_test_run_opts(bpf_program__fd(p->skel->progs.forget_target), &o);
+}
+
+/* Every key of a map is put in, those that are left from before are taken out. */
+static int fill_map(struct bpf_map *map, const void *keys, size_t key_size, const uint64_t *masks,
+		    size_t n)
+{
+	int fd = bpf_map__fd(map);
+	char key[sizeof(struct mp_rule_group)];
+
+	while (!bpf_map_get_next_key(fd, NULL, key))
+		if (bpf_map_delete_elem(fd, key))
+			return -errno;
+	for (size_t i = 0; i < n; i++)
+		if (bpf_map_update_elem(fd, (const char *)keys + i * key_size, &masks[i], BPF_ANY))
+			return errno == ENOSPC ? -E2BIG : -errno;
+	return 0;
+}
+
+int mp_probes_set_rules(struct mp_probes *p, const struct mp_exec_rule *r, size_t n)
+{
+	struct rule_keys k;
+	int err = rules_keys(r, n, &k);
+
+	if (err) {
+		rules_keys_free(&k);
+		return err;
+	}
+	/* Who is taken meanwhile and should not have been is asked for again; who is missed
+	 * is missed. */
+	__atomic_store_n(&p->shared->rules_change, 1, __ATOMIC_SEQ_CST);
+	err = fill_map(p->skel->maps.rule_uids, k.uids, sizeof(*k.uids), k.uid_masks, k.n_uids);
+	if (!err)
+		err = fill_map(p->skel->maps.rule_exes, k.exes, sizeof(*k.exes), k.exe_masks,
+			       k.n_exes);
+	if (!err)
+		err = fill_map(p->skel->maps.rule_groups, k.groups, sizeof(*k.groups),
+			       k.group_masks, k.n_groups);
+	memcpy(p->shared->rules_any, k.any, sizeof(k.any));
+	p->shared->rules = err ? 0 : k.all;
+	__atomic_store_n(&p->shared->rules_change, 0, __ATOMIC_SEQ_CST);
+	rules_keys_free(&k);
+	return err;
+}
+
+static struct bpf_program *prog_of(const struct mp_probes *p, enum mp_uprobe u)
+{
+	return bpf_object__find_program_by_name(p->skel->obj, uprobes[u].name);
+}
+
+/* 0 when the feature of the program was chosen and its rung works here. */
+static int may_attach(const struct mp_probes *p, enum mp_uprobe u)
+{
+	const struct mp_rung_result *r = &p->rung[uprobes[u].feature];
+
+	if (p->removed[u])
+		return -ECANCELED;
+	if (r->rung)
+		return 0;
+	return r->err ? r->err : -EOPNOTSUPP;
+}
+
+/* The kernel takes a path: this one means the open file, wherever that lies by now. */
+static void path_of(char path[40], int file)
+{
+	snprintf(path, 40, "/proc/self/fd/%d", file);
+}
+
+/*
+ * The kernel hangs a probe on the file below an overlay, so two containers of one image have
+ * one file under two devices. What both show of it is the same: inode, size and time of the
+ * layer's file.
+ */
+static int where_of(struct hung *h, enum mp_uprobe u, int file, uint64_t offset)
+{
+	struct statfs fs;
+	struct stat st;
+
+	if (fstat(file, &st) || fstatfs(file, &fs))
+		return -errno;
+	*h = (struct hung){ .dev = st.st_dev, .ino = st.st_ino, .offset = offset, .u = u };
+	if (fs.f_type != OVERLAYFS_SUPER_MAGIC)
+		return 0;
+	h->dev = 0;
+	h->size = (uint64_t)st.st_size;
+	h->mtime = (uint64_t)st.st_mtim.tv_sec * 1000000000ULL + (uint64_t)st.st_mtim.tv_nsec;
+	return 0;
+}
+
+static bool hangs(const struct mp_probes *p, const struct hung *h)
+{
+	for (unsigned i = 0; i < p->n_hung; i++) {
+		const struct hung *o = &p->hung[i];
+
+		if (o->dev == h->dev && o->ino == h->ino && o->size == h->size &&
+		    o->mtime == h->mtime && o->offset == h->offset && o->u == h->u)
+			return true;
+	}
+	return false;
+}
+
+unsigned mp_probes_hung(const struct mp_probes *p)
+{
+	return p->n_hung;
+}
+
+/* Of what keep() said: it is there from now on. */
+static int hang(struct mp_probes *p, const struct hung *h, int err)
+{
+	if (!err && p->n_hung < LINKS_MAX) {
+		p->hung[p->n_hung] = *h;
+		p->hung[p->n_hung++].link = p->links[p->n_links - 1];
+	}
+	return err;
+}
+
+/* ... and by one link on all of its places. */
+static int hang_multi(struct mp_probes *p, struct hung *h, const char *path,
+		      const struct uprobe_place *at, size_t n)
+{
+	if (p->n_hung == LINKS_MAX)
+		return -ENOSPC;
+	h->fd = uprobe_multi_link(bpf_program__fd(prog_of(p, h->u)), path, uprobes[h->u].at_return,
+				  at, n);
+	if (h->fd < 0)
+		return h->fd;
+	p->hung[p->n_hung++] = *h;
+	return 0;
+}
+
+int mp_probes_add_uprobe(struct mp_probes *p, enum mp_uprobe u, int file, uint64_t offset)
+{
+	const struct uprobe_place at = { .offset = offset };
+	int err = may_attach(p, u);
+	struct hung h;
+	char path[40];
+
+	if (!err)
+		err = where_of(&h, u, file, offset);
+	if (err || hangs(p, &h))
+		return err;
+	path_of(path, file);
+	if (p->multi)
+		return hang_multi(p, &h, path, &at, 1);
 	errno = 0;
-	return keep(p,
-		    bpf_program__attach_uprobe(p->skel->progs.v8_gc_line, false, -1, path, offset));
+	err = keep(p, bpf_program__attach_uprobe(prog_of(p, u), uprobes[u].at_return, -1, path,
+						 offset));
+	return hang(p, &h, err);
+}
+
+/* The number of a way to find arguments in the map: those of equal text share it. */
+static int spec_of(struct mp_probes *p, const char *args)
+{
+	struct mp_usdt_spec spec;
+	unsigned i = 0;
+
+	usdt_args_parse(args, &spec);
+	while (i < p->n_specs && memcmp(&p->specs[i], &spec, sizeof(spec)))
+		i++;
+	if (i < p->n_specs)
+		return (int)i;
+	if (i == MP_USDT_SPECS)
+		return -ENOSPC;
+	if (bpf_map_update_elem(bpf_map__fd(p->skel->maps.usdt_specs), &i, &spec, BPF_ANY))
+		return -errno;
+	p->specs[p->n_specs++] = spec;
+	return (int)i;
+}
+
+/* The places of a probe in a file. Their number or -errno. */
+static int usdt_places(struct mp_probes *p, int file, const char *provider, const char *name,
+		       struct uprobe_place *at, size_t max)
+{
+	struct mp_usdt_site *site = calloc(max, sizeof(*site));
+	struct mp_elf *e = NULL;
+	int n = site ? mp_elf_open(file, &e) : -ENOMEM, id = 0;
+
+	if (!n)
+		n = mp_elf_usdt(e, provider, name, site, max);
+	for (int i = 0; i < n && id >= 0; i++) {
+		id = spec_of(p, site[i].args);
+		at[i] = (struct uprobe_place){ .offset = site[i].offset,
+					       .semaphore = site[i].semaphore,
+					       .cookie = (uint64_t)id };
+	}
+	mp_elf_close(e);
+	free(site);
+	return id < 0 ? id : n;
+}
+
+int mp_probes_add_usdt(struct mp_probes *p, enum mp_uprobe u, int file, const char *provider,
+		       const char *name)
+{
+	struct uprobe_place at[USDT_PLACES];
+	int err = may_attach(p, u), n;
+	struct hung h;
+	char path[40];
+
+	if (!err)
+		err = where_of(&h, u, file, UINT64_MAX);
+	if (err || hangs(p, &h))
+		return err;
+	path_of(path, file);
+	if (p->multi) {
+		n = usdt_places(p, file, provider, name, at, USDT_PLACES);
+		return n < 0 ? n : hang_multi(p, &h, path, at, (size_t)n);
+	}
+	errno = 0;
+	err = keep(p, bpf_program__attach_usdt(prog_of(p, u), -1, path, provider, name, NULL));
+	return hang(p, &h, err);
+}
+
+static void unlink_probe(struct mp_probes *p, struct bpf_link *link)
+{
+	for (unsigned i = 0; i < p->n_links; i++) {
+		if (p->links[i] != link)
+			continue;
+		p->links[i] = p->links[--p->n_links];
+		bpf_link__destroy(link);
+		return;
+	}
+}
+
+void mp_probes_remove_uprobe(struct mp_probes *p, enum mp_uprobe u)
+{
+	unsigned n = 0;
+
+	p->removed[u] = true;
+	for (unsigned i = 0; i < p->n_hung; i++) {
+		if (p->hung[i].u == u && p->hung[i].link)
+			unlink_probe(p, p->hung[i].link);
+		else if (p->hung[i].u == u)
+			close(p->hung[i].fd);
+		else
+			p->hung[n++] = p->hung[i];
+	}
+	p->n_hung = n;
+}
+
+int mp_probes_jvm_cause(struct mp_probes *p, uint32_t tgid, uint64_t addr)
+{
+	int fd = bpf_map__fd(p->skel->maps.jvm_causes);
+
+	return bpf_map_update_elem(fd, &tgid, &addr, BPF_ANY) ? -errno : 0;
 }
 
 /* --- the ring ------------------------------------------------------------------------------ */
@@ -854,6 +1128,13 @@ static uint64_t skipped_runs(const struct mp_probes *p)
 			n += info.recursion_misses;
 	}
 	return n;
+}
+
+unsigned mp_probes_fill(const struct mp_probes *p)
+{
+	uint64_t percent = p->room_stacks ? (uint64_t)p->n_stacks * 100 / p->room_stacks : 0;
+
+	return percent < 100 ? (unsigned)percent : 100;
 }
 
 void mp_probes_lost(const struct mp_probes *p, uint64_t events[MP_LOSS_MAX],

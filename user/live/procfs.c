@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -240,15 +241,12 @@ static int parse_line(pid_t pid, struct proc_maps *m, char *line)
 	return err;
 }
 
-static int maps_read(pid_t pid, struct proc_maps *m)
+int proc_maps_parse(FILE *f, pid_t pid, struct proc_maps *m)
 {
-	FILE *f = proc_open(pid, "maps");
 	char *line = NULL;
 	size_t cap = 0;
 	int err = 0;
 
-	if (!f)
-		return gone(errno);
 	m->n = 0;
 	m->names_len = 0;
 	errno = 0;
@@ -259,6 +257,17 @@ static int maps_read(pid_t pid, struct proc_maps *m)
 	if (!err && !m->n) /* a zombie or a kernel thread has none */
 		err = -ESRCH;
 	free(line);
+	return err;
+}
+
+static int maps_read(pid_t pid, struct proc_maps *m)
+{
+	FILE *f = proc_open(pid, "maps");
+	int err;
+
+	if (!f)
+		return gone(errno);
+	err = proc_maps_parse(f, pid, m);
 	fclose(f);
 	return err;
 }
@@ -294,38 +303,61 @@ static const struct status_key status_kb[] = {
 	{ "RssShmem:", offsetof(struct proc_status, shmem) },
 	{ "VmSwap:", offsetof(struct proc_status, swap) },
 };
+#define N(a) (sizeof(a) / sizeof((a)[0]))
+
+static const struct status_key status_beside[] = {
+	{ "VmLck:", offsetof(struct proc_status, locked) },
+	{ "VmPTE:", offsetof(struct proc_status, pte) },
+	{ "VmSize:", offsetof(struct proc_status, vsize) },
+	{ "VmStk:", offsetof(struct proc_status, stack) },
+};
+
+/* The member of *s that a line is about, *kb its figure; NULL: it is in no such table. */
+static uint64_t *status_member(const struct status_key *t, size_t n, const char *line,
+			       struct proc_status *s, uint64_t *kb)
+{
+	for (size_t i = 0; i < n; i++) {
+		size_t len = strlen(t[i].key);
+
+		if (strncmp(line, t[i].key, len))
+			continue;
+		*kb = strtoull(line + len, NULL, 10);
+		return (uint64_t *)((char *)s + t[i].off);
+	}
+	return NULL;
+}
 
 static unsigned status_line(const char *line, struct proc_status *s)
 {
-	for (size_t i = 0; i < sizeof(status_kb) / sizeof(status_kb[0]); i++) {
-		size_t n = strlen(status_kb[i].key);
-		uint64_t kb;
+	uint64_t kb, *to = status_member(status_kb, N(status_kb), line, s, &kb);
 
-		if (strncmp(line, status_kb[i].key, n))
-			continue;
-		kb = strtoull(line + n, NULL, 10);
-		*(uint64_t *)((char *)s + status_kb[i].off) = kb * 1024 / MP_PAGE_SIZE;
+	if (to) {
+		*to = kb * 1024 / MP_PAGE_SIZE;
 		return 1;
 	}
+	to = status_member(status_beside, N(status_beside), line, s, &kb);
+	if (to)
+		*to = kb * 1024;
 	if (!strncmp(line, "HugetlbPages:", 13))
 		s->hugetlb = strtoull(line + 13, NULL, 10) * 1024;
 	else if (!strncmp(line, "Threads:", 8))
 		s->threads = strtoull(line + 8, NULL, 10);
+	else if (!strncmp(line, "Tgid:", 5))
+		s->tgid = (uint32_t)strtoul(line + 5, NULL, 10);
+	else if (!strncmp(line, "PPid:", 5))
+		s->ppid = (uint32_t)strtoul(line + 5, NULL, 10);
 	else if (!strncmp(line, "State:", 6))
 		s->zombie = strchr("ZX", line[6 + strspn(line + 6, " \t")]) != NULL;
 	return 0;
 }
 
-static int status_read(pid_t pid, struct proc_status *s)
+void proc_status_parse(FILE *f, struct proc_status *s)
 {
-	FILE *f = proc_open(pid, "status");
 	char line[256];
 	unsigned found = 0;
 
-	if (!f)
-		return gone(errno);
 	memset(s, 0, sizeof(*s));
-	s->hugetlb = MP_UNKNOWN;
+	s->hugetlb = s->locked = s->pte = s->vsize = s->stack = MP_UNKNOWN;
 	while (fgets(line, sizeof(line), f)) {
 		if (!strncmp(line, "Name:\t", 6)) {
 			line[strcspn(line, "\n")] = 0;
@@ -333,9 +365,18 @@ static int status_read(pid_t pid, struct proc_status *s)
 		}
 		found += status_line(line, s);
 	}
-	fclose(f);
 	if (!found)
 		s->zombie = true;
+}
+
+static int status_read(pid_t pid, struct proc_status *s)
+{
+	FILE *f = proc_open(pid, "status");
+
+	if (!f)
+		return gone(errno);
+	proc_status_parse(f, s);
+	fclose(f);
 	return 0;
 }
 
@@ -357,7 +398,7 @@ int proc_status_read(pid_t pid, struct proc_status *s)
 
 int proc_lazyfree_read(pid_t pid, uint64_t *pages, uint64_t *cost)
 {
-	uint64_t from = mp_monotonic_ns();
+	uint64_t from = mp_thread_cpu_ns();
 	FILE *f = proc_open(pid, "smaps_rollup");
 	unsigned long long kib;
 	char line[256];
@@ -372,11 +413,11 @@ int proc_lazyfree_read(pid_t pid, uint64_t *pages, uint64_t *cost)
 		err = 0;
 	}
 	fclose(f);
-	*cost = mp_monotonic_ns() - from;
+	*cost = mp_thread_cpu_ns() - from;
 	return err;
 }
 
-int proc_rollup_read(pid_t pid, struct mp_event *e)
+int proc_rollup_parse(FILE *f, struct mp_event *e)
 {
 	const struct {
 		const char *key;
@@ -390,19 +431,27 @@ int proc_rollup_read(pid_t pid, struct mp_event *e)
 		{ "AnonHugePages:", &e->rollup.anon_huge },
 		{ "LazyFree:", &e->rollup.lazyfree },
 	};
-	FILE *f = proc_open(pid, "smaps_rollup");
 	char line[256];
 
-	if (!f)
-		return gone(errno);
 	for (size_t i = 0; i < sizeof(e->v) / sizeof(e->v[0]); i++)
 		e->v[i] = MP_UNKNOWN; /* older kernels tell less */
 	while (fgets(line, sizeof(line), f))
 		for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 			if (!strncmp(line, keys[i].key, strlen(keys[i].key)))
 				*keys[i].to = strtoull(line + strlen(keys[i].key), NULL, 10) * 1024;
-	fclose(f);
 	return e->rollup.private_dirty == MP_UNKNOWN ? -ESRCH : 0;
+}
+
+int proc_rollup_read(pid_t pid, struct mp_event *e)
+{
+	FILE *f = proc_open(pid, "smaps_rollup");
+	int err;
+
+	if (!f)
+		return gone(errno);
+	err = proc_rollup_parse(f, e);
+	fclose(f);
+	return err;
 }
 
 int proc_link(pid_t pid, const char *what, char *buf, size_t size)
@@ -438,6 +487,40 @@ int proc_start_ns(pid_t pid, uint64_t *ns)
 		return -EPROTO;
 	*ns = start * (1000000000ULL / (unsigned long)sysconf(_SC_CLK_TCK));
 	return 0;
+}
+
+int proc_ns_pid(pid_t pid, pid_t *ns_pid)
+{
+	FILE *f = proc_open(pid, "status");
+	char line[256];
+
+	if (!f)
+		return gone(errno);
+	*ns_pid = pid;
+	while (fgets(line, sizeof(line), f))
+		if (!strncmp(line, "NSpid:", 6) && strrchr(line, '\t'))
+			*ns_pid = (pid_t)strtol(strrchr(line, '\t'), NULL, 10);
+	fclose(f);
+	return 0;
+}
+
+int proc_user_ns_maker(pid_t pid, uid_t *uid)
+{
+	char ours[64], theirs[64], path[64];
+	int fd, err;
+
+	err = proc_link(getpid(), "ns/user", ours, sizeof(ours));
+	if (!err)
+		err = proc_link(pid, "ns/user", theirs, sizeof(theirs));
+	if (err || !strcmp(ours, theirs))
+		return err ? err : -ENOENT;
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	err = ioctl(fd, NS_GET_OWNER_UID, uid) ? -errno : 0;
+	close(fd);
+	return err;
 }
 
 /* --- pages -------------------------------------------------------------------------------- */

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 struct proc_map {
@@ -29,16 +30,21 @@ struct proc_maps {
 
 /* Reads /proc/PID/maps into *m, reusing its memory. */
 int proc_maps_read(pid_t pid, struct proc_maps *m);
+/* The same from its text; what else has to be known of a file's kind, of process pid. */
+int proc_maps_parse(FILE *f, pid_t pid, struct proc_maps *m);
 void proc_maps_free(struct proc_maps *m);
 
 struct proc_status {
 	uint64_t anon, file, shmem, swap; /* pages */
 	uint64_t hugetlb;		  /* bytes, MP_UNKNOWN before 4.4 */
+	uint64_t locked, pte, vsize, stack; /* bytes, or MP_UNKNOWN */
 	uint64_t threads;
+	uint32_t tgid, ppid; /* 0: not told */
 	bool zombie; /* dead, not reaped: the counters are gone */
 	char comm[64];
 };
 int proc_status_read(pid_t pid, struct proc_status *s);
+void proc_status_parse(FILE *f, struct proc_status *s); /* from its text */
 
 /* LazyFree: of smaps_rollup (4.14), in pages: a walk of the whole page table. *cost is
  * what it took, ns. -errno, -ENODATA where the kernel does not tell it. */
@@ -47,11 +53,19 @@ int proc_lazyfree_read(pid_t pid, uint64_t *pages, uint64_t *cost);
 /* /proc/PID/smaps_rollup (4.14) into e->rollup; -errno. Costs a walk over all pages. */
 struct mp_event;
 int proc_rollup_read(pid_t pid, struct mp_event *e);
+int proc_rollup_parse(FILE *f, struct mp_event *e); /* from its text */
 
 /* Link of /proc/PID/<what> ("exe", "cwd"); cut to size. -errno. */
 int proc_link(pid_t pid, const char *what, char *buf, size_t size);
 /* Start of the process in CLOCK_BOOTTIME ns (field 22 of stat, clock ticks). */
 int proc_start_ns(pid_t pid, uint64_t *ns);
+
+/* Its number in the innermost PID namespace it is in (status, 4.1). -errno. */
+int proc_ns_pid(pid_t pid, pid_t *ns_pid);
+
+/* Who made the user namespace it is in, where that is not the reader's (4.11). -errno;
+ * -ENOENT: it is the reader's. */
+int proc_user_ns_maker(pid_t pid, uid_t *uid);
 
 struct proc_range {
 	uint64_t start, end;

@@ -4,41 +4,72 @@
  */
 #include "user/live/rights.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-/* include/uapi/linux/capability.h; libcap is not among our libraries */
-enum { CAP_SYS_PTRACE_ = 19, CAP_SYS_ADMIN_ = 21, CAP_PERFMON_ = 38, CAP_BPF_ = 39 };
-
-static uint64_t effective(void)
+/* capget(2) and capset(2) as they are: libcap is not among our libraries. */
+int mp_caps_get(struct mp_caps *c)
 {
-	unsigned long long caps = 0;
-	char line[256];
-	FILE *f = fopen("/proc/self/status", "re");
+	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct d[_LINUX_CAPABILITY_U32S_3];
 
-	if (!f)
-		return 0;
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "CapEff: %llx", &caps) == 1)
-			break;
-	fclose(f);
-	return caps;
+	memset(d, 0, sizeof(d));
+	if (syscall(SYS_capget, &h, d))
+		return -errno;
+	*c = (struct mp_caps){
+		.effective = (uint64_t)d[1].effective << 32 | d[0].effective,
+		.permitted = (uint64_t)d[1].permitted << 32 | d[0].permitted,
+		.inheritable = (uint64_t)d[1].inheritable << 32 | d[0].inheritable,
+	};
+	return 0;
+}
+
+int mp_caps_set(const struct mp_caps *c)
+{
+	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct d[_LINUX_CAPABILITY_U32S_3];
+
+	for (unsigned i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+		d[i].effective = (__u32)(c->effective >> 32 * i);
+		d[i].permitted = (__u32)(c->permitted >> 32 * i);
+		d[i].inheritable = (__u32)(c->inheritable >> 32 * i);
+	}
+	return syscall(SYS_capset, &h, d) ? -errno : 0;
+}
+
+bool mp_caps_has(enum mp_cap cap)
+{
+	struct mp_caps c;
+
+	return !mp_caps_get(&c) && c.effective & MP_CAP_BIT(cap);
+}
+
+void mp_caps_give_up(void)
+{
+	const struct mp_caps none = { 0 };
+
+	if (getuid() != 0 && geteuid() != 0)
+		mp_caps_set(&none);
 }
 
 const char *mp_caps_missing(void)
 {
 	static char out[64];
-	uint64_t caps = effective();
 
 	out[0] = 0;
-	if (caps >> CAP_SYS_ADMIN_ & 1) /* includes both */
+	if (mp_caps_has(MP_CAP_SYS_ADMIN)) /* includes both */
 		return out;
-	if (!(caps >> CAP_BPF_ & 1))
+	if (!mp_caps_has(MP_CAP_BPF))
 		strcat(out, "CAP_BPF");
-	if (!(caps >> CAP_PERFMON_ & 1))
+	if (!mp_caps_has(MP_CAP_PERFMON))
 		strcat(out, *out ? " CAP_PERFMON" : "CAP_PERFMON");
 	return out;
 }
@@ -52,24 +83,52 @@ const char *mp_btf_path(void)
 
 bool mp_have_btf(void)
 {
-	return access(mp_btf_path(), R_OK) == 0;
+	int fd = open(mp_btf_path(), O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
 }
 
-bool mp_have_tracefs(void)
+/* stat(2) and not access(2): that asks for the user alone, without its capabilities. */
+static int look(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) ? -errno : 0;
+}
+
+static int look_at_tracefs(void)
 {
 	char path[128];
 
 	snprintf(path, sizeof(path), "%s/events", mp_tracefs());
-	return access(path, F_OK) == 0;
+	return look(path);
+}
+
+bool mp_have_tracefs(void)
+{
+	return !look_at_tracefs();
+}
+
+bool mp_tracefs_closed(void)
+{
+	return look_at_tracefs() == -EACCES;
 }
 
 const char *mp_tracefs(void)
 {
 	/* libbpf looks in the same two places, in this order of age */
-	if (access("/sys/kernel/debug/tracing/events", F_OK) == 0 &&
-	    access("/sys/kernel/tracing/events", F_OK) != 0)
+	if (!look("/sys/kernel/debug/tracing/events") && look("/sys/kernel/tracing/events"))
 		return "/sys/kernel/debug/tracing";
 	return "/sys/kernel/tracing";
+}
+
+int mp_perf_paranoid(void)
+{
+	char buf[16];
+
+	return atoi(mp_first_line("/proc/sys/kernel/perf_event_paranoid", buf, sizeof(buf)));
 }
 
 const char *mp_first_line(const char *path, char *buf, unsigned size)

@@ -21,17 +21,17 @@
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <sys/utsname.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "user/live/gclog.h"
+#include "user/live/rights.h"
 #include "user/live/session_int.h"
 #include "user/model/pageset.h"
 #include "user/rec/history.h"
-#include "user/rec/writer.h"
 #include "user/util/util.h"
 
 #define SETTLE_NS 2000000000ULL /* for the last looks, however big or busy the targets are */
-#define SEAL_NS	  1000000000ULL /* at most this much is lost when we are killed */
+#define LOOKS_NS  1000000000ULL /* between tellings of how often was looked */
 
 /* --- the fold -------------------------------------------------------------------------- */
 
@@ -57,44 +57,6 @@ int session_apply(struct mp_session *s, struct mp_event *e)
 	if (err)
 		return err;
 	s->batch[s->n_batch++] = *e;
-	return 0;
-}
-
-/* A full disk ends the recording, not the session. */
-static void rec_error(struct mp_session *s, int err)
-{
-	struct mp_writer_info w;
-
-	if (!err || s->rec_err)
-		return;
-	s->rec_err = err;
-	mp_diag_fmt(s->diag.what, "the recording stopped: %s", strerror(-err));
-	if (s->writer) {
-		mp_writer_info(s->writer, &w);
-		mp_diag_fmt(
-			s->diag.cause, "%s holds %llu bytes, %llu events; all of it is readable",
-			s->o.out_path ? s->o.out_path : "the output", (unsigned long long)w.bytes,
-			(unsigned long long)(w.events > w.lost ? w.events - w.lost : 0));
-	}
-	mp_diag_set(&s->diag, err, MP_EXIT_FAILURE, NULL, NULL,
-		    err == -ENOSPC ? "make room, or record elsewhere with -o" : "");
-	snprintf(s->notice, sizeof(s->notice), "%.150s", s->diag.what);
-}
-
-static int hand_over(struct mp_session *s)
-{
-	int err = 0;
-
-	if (s->n_batch)
-		err = mp_history_append(s->history, s->model, s->batch, s->n_batch);
-	s->n_batch = 0;
-	if (!err && s->flushed >= s->next_seal) {
-		err = mp_history_flush(s->history);
-		s->next_seal = s->flushed + SEAL_NS;
-	}
-	if (err == -ENOMEM)
-		return err;
-	rec_error(s, err);
 	return 0;
 }
 
@@ -149,6 +111,8 @@ static void exec_name(struct mp_session *s, struct mp_event *e, char comm[MP_TAS
 	memcpy(comm, e->task.rsvd, MP_TASK_COMM_LEN);
 	comm[MP_TASK_COMM_LEN] = 0;
 	memset(e->task.rsvd, 0, sizeof(e->task.rsvd));
+	e->x = 0; /* the parent and the rules: for who was asked */
+	e->task.c = 0;
 	e->task.comm = stream_str(&s->stream, comm, e->ts);
 }
 
@@ -161,10 +125,56 @@ static void on_exec(struct mp_session *s, const struct mp_event *e, const char *
 		t = session_add_target(s, (pid_t)e->task.b, e->mm);
 	if (!t)
 		return;
+	if (t->mm && t->mm != e->mm)
+		standing_went(s, t->mm);
 	session_set_mm(s, t, e->mm);
 	audit_reset(s, t);
 	gc_detach(t);
-	target_announce(s, t, e->ts, comm);
+	runtimes_detach(t);
+	target_announce(s, t, e->ts, comm, NULL);
+}
+
+/* Of a child that is gone before /proc is looked at nobody else tells whose it was, or
+ * that it had the name and the program of its parent. */
+static void on_fork(struct mp_session *s, const struct mp_event *e)
+{
+	const struct target *parent = session_target_of_mm(s, e->mm);
+	const struct mp_proc *p = mp_model_proc(s->model, e->mm);
+	struct target *t;
+
+	if (!e->task.b || session_target_of_mm(s, (uint32_t)e->task.b))
+		return; /* it has no memory of its own yet, or is not to be watched */
+	t = session_add_target(s, (pid_t)e->task.a, (uint32_t)e->task.b);
+	if (!t)
+		return;
+	t->parent = parent ? (uint32_t)parent->pid : 0;
+	target_announce(s, t, e->ts, p ? mp_str(s->model, p->comm) : NULL,
+			p ? mp_str(s->model, p->exe) : NULL);
+}
+
+/*
+ * Killed for lack of memory: one of ours, maybe known by a thread, or a process in the same
+ * group, told by b; false: it is none of our business.
+ */
+static bool on_oom(struct mp_session *s, struct mp_event *e)
+{
+	uint64_t group = e->task.b;
+	struct proc_status st;
+	struct target *t;
+
+	e->task.b = 0;
+	if (e->mm)
+		return true;
+	if (proc_status_read((pid_t)e->task.a, &st))
+		memset(&st, 0, sizeof(st)); /* gone: no name */
+	if (st.tgid)
+		e->task.a = st.tgid;
+	t = session_target_of_pid(s, (pid_t)e->task.a);
+	e->mm = t ? t->mm : 0;
+	if (!t && !cgroup_shared(s, group))
+		return false;
+	e->task.comm = stream_str(&s->stream, st.comm, e->ts);
+	return true;
 }
 
 static int on_record(void *ctx, void *data, size_t size)
@@ -180,28 +190,43 @@ static int on_record(void *ctx, void *data, size_t size)
 
 		if (r->type == MP_RAW_TEXT && r->sub == MP_SRC_V8)
 			v8_text(s, r);
+		else if (r->type == MP_RAW_WORDS && size >= sizeof(struct mp_raw_words))
+			runtimes_words(s, data);
 		return 0;
 	}
 	if (size != sizeof(*e))
 		return 0;
 	memcpy(e, data, sizeof(*e));
+	if (s->o.standing && !standing_takes(s, e))
+		return 0;
 	if (e->type == MP_EV_TASK && e->sub == MP_TASK_EXEC)
 		exec_name(s, e, comm);
+	if (e->type == MP_EV_TASK && e->sub == MP_TASK_OOM && !on_oom(s, e))
+		return 0;
 	err = stream_push(&s->stream, e);
+	if (e->type == MP_EV_STACK)
+		symbols_note(s, e);
 	if (err || e->type != MP_EV_TASK)
 		return err;
 	if (e->sub == MP_TASK_EXEC) {
+		symbols_exec(s, (uint32_t)e->task.a, e->ts);
 		on_exec(s, e, comm);
 	} else if (e->sub == MP_TASK_EXIT) {
 		t = session_target_of_mm(s, e->mm);
-		if (t)
+		if (t) {
+			runtimes_ended(s, t, e->ts);
 			t->gone = true;
-	} else if (e->sub == MP_TASK_FORK && e->task.b) {
-		t = session_add_target(s, (pid_t)e->task.a, (uint32_t)e->task.b);
-		if (t)
-			target_announce(s, t, e->ts, NULL);
+			standing_went(s, t->mm);
+		}
+	} else if (e->sub == MP_TASK_FORK) {
+		on_fork(s, e);
 	}
 	return 0;
+}
+
+int session_drain(struct mp_session *s)
+{
+	return s->probes ? mp_probes_drain(s->probes, on_record, s) : 0;
 }
 
 static void tell_losses(struct mp_session *s)
@@ -231,6 +256,19 @@ static void push_tick(struct mp_session *s, uint64_t ts)
 	stream_push(&s->stream, &e);
 }
 
+static void tell_clocks(struct mp_session *s)
+{
+	struct clock_reading r;
+	struct mp_event e;
+
+	clock_now(&r);
+	if (!clock_tell(&s->clocks, &r, &e))
+		return;
+	stream_push(&s->stream, &e);
+	if (e.sub != MP_CLOCK_TOLD)
+		output_say_clock(s, &e);
+}
+
 /* How often /proc was looked at, when that has changed, once a second. */
 static int tell_looks(struct mp_session *s)
 {
@@ -246,7 +284,7 @@ static int tell_looks(struct mp_session *s)
 
 	if (s->horizon < s->next_looks)
 		return 0;
-	s->next_looks = s->horizon + SEAL_NS;
+	s->next_looks = s->horizon + LOOKS_NS;
 	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]) && !err; i++) {
 		struct mp_event e = { .ts = s->horizon, .type = MP_EV_META, .sub = v[i].key };
 
@@ -268,9 +306,12 @@ static int tick(struct mp_session *s)
 	s->flushed = now;
 	launch_reap(&s->child);
 	session_look(s, now);
-	if (s->probes)
-		err = mp_probes_drain(s->probes, on_record, s);
+	err = session_drain(s);
+	runtimes_drained(s);
+	gclog_poll(s);
+	symbols_tick(s);
 	tell_losses(s);
+	tell_clocks(s);
 	push_tick(s, now);
 	if (!err)
 		err = fold_all(s, until);
@@ -281,7 +322,7 @@ static int tick(struct mp_session *s)
 		if (!s->t[i]->audit.active)
 			audit_judge(s, s->t[i]);
 	session_prune(s);
-	return err ? err : hand_over(s);
+	return err ? err : output_hand_over(s);
 }
 
 /* Every target is gone, its events folded, its child reaped. */
@@ -293,25 +334,32 @@ static bool all_ended(const struct mp_session *s)
 		if (!s->t[i]->gone || (p && !p->exited && s->probes))
 			return false;
 	}
-	return s->n_t && (!s->child.pid || s->child.done);
+	return s->n_t && !s->o.standing && (!s->child.pid || s->child.done);
 }
 
 static void note_end(struct mp_session *s)
 {
 	const struct mp_proc *p = mp_model_main(s->model);
+	struct mp_ended all;
+	uint64_t ended;
 	char comm[64];
 
-	if (!p || !p->exited || s->notice[0])
+	if (!p || !p->exited || s->end[0])
 		return;
+	mp_model_sums(s->model, &all, &ended);
+	if (all.procs > 1) {
+		snprintf(s->end, sizeof(s->end), "all %llu processes have ended",
+			 (unsigned long long)all.procs);
+		return;
+	}
 	mp_clean(comm, sizeof(comm), mp_str(s->model, p->comm), 0);
 	if (!p->exit_known)
-		snprintf(s->notice, sizeof(s->notice), "%s ended", comm);
+		snprintf(s->end, sizeof(s->end), "%s ended", comm);
 	else if (p->wait_status & 0x7f)
-		snprintf(s->notice, sizeof(s->notice), "%s was ended by signal %d", comm,
+		snprintf(s->end, sizeof(s->end), "%s was ended by signal %d", comm,
 			 p->wait_status & 0x7f);
 	else
-		snprintf(s->notice, sizeof(s->notice), "%s exited %d", comm,
-			 p->wait_status >> 8 & 0xff);
+		snprintf(s->end, sizeof(s->end), "%s exited %d", comm, p->wait_status >> 8 & 0xff);
 }
 
 int mp_session_pump(struct mp_session *s)
@@ -323,13 +371,18 @@ int mp_session_pump(struct mp_session *s)
 		return 0;
 	if (read(s->timer_fd, &expirations, sizeof(expirations)) < 0 && errno != EAGAIN)
 		return -errno;
-	if (now < s->flushed + MP_SESSION_TICK_NS / 2) /* woken by a filling ring */
-		return s->probes && (err = mp_probes_drain(s->probes, on_record, s)) ? err : 1;
+	if (now < s->flushed + MP_SESSION_TICK_NS / 2) { /* woken by a filling ring, or a stack */
+		err = session_drain(s);
+		symbols_look(s);
+		return err ? err : 1;
+	}
 	err = tick(s);
 	if (err)
 		return err;
 	if (!all_ended(s))
 		return 1;
+	gclog_drain(s);
+	symbols_finish(s);
 	/* What was seen in this tick is folded two ticks later. */
 	for (int i = 0; i < 3 && !err; i++)
 		err = tick(s);
@@ -382,7 +435,8 @@ int mp_session_settle(struct mp_session *s)
 			err = settle_round(s);
 		left = unsettled(s);
 	} while (!err && left && mp_monotonic_ns() < s->deadline);
-	if (!err) /* a heap that those looks found is read */
+	symbols_finish(s);
+	if (!err) /* a heap that those looks found is read, and names are folded */
 		err = settle_round(s);
 	if (!err && left && !s->notice[0])
 		snprintf(s->notice, sizeof(s->notice),
@@ -391,7 +445,7 @@ int mp_session_settle(struct mp_session *s)
 	s->next_looks = 0;
 	if (!err)
 		err = tell_looks(s);
-	return err ? err : hand_over(s);
+	return err ? err : output_hand_over(s);
 }
 
 /* --- opening -------------------------------------------------------------------------------- */
@@ -405,14 +459,6 @@ static void meta(struct mp_session *s, uint8_t key, uint64_t num, const char *st
 	stream_push(&s->stream, &e);
 }
 
-static uint64_t clock_ns(clockid_t c)
-{
-	struct timespec ts;
-
-	clock_gettime(c, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
-}
-
 static void tell_probes(struct mp_session *s)
 {
 	for (unsigned f = 1; f < MP_FEAT_MAX; f++) {
@@ -423,8 +469,9 @@ static void tell_probes(struct mp_session *s)
 			e.x = MP_RUNG_PROC;
 		} else if (f == MP_FEAT_HEAP_GC) {
 			e.x = MP_RUNG_SEGMENT;
-		} else if (f == MP_FEAT_HEAP_V8) {
-			continue; /* told when a V8 is found */
+		} else if (f == MP_FEAT_HEAP_V8 ||
+			   (f >= MP_FEAT_HEAP_GO && f <= MP_FEAT_HEAP_LOG)) {
+			continue; /* told when such a runtime is found */
 		} else if (s->probes) {
 			e.x = mp_probes_rung(s->probes, (enum mp_feature)f)->rung;
 			e.v[0] = (uint64_t)(int64_t)mp_probes_rung(s->probes, (enum mp_feature)f)
@@ -440,40 +487,22 @@ static void tell_probes(struct mp_session *s)
 
 static void tell_start(struct mp_session *s)
 {
+	struct clock_reading r;
 	struct utsname u;
 
+	clock_now(&r);
 	meta(s, MP_META_VERSION, 0, MEMPROF_VERSION);
 	if (!uname(&u))
 		meta(s, MP_META_KERNEL, 0, u.release);
 	meta(s, MP_META_PAGE_SIZE, (uint64_t)sysconf(_SC_PAGESIZE), NULL);
 	meta(s, MP_META_NCPU, (uint64_t)sysconf(_SC_NPROCESSORS_ONLN), NULL);
 	meta(s, MP_META_START_TS, s->start, NULL);
-	meta(s, MP_META_WALL_NS, clock_ns(CLOCK_REALTIME), NULL);
-	meta(s, MP_META_BOOT_NS, clock_ns(CLOCK_BOOTTIME), NULL);
+	meta(s, MP_META_WALL_NS, r.wall - (r.mono - s->start), NULL);
+	meta(s, MP_META_BOOT_NS, r.boot - (r.mono - s->start), NULL);
 	meta(s, MP_META_TICK_NS, MP_SESSION_TIME_NS, NULL);
+	if (s->o.out.rotate_ns || s->o.out.rotate_bytes)
+		meta(s, MP_META_SHARD, s->out.shard, NULL);
 	tell_probes(s);
-}
-
-static int open_outputs(struct mp_session *s, struct mp_diag *diag)
-{
-	int err = mp_history_new(0, &s->history);
-
-	if (err)
-		return mp_diag_set(diag, err, MP_EXIT_FAILURE, "out of memory", "", "");
-	if (s->o.out_path)
-		err = mp_writer_open(s->o.out_path, &s->writer);
-	else if (s->o.out_fd >= 0)
-		err = mp_writer_open_fd(s->o.out_fd, &s->writer);
-	if (err) {
-		mp_diag_fmt(diag->what, "cannot create %.120s",
-			    s->o.out_path ? s->o.out_path : "output");
-		mp_diag_fmt(diag->cause, "%s", strerror(-err));
-		return mp_diag_set(diag, err, MP_EXIT_FAILURE, NULL, NULL,
-				   err == -EEXIST || err == -ELOOP
-					   ? "choose another file with -o: none is ever overwritten"
-					   : "choose another place with -o FILE");
-	}
-	return s->writer ? mp_history_tee(s->history, s->writer) : 0;
 }
 
 static int open_fds(struct mp_session *s)
@@ -498,8 +527,10 @@ static int no_target(struct mp_diag *diag, pid_t pid, int err)
 {
 	if (err == -EACCES || err == -EPERM) {
 		mp_diag_fmt(diag->what, "pid %d may not be watched by this user", (int)pid);
-		return mp_diag_set(diag, err, MP_EXIT_NOT_PERMITTED, NULL,
-				   "its mappings are not readable: permission denied",
+		mp_diag_fmt(diag->cause, "its mappings are not readable: %s",
+			    mp_caps_has(MP_CAP_SYS_PTRACE) ? "permission denied"
+							   : "this process lacks CAP_SYS_PTRACE");
+		return mp_diag_set(diag, err, MP_EXIT_NOT_PERMITTED, NULL, NULL,
 				   "sudo memprof ..., or run it as the user of that process");
 	}
 	mp_diag_fmt(diag->what, "no process with pid %d to watch", (int)pid);
@@ -509,28 +540,62 @@ static int no_target(struct mp_diag *diag, pid_t pid, int err)
 	return mp_diag_set(diag, err, MP_EXIT_NO_TARGET, NULL, NULL, "ps -e  # lists pids");
 }
 
-static int attach_pid(struct mp_session *s, pid_t pid, struct mp_diag *diag)
+int session_attach(struct mp_session *s, pid_t pid, uint32_t *mm)
 {
 	struct proc_status st;
-	uint32_t mm = s->next_mm + 1;
 	struct target *t;
 	struct proc_maps m = { 0 };
 	int err = proc_status_read(pid, &st);
 
+	*mm = s->next_mm + 1;
 	if (!err && st.zombie)
 		err = -ESRCH;
 	if (!err)
 		err = proc_maps_read(pid, &m);
 	proc_maps_free(&m);
 	if (!err && s->probes)
-		err = mp_probes_add(s->probes, (uint32_t)pid, &mm);
+		err = mp_probes_add(s->probes, (uint32_t)pid, mm);
 	if (err)
-		return no_target(diag, pid, err);
-	s->next_mm = mm;
-	t = session_add_target(s, pid, mm);
+		return err;
+	s->next_mm = *mm;
+	t = session_add_target(s, pid, *mm);
 	if (!t)
-		return mp_diag_set(diag, -ENOMEM, MP_EXIT_FAILURE, "out of memory", "", "");
-	target_announce(s, t, mp_monotonic_ns(), NULL);
+		return -ENOMEM;
+	target_announce(s, t, mp_monotonic_ns(), NULL, NULL);
+	return 0;
+}
+
+static int attach_pid(struct mp_session *s, pid_t pid, struct mp_diag *diag)
+{
+	uint32_t mm;
+	int err = session_attach(s, pid, &mm);
+
+	if (err == -ENOMEM)
+		return mp_diag_set(diag, err, MP_EXIT_FAILURE, "out of memory", "", "");
+	return err ? no_target(diag, pid, err) : 0;
+}
+
+/*
+ * The processes asked for, each once: a number may be that of a thread, as tools show
+ * them. The cheapest question first: nothing is created for a pid that is not there.
+ */
+static int which_pids(struct mp_session *s, struct mp_diag *diag)
+{
+	for (size_t i = 0; i < s->o.n_pids; i++) {
+		struct proc_status st;
+		bool twice = false;
+		int err = proc_status_read(s->o.pids[i], &st);
+		pid_t pid = !err && st.tgid ? (pid_t)st.tgid : s->o.pids[i];
+
+		if (!err && pid != s->o.pids[i])
+			err = proc_status_read(pid, &st);
+		if (err || st.zombie)
+			return no_target(diag, s->o.pids[i], err ? err : -ESRCH);
+		for (size_t k = 0; k < s->n_pids; k++)
+			twice |= s->pids[k] == pid;
+		if (!twice)
+			s->pids[s->n_pids++] = pid;
+	}
 	return 0;
 }
 
@@ -539,6 +604,7 @@ static int first_picture(struct mp_session *s, struct mp_diag *diag)
 {
 	uint64_t deadline = mp_monotonic_ns() + 5000000000ULL;
 	bool ready = false;
+	size_t unseen = 0;
 	int r = 1;
 
 	s->opening = true;
@@ -558,9 +624,10 @@ static int first_picture(struct mp_session *s, struct mp_diag *diag)
 	for (size_t i = 0; i < s->n_t; i++) {
 		const struct mp_proc *p = mp_model_proc(s->model, s->t[i]->mm);
 
-		if (p && !p->maps_known && s->t[i]->gone)
-			return no_target(diag, s->t[i]->pid, -ESRCH);
+		unseen += p && !p->maps_known && s->t[i]->gone;
 	}
+	if (unseen && unseen == s->n_t) /* one of several that goes at once is one less */
+		return no_target(diag, s->t[0]->pid, -ESRCH);
 	return r < 0 ? mp_diag_set(diag, r, MP_EXIT_FAILURE, "cannot start the session", "", "")
 		     : 0;
 }
@@ -568,11 +635,15 @@ static int first_picture(struct mp_session *s, struct mp_diag *diag)
 static int start_command(struct mp_session *s, struct mp_diag *diag)
 {
 	char path[4096];
+	struct launch_with with;
 	struct target *t;
-	int err = launch_prepare(&s->child, s->o.cmd, s->o.cmd_out_fd, diag);
+	int err;
 
+	gclog_with(s, &with);
+	err = launch_prepare(&s->child, s->o.cmd, s->o.cmd_out_fd, &with, diag);
 	if (err)
 		return err;
+	gclog_started(s);
 	t = session_add_target(s, s->child.pid, 0);
 	if (!t)
 		return mp_diag_set(diag, -ENOMEM, MP_EXIT_FAILURE, "out of memory", "", "");
@@ -583,7 +654,7 @@ static int start_command(struct mp_session *s, struct mp_diag *diag)
 			return mp_diag_set(diag, err, MP_EXIT_FAILURE, "cannot watch the command",
 					   "", "");
 		if (!launch_which(s->o.cmd[0], path, sizeof(path)))
-			v8_attach_file(s, path);
+			runtimes_command(s, path);
 	}
 	err = launch_go(&s->child, s->o.cmd, diag);
 	if (err)
@@ -591,14 +662,14 @@ static int start_command(struct mp_session *s, struct mp_diag *diag)
 	if (!s->probes) { /* nobody tells of the exec: it has just happened */
 		session_set_mm(s, t, ++s->next_mm);
 		t->want_maps = t->want_all = true;
-		target_announce(s, t, mp_monotonic_ns(), NULL);
+		target_announce(s, t, mp_monotonic_ns(), NULL, NULL);
 	}
 	return 0;
 }
 
 /* The probes see numbers of the initial PID namespace, whose inode is fixed
  * (PROC_PID_INIT_INO, include/linux/proc_ns.h). */
-static int check_pid_namespace(struct mp_diag *diag)
+static int check_pid_namespace(bool standing, struct mp_diag *diag)
 {
 	char ns[64] = "";
 
@@ -607,7 +678,8 @@ static int check_pid_namespace(struct mp_diag *diag)
 	return mp_diag_set(diag, -EOPNOTSUPP, MP_EXIT_NOT_PERMITTED,
 			   "cannot watch from inside a PID namespace",
 			   "the kernel's events carry pids of the initial namespace",
-			   "run memprof on the host, or poll /proc only: memprof --hooks none ...");
+			   standing ? "run it on the host, or poll /proc only: hooks = none in its file"
+				    : "run memprof on the host, or poll /proc only: memprof --hooks none ...");
 }
 
 int mp_session_open(const struct mp_session_opts *o, struct mp_session **out, struct mp_diag *diag)
@@ -615,49 +687,55 @@ int mp_session_open(const struct mp_session_opts *o, struct mp_session **out, st
 	struct mp_session *s = calloc(1, sizeof(*s));
 	struct mp_probes_opts po = { .hooks = o->hooks,
 				     .follow_forks = o->follow_forks,
-				     .ring_bytes = o->ring_bytes };
+				     .ring_bytes = o->ring_bytes,
+				     .stacks = o->stacks,
+				     .rules = o->standing,
+				     .max_targets = o->max_targets };
 	int err = 0;
 
 	if (!s)
 		return mp_diag_set(diag, -ENOMEM, MP_EXIT_FAILURE, "out of memory", "", "");
+	launch_raise_files();
 	s->o = *o;
 	s->ep_fd = s->timer_fd = -1;
 	s->child.go_fd = s->child.err_fd = -1;
 	s->model = mp_model_new();
 	if (!s->model)
 		err = mp_diag_set(diag, -ENOMEM, MP_EXIT_FAILURE, "out of memory", "", "");
-	/* The cheapest question first: nothing is created for a pid that is not there. */
-	for (size_t i = 0; i < o->n_pids && !err; i++) {
-		struct proc_status st;
-
-		err = proc_status_read(o->pids[i], &st);
-		if (err || st.zombie)
-			err = no_target(diag, o->pids[i], err ? err : -ESRCH);
-	}
+	s->pids = calloc(o->n_pids + 1, sizeof(*s->pids));
+	if (!err && !s->pids)
+		err = mp_diag_set(diag, -ENOMEM, MP_EXIT_FAILURE, "out of memory", "", "");
+	if (!err)
+		err = which_pids(s, diag);
+	if (!err) /* before there is a probe or a thread */
+		err = gclog_open(s, diag);
 	if (!err && !o->hooks.none)
-		err = check_pid_namespace(diag);
+		err = check_pid_namespace(o->standing, diag);
 	if (!err && !o->hooks.none)
 		err = mp_probes_open(&po, &s->probes, diag);
+	if (!err && o->attached)
+		err = o->attached(o->attached_ctx, diag);
 	if (!err)
-		err = open_outputs(s, diag);
+		err = output_open(s, diag);
+	if (!err && s->probes && !o->no_symbols && symbols_new(s))
+		err = mp_diag_set(diag, -ENOMEM, MP_EXIT_FAILURE, "out of memory", "", "");
 	if (!err && open_fds(s))
 		err = mp_diag_set(diag, -EMFILE, MP_EXIT_FAILURE, "cannot create timers", "", "");
 	s->start = s->flushed = mp_monotonic_ns();
 	proc_huge_policy(&s->policy.huge_always, &s->policy.large_always);
 	if (!err)
 		tell_start(s);
-	for (size_t i = 0; i < o->n_pids && !err; i++)
-		err = attach_pid(s, o->pids[i], diag);
+	for (size_t i = 0; i < s->n_pids && !err; i++)
+		err = attach_pid(s, s->pids[i], diag);
 	if (!err && o->cmd)
 		err = start_command(s, diag);
-	else if (!err)
+	else if (!err && s->gclog)
+		gclog_started(s);
+	if (!err && !o->cmd && !o->standing)
 		err = first_picture(s, diag);
 	if (err) {
-		bool created = s->writer && s->o.out_path;
-
+		output_discard(s);
 		mp_session_close(s);
-		if (created) /* nothing was recorded in it */
-			unlink(o->out_path);
 		return err;
 	}
 	*out = s;
@@ -689,12 +767,22 @@ struct mp_history *mp_session_history(struct mp_session *s)
 
 const char *mp_session_notice(const struct mp_session *s)
 {
+	return s->notice[0] ? s->notice : s->end[0] ? s->end : NULL;
+}
+
+const char *mp_session_trouble(const struct mp_session *s)
+{
 	return s->notice[0] ? s->notice : NULL;
 }
 
 const struct mp_diag *mp_session_diag(const struct mp_session *s)
 {
 	return s->rec_err ? &s->diag : NULL;
+}
+
+const char *mp_session_gc_log(const struct mp_session *s)
+{
+	return gclog_words(s);
 }
 
 void mp_session_end_command(struct mp_session *s)
@@ -706,17 +794,6 @@ int mp_session_exit_code(struct mp_session *s)
 {
 	launch_reap(&s->child);
 	return s->child.pid && s->child.done ? launch_exit_code(&s->child) : -1;
-}
-
-void mp_session_written(struct mp_session *s, uint64_t *bytes, uint64_t *events)
-{
-	struct mp_writer_info w = { 0 };
-
-	rec_error(s, mp_history_flush(s->history));
-	if (s->writer)
-		mp_writer_info(s->writer, &w);
-	*bytes = w.bytes;
-	*events = w.events;
 }
 
 void mp_session_usage(const struct mp_session *s, struct mp_usage *u)
@@ -732,6 +809,23 @@ void mp_session_usage(const struct mp_session *s, struct mp_usage *u)
 	u->bpf = maps + progs;
 }
 
+unsigned mp_session_fill(const struct mp_session *s, const char **what)
+{
+	unsigned most = mp_model_fill(s->model, what), n;
+
+	n = symbols_fill(s);
+	if (n > most) {
+		most = n;
+		*what = "functions";
+	}
+	n = s->probes ? mp_probes_fill(s->probes) : 0;
+	if (n > most) {
+		most = n;
+		*what = "stacks";
+	}
+	return most;
+}
+
 int mp_session_close(struct mp_session *s)
 {
 	int err;
@@ -739,18 +833,16 @@ int mp_session_close(struct mp_session *s)
 	if (!s)
 		return 0;
 	launch_abort(&s->child);
-	if (s->history) {
-		rec_error(s, mp_history_flush(s->history));
-		mp_history_tee(s->history, NULL);
-	}
-	err = s->writer ? mp_writer_close(s->writer) : 0;
-	if (s->rec_err)
-		err = s->rec_err;
+	err = mp_session_finish(s);
 	mp_history_free(s->history);
 	mp_probes_close(s->probes);
+	symbols_free(s);
+	go_free(s);
+	gclog_close(s);
 	for (size_t i = 0; i < s->n_t; i++)
 		target_free(s->t[i]);
 	free(s->t);
+	free(s->pids);
 	free(s->due);
 	stream_free(&s->stream);
 	free(s->batch);

@@ -7,6 +7,11 @@
  * gc_seg_attach_check() checked. Neither is the target believed to be polite:
  * what one look reads, and what text and ranges it may make us keep, is bounded.
  *
+ * Who maps a segment need not be whose heap it tells of: a monitor maps those of
+ * others, and a forked child may have inherited one. The owner is the process that
+ * can write to it and that the segment names by the number it has in its own PID
+ * namespace.
+ *
  * A process may have several heaps. All rings of all of them are merged by time.
  * Collections, commits and releases are told as they are; counters and spaces are
  * told as sums, since the model has one set of figures for a process and source.
@@ -29,9 +34,10 @@
 #define LOOKS_MAX  (1u << 21) /* heads of rings compared in one poll         */
 #define FD_MAX	   256	      /* descriptors of the target looked at         */
 #define LEN_MAX	   (1ULL << 34)
-#define STRS_MAX   4096	 /* texts of one target's segments              */
-#define RANGES_MAX 1024	 /* ... and address ranges                      */
-#define PHASE_MIN  20000 /* ns: shorter phases are not worth an event   */
+#define STRS_MAX   4096		 /* texts of one target's segments              */
+#define RANGES_MAX 1024		 /* ... and address ranges                      */
+#define PHASE_MIN  20000	 /* ns: shorter phases are not worth an event   */
+#define FRESH_NS   1500000000ULL /* a writer silent for longer is stuck, or blocked */
 
 /* Where we are in one ring, and its next event. */
 struct ring {
@@ -50,10 +56,12 @@ struct gc_source {
 	size_t len;
 	struct gc_seg seg;
 	struct ring *ring;
+	uint8_t src;	/* enum mp_heap_source: whose heap it tells of      */
 	bool same_pids; /* its tids mean here what they mean there      */
 	bool seen;	/* in the last look at the mappings             */
 	uint64_t lost;
-	uint32_t spaces; /* bit of a space: it had bytes once                   */
+	uint64_t updated;	     /* its own word for when the counters changed   */
+	uint32_t spaces;	     /* bit of a space: it had bytes once                   */
 	struct gc_seg_counters last; /* as last told, without its stamp          */
 	struct mp_event fig;	     /* .heap: the newest figures                    */
 };
@@ -158,17 +166,35 @@ static void rings_place(struct gc_source *g, bool from_start)
 	}
 }
 
+/* The number in the segment is what getpid() said to its writer. */
+static bool owns(const struct target *t, const struct gc_source *g)
+{
+	pid_t pid = t->pid;
+
+	return !proc_ns_pid(t->pid, &pid) && g->seg.hdr.pid == (uint32_t)pid;
+}
+
+/* The runtime that a segment says it is of; one that is not known is like libmpgc's. */
+static uint8_t source_of(const char *runtime)
+{
+	for (unsigned src = 1; src < MP_SRC_MAX; src++)
+		if (!strcmp(runtime, mp_source_name(src)))
+			return (uint8_t)src;
+	return MP_SRC_GC;
+}
+
 static struct gc_source *source_open(const struct target *t, const struct proc_map *v)
 {
 	struct gc_source *g = calloc(1, sizeof(*g));
-	int fd = segment_open(t->pid, v);
-	bool ok = g && fd >= 0 && source_map(g, fd);
+	int fd = v->bits & MP_MAP_W ? segment_open(t->pid, v) : -1;
+	bool ok = g && fd >= 0 && source_map(g, fd) && owns(t, g);
 
 	if (fd >= 0)
 		close(fd);
 	if (ok) {
 		g->ino = v->ino;
 		g->dev = map_dev(v);
+		g->src = source_of(g->seg.hdr.source);
 		g->same_pids = g->seg.hdr.pid == (uint32_t)t->pid;
 		g->ring = calloc(g->seg.hdr.nrings ? g->seg.hdr.nrings : 1, sizeof(*g->ring));
 		memset(&g->fig.heap, 0xff, sizeof(g->fig.heap));
@@ -200,8 +226,8 @@ static uint32_t text_id(struct mp_session *s, struct target *t, const char *text
 	return id;
 }
 
-static void tell_range(struct mp_session *s, struct target *t, unsigned op, uint64_t ts,
-		       uint64_t addr, uint64_t len)
+static void tell_range(struct mp_session *s, struct target *t, const struct gc_source *g,
+		       unsigned op, uint64_t ts, uint64_t addr, uint64_t len)
 {
 	struct mp_event e = { .ts = ts, .type = MP_EV_HEAP_RANGE, .sub = (uint8_t)op, .mm = t->mm };
 
@@ -209,7 +235,7 @@ static void tell_range(struct mp_session *s, struct target *t, unsigned op, uint
 		return;
 	e.range.addr = addr;
 	e.range.len = len;
-	e.range.source = MP_SRC_GC;
+	e.range.source = g->src;
 	push(s, &e);
 }
 
@@ -219,15 +245,24 @@ static uint64_t plus(uint64_t a, uint64_t b)
 	return a == MP_UNKNOWN || b == MP_UNKNOWN || a + b < b ? MP_UNKNOWN : a + b;
 }
 
-/* The figures of all heaps together; of none, that nothing is used. */
-static void tell_heap(struct mp_session *s, const struct target *t, uint64_t ts)
+static unsigned heaps_of(const struct target *t, unsigned src)
 {
-	struct mp_event e = { .ts = ts, .type = MP_EV_HEAP, .sub = MP_SRC_GC, .mm = t->mm };
+	unsigned n = 0;
 
-	if (!t->n_gc)
+	for (unsigned i = 0; i < t->n_gc; i++)
+		n += t->gc[i]->src == src;
+	return n;
+}
+
+/* The figures of all heaps of a source together; of none, that nothing is used. */
+static void tell_heap(struct mp_session *s, const struct target *t, unsigned src, uint64_t ts)
+{
+	struct mp_event e = { .ts = ts, .type = MP_EV_HEAP, .sub = (uint8_t)src, .mm = t->mm };
+
+	if (!heaps_of(t, src))
 		e.heap.limit = e.heap.goal = e.heap.live = MP_UNKNOWN;
 	for (unsigned i = 0; i < t->n_gc; i++)
-		for (unsigned k = 0; k < 7; k++)
+		for (unsigned k = 0; k < 7 && t->gc[i]->src == src; k++)
 			e.v[k] = plus(e.v[k], t->gc[i]->fig.v[k]);
 	push(s, &e);
 }
@@ -278,7 +313,7 @@ static void space_add(struct spaces *sp, uint32_t name, const struct gc_seg_spac
 }
 
 /* Spaces of the same name are one: a process with two heaps has twice as much young. */
-static void tell_spaces(struct mp_session *s, struct target *t, uint64_t ts)
+static void tell_spaces(struct mp_session *s, struct target *t, unsigned src, uint64_t ts)
 {
 	struct spaces sp = { .n = 0 };
 	char name[32];
@@ -287,6 +322,8 @@ static void tell_spaces(struct mp_session *s, struct target *t, uint64_t ts)
 		const struct gc_seg_counters *c = &t->gc[k]->last;
 		uint32_t *had = &t->gc[k]->spaces;
 
+		if (t->gc[k]->src != src)
+			continue;
 		for (unsigned i = 1; i < c->nspaces && i < GC_SEG_SPACES; i++) {
 			if (c->space[i].used || c->space[i].committed)
 				*had |= 1u << i;
@@ -299,7 +336,7 @@ static void tell_spaces(struct mp_session *s, struct target *t, uint64_t ts)
 	for (unsigned i = 0; i < sp.n; i++) {
 		sp.e[i].ts = ts;
 		sp.e[i].type = MP_EV_SPACE;
-		sp.e[i].sub = MP_SRC_GC;
+		sp.e[i].sub = (uint8_t)src;
 		sp.e[i].mm = t->mm;
 		push(s, &sp.e[i]);
 	}
@@ -362,7 +399,7 @@ static void on_gc_end(struct mp_session *s, struct target *t, struct gc_source *
 	if (e.gc.start > e.ts)
 		e.gc.start = e.ts;
 	e.gc.reason = reason_str(s, t, g, val(ev, 4), e.ts);
-	e.gc.source = MP_SRC_GC;
+	e.gc.source = g->src;
 	push(s, &e);
 	g->fig.heap.used = ev->b;
 	g->fig.heap.committed = val(ev, 2);
@@ -370,8 +407,8 @@ static void on_gc_end(struct mp_session *s, struct target *t, struct gc_source *
 	if (val(ev, 6) != GC_SEG_UNKNOWN)
 		g->fig.heap.live = val(ev, 6);
 	/* The fold takes `after` for the process's figure: with one heap it is. */
-	if (t->n_gc > 1)
-		tell_heap(s, t, e.ts);
+	if (heaps_of(t, g->src) > 1)
+		tell_heap(s, t, g->src, e.ts);
 }
 
 static void on_pages(struct mp_session *s, struct target *t, struct gc_source *g, struct ring *r)
@@ -385,7 +422,7 @@ static void on_pages(struct mp_session *s, struct target *t, struct gc_source *g
 	e.range.addr = ev->a;
 	e.range.len = ev->b;
 	e.range.dur = release ? val(ev, 0) : 0;
-	e.range.source = MP_SRC_GC;
+	e.range.source = g->src;
 	if (release && g->same_pids && val(ev, 3) <= INT32_MAX)
 		e.tid = (uint32_t)val(ev, 3);
 	push(s, &e);
@@ -411,10 +448,11 @@ static void on_counters(struct mp_session *s, struct target *t, struct gc_source
 	g->fig.heap.arrays = val(&r->ev, 1);
 	g->fig.heap.goal = val(&r->ev, 4);
 	g->fig.heap.limit = val(&r->ev, 5);
-	tell_heap(s, t, sane_ts(s, r->ev.ts));
+	tell_heap(s, t, g->src, sane_ts(s, r->ev.ts));
 }
 
-static void on_phase(struct mp_session *s, struct target *t, struct ring *r, unsigned phase)
+static void on_phase(struct mp_session *s, struct target *t, const struct gc_source *g,
+		     struct ring *r, unsigned phase)
 {
 	struct mp_event e = made(s, t, r, MP_EV_PHASE, phase);
 
@@ -423,13 +461,13 @@ static void on_phase(struct mp_session *s, struct target *t, struct ring *r, uns
 	e.phase.dur = r->ev.a;
 	e.phase.work = r->ev.b;
 	e.phase.n = r->ev.nv ? r->ev.v[0] : 1;
-	e.phase.source = MP_SRC_GC;
+	e.phase.source = g->src;
 	push(s, &e);
 }
 
 static void on_sample(struct mp_session *s, struct target *t, struct gc_source *g, struct ring *r)
 {
-	struct mp_event e = made(s, t, r, MP_EV_SAMPLE, MP_SRC_GC);
+	struct mp_event e = made(s, t, r, MP_EV_SAMPLE, g->src);
 	char name[32];
 
 	e.sample.addr = r->ev.a;
@@ -455,7 +493,7 @@ static void on_event(struct mp_session *s, struct target *t, struct gc_source *g
 		on_pages(s, t, g, r);
 		break;
 	case GC_EV_RESERVE:
-		tell_range(s, t, MP_HEAP_RESERVE, sane_ts(s, r->ev.ts), r->ev.a, r->ev.b);
+		tell_range(s, t, g, MP_HEAP_RESERVE, sane_ts(s, r->ev.ts), r->ev.a, r->ev.b);
 		break;
 	case GC_EV_NOTE:
 		on_note(s, t, r);
@@ -465,10 +503,10 @@ static void on_event(struct mp_session *s, struct target *t, struct gc_source *g
 									     : 0;
 		break;
 	case GC_EV_PHASE:
-		on_phase(s, t, r, r->ev.flags);
+		on_phase(s, t, g, r, r->ev.flags);
 		break;
 	case GC_EV_SAFEPOINT:
-		on_phase(s, t, r, MP_PHASE_STOP);
+		on_phase(s, t, g, r, MP_PHASE_STOP);
 		break;
 	case GC_EV_ALLOC_SAMPLE:
 		on_sample(s, t, g, r);
@@ -549,12 +587,16 @@ static void read_rings(struct mp_session *s, struct target *t)
 	}
 }
 
-/* Reads the counters of g. True: they are new. */
-static bool look_at_counters(struct gc_source *g)
+/* Reads the counters of g. True: they are new, and not older than what a probe said of a
+ * collection after them: a writer that must wait for its program's turn may be late. */
+static bool look_at_counters(const struct target *t, struct gc_source *g)
 {
 	struct gc_seg_counters c;
 
 	if (gc_seg_counters_read(&g->seg, &c))
+		return false;
+	g->updated = c.updated_ns;
+	if (g->updated < t->collected[g->src])
 		return false;
 	c.updated_ns = 0; /* a new stamp alone is no news */
 	c.seq = 0;
@@ -571,18 +613,36 @@ static bool look_at_counters(struct gc_source *g)
 	return true;
 }
 
-static void tell_all(struct mp_session *s, struct target *t)
+/*
+ * When the figures of a source were true. libmpgc keeps `used` newer than its stamp. Other
+ * writers come round now and then: a collection that a probe tells of may have been since.
+ */
+static uint64_t told_at(const struct mp_session *s, const struct target *t, unsigned src)
 {
-	uint64_t ts = mp_monotonic_ns();
+	uint64_t ts = 0;
 
-	tell_heap(s, t, ts);
-	tell_spaces(s, t, ts);
+	for (unsigned i = 0; i < t->n_gc; i++)
+		if (t->gc[i]->src == src && t->gc[i]->updated > ts)
+			ts = t->gc[i]->updated;
+	return src == MP_SRC_GC || !ts ? mp_monotonic_ns() : sane_ts(s, ts);
+}
+
+/* `sources`: a bit for each to be told of. */
+static void tell_all(struct mp_session *s, struct target *t, uint32_t sources)
+{
+	for (unsigned src = 1; src < MP_SRC_MAX; src++)
+		if (sources >> src & 1) {
+			uint64_t ts = told_at(s, t, src);
+
+			tell_heap(s, t, src, ts);
+			tell_spaces(s, t, src, ts);
+		}
 }
 
 void gc_poll(struct mp_session *s, struct target *t)
 {
 	uint64_t lost = 0;
-	bool news = false;
+	uint32_t news = 0;
 
 	if (!t->n_gc)
 		return;
@@ -591,11 +651,33 @@ void gc_poll(struct mp_session *s, struct target *t)
 	read_rings(s, t);
 	for (unsigned i = 0; i < t->n_gc; i++) {
 		lost += t->gc[i]->lost;
-		news |= look_at_counters(t->gc[i]);
+		if (look_at_counters(t, t->gc[i]))
+			news |= 1u << t->gc[i]->src;
 	}
 	tell_loss(s, t, lost);
 	if (news)
-		tell_all(s, t);
+		tell_all(s, t, news);
+}
+
+/* Told by its writer lately, by the writer's word. */
+static bool fresh(const struct gc_source *g, uint64_t now)
+{
+	return g->updated <= now && now - g->updated < FRESH_NS;
+}
+
+unsigned gc_collected(struct target *t, unsigned src, uint64_t ts)
+{
+	unsigned heaps = 0;
+
+	t->collected[src] = ts;
+	for (unsigned i = 0; i < t->n_gc; i++) {
+		if (t->gc[i]->src != src)
+			continue;
+		if (!fresh(t->gc[i], mp_monotonic_ns()))
+			return 0;
+		heaps += t->gc[i]->last.heaps > 1 ? 2 : 1;
+	}
+	return heaps;
 }
 
 /* --- heaps that come and go -------------------------------------------------------------- */
@@ -619,7 +701,7 @@ static void found(struct mp_session *s, struct target *t, const struct proc_map 
 		/* A heap older than the session: its past collections are not ours. */
 		rings_place(g, g->seg.hdr.start_ns >= s->start);
 		t->gc[t->n_gc++] = g;
-		tell_range(s, t, MP_HEAP_RESERVE, mp_monotonic_ns(), g->seg.hdr.heap_base,
+		tell_range(s, t, g, MP_HEAP_RESERVE, mp_monotonic_ns(), g->seg.hdr.heap_base,
 			   g->seg.hdr.heap_len);
 	}
 	if (g)
@@ -629,6 +711,7 @@ static void found(struct mp_session *s, struct target *t, const struct proc_map 
 /* Heaps that were destroyed: their last events, and their figures go. */
 static void drop_unseen(struct mp_session *s, struct target *t)
 {
+	uint32_t gone = 0;
 	unsigned keep = 0;
 
 	for (unsigned k = 0; k < t->n_gc; k++)
@@ -643,12 +726,13 @@ static void drop_unseen(struct mp_session *s, struct target *t)
 			t->gc[keep++] = g;
 			continue;
 		}
-		tell_range(s, t, MP_HEAP_UNRESERVE, mp_monotonic_ns(), g->seg.hdr.heap_base,
+		gone |= 1u << g->src;
+		tell_range(s, t, g, MP_HEAP_UNRESERVE, mp_monotonic_ns(), g->seg.hdr.heap_base,
 			   g->seg.hdr.heap_len);
 		source_free(g);
 	}
 	t->n_gc = keep;
-	tell_all(s, t);
+	tell_all(s, t, gone);
 }
 
 void gc_attach(struct mp_session *s, struct target *t, const struct proc_maps *m)

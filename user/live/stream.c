@@ -152,7 +152,7 @@ static int hash_grow(struct mp_stream *s)
 	return 0;
 }
 
-static int str_events(uint32_t id, const char *str, uint64_t ts,
+int stream_str_events(uint32_t id, const char *str, uint64_t ts,
 		      int (*emit)(void *ctx, struct mp_event *e), void *ctx)
 {
 	size_t len = strlen(str), pos = 0;
@@ -205,5 +205,5 @@ uint32_t stream_str_to(struct mp_stream *s, const char *str, uint64_t ts,
 	if (!s->strs[s->n_strs])
 		return 0;
 	s->hash[k] = (uint32_t)++s->n_strs;
-	return str_events((uint32_t)s->n_strs, cut, ts, emit, ctx) ? 0 : (uint32_t)s->n_strs;
+	return stream_str_events((uint32_t)s->n_strs, cut, ts, emit, ctx) ? 0 : (uint32_t)s->n_strs;
 }

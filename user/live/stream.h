@@ -41,5 +41,8 @@ uint32_t stream_str(struct mp_stream *s, const char *str, uint64_t ts);
 /* The same; a new string's events go to emit() instead, for who is folding now. */
 uint32_t stream_str_to(struct mp_stream *s, const char *str, uint64_t ts,
 		       int (*emit)(void *ctx, struct mp_event *e), void *ctx);
+/* The events of a string of MP_STR_MAX bytes at most that has this id. */
+int stream_str_events(uint32_t id, const char *str, uint64_t ts,
+		      int (*emit)(void *ctx, struct mp_event *e), void *ctx);
 
 #endif /* MEMPROF_STREAM_H */

@@ -20,6 +20,7 @@ void target_free(struct target *t)
 	audit_drop(&t->audit);
 	proc_ranges_free(&t->hunt.todo);
 	gc_detach(t);
+	runtimes_detach(t);
 	free(t);
 }
 
@@ -32,15 +33,18 @@ static void meta(struct mp_session *s, uint8_t key, uint64_t num, bool isstr, ui
 	stream_push(&s->stream, &e);
 }
 
-/* Says who it is: at attach, and again after each exec. `comm` is its name where
- * /proc no longer tells. */
-void target_announce(struct mp_session *s, struct target *t, uint64_t ts, const char *comm)
+/* Says who it is: at attach, and again after each exec. `comm` and `known` are its name and its
+ * program where /proc no longer tells. */
+void target_announce(struct mp_session *s, struct target *t, uint64_t ts, const char *comm,
+		     const char *known)
 {
 	struct mp_event e = { .ts = ts, .type = MP_EV_TASK, .sub = MP_TASK_TARGET, .mm = t->mm };
 	struct proc_status st = { 0 };
 	uint64_t start = MP_UNKNOWN;
 	char exe[1024] = "";
 
+	if (known)
+		snprintf(exe, sizeof(exe), "%s", known);
 	if (proc_status_read(t->pid, &st) && comm)
 		snprintf(st.comm, sizeof(st.comm), "%s", comm);
 	/* What /proc may no longer tell; of a second exec nobody else tells either. */
@@ -51,10 +55,13 @@ void target_announce(struct mp_session *s, struct target *t, uint64_t ts, const 
 	e.tid = (uint32_t)t->pid;
 	e.task.a = (uint64_t)t->pid;
 	e.task.b = stream_str(&s->stream, exe, ts);
+	if (!t->parent) /* once: who loses its parent gets another one */
+		t->parent = st.ppid;
+	e.task.c = t->parent;
 	e.task.comm = stream_str(&s->stream, st.comm, ts);
 	e.x = t->launched ? MP_TASK_F_LAUNCHED : 0;
 	stream_push(&s->stream, &e);
-	if (t != s->t[0])
+	if (t != s->t[0] || s->o.standing) /* there nobody is the first */
 		return;
 	proc_start_ns(t->pid, &start);
 	meta(s, MP_META_PID, (uint64_t)t->pid, false, ts);
@@ -62,6 +69,7 @@ void target_announce(struct mp_session *s, struct target *t, uint64_t ts, const 
 	meta(s, MP_META_EXE, e.task.b, true, ts);
 	meta(s, MP_META_PROC_START, start, false, ts);
 	meta(s, MP_META_THREADS, st.threads ? st.threads : MP_UNKNOWN, false, ts);
+	facts_tell(s, t, ts);
 }
 
 /* The process went away without an event that said so. */
@@ -74,9 +82,10 @@ static void vanished(struct mp_session *s, struct target *t)
 	e.task.a = t->launched && s->child.done ? (uint64_t)s->child.status : MP_UNKNOWN;
 	stream_push(&s->stream, &e);
 	t->gone = true;
+	standing_went(s, t->mm);
 }
 
-#define LAZY_COST     100 /* reading LazyFree may take 1/100 of the time */
+#define LAZY_COST     100 /* reading LazyFree may take 1/100 of a CPU */
 #define LAZY_EVERY_NS 1000000000ULL
 
 /*
@@ -98,21 +107,34 @@ static uint64_t lazyfree(struct mp_session *s, struct target *t)
 	return pages;
 }
 
-/* Pages shared with other processes, huge pages: a walk over all page tables, so once,
- * at the end, and not of a process so large that it would be felt. */
-#define ROLLUP_MAX (8ULL << 30) /* bytes of RSS */
+/*
+ * Pages shared with other processes, dirty ones, huge ones: a walk over all page tables. So
+ * not of a process so large that it would be felt, of each now and then and at the end, and
+ * of all together 1/ROLLUP_COST of a CPU at most.
+ */
+#define ROLLUP_MAX	(8ULL << 30)	/* bytes of RSS */
+#define ROLLUP_EVERY_NS 2000000000ULL	/* of one process */
+#define ROLLUP_FIRST_NS 1000000000ULL	/* after it was first polled */
+#define ROLLUP_COST	1000
 
 static void rollup_tell(struct mp_session *s, struct target *t)
 {
 	const struct mp_proc *p = mp_model_proc(s->model, t->mm);
 	struct mp_event e = { .type = MP_EV_ROLLUP, .mm = t->mm };
+	uint64_t now = mp_monotonic_ns(), cpu = mp_thread_cpu_ns();
 
+	if (!t->rollup_next)
+		t->rollup_next = now + ROLLUP_FIRST_NS;
 	if (t->rollup_told || !p || mp_proc_rss(p) > ROLLUP_MAX)
 		return;
-	t->rollup_told = true;
+	if (!s->settling && (now < t->rollup_next || now < s->rollup_next))
+		return;
+	t->rollup_told = s->settling;
+	t->rollup_next = now + ROLLUP_EVERY_NS;
 	if (proc_rollup_read(t->pid, &e))
 		return;
 	e.ts = mp_monotonic_ns();
+	s->rollup_next = e.ts + ROLLUP_COST * (mp_thread_cpu_ns() - cpu);
 	stream_push(&s->stream, &e);
 }
 
@@ -141,6 +163,29 @@ static void rss_summed(const struct mp_session *s, const struct mp_probes_rss *s
 	e->rss.shmem = sum->shmem;
 	e->rss.swap = sum->swap;
 	e->rss.slack = sum->slack;
+}
+
+#define STATUS_EVERY_NS 1000000000ULL
+
+/* What the status says besides the counters, when it has changed. */
+static void status_tell(struct mp_session *s, struct target *t, const struct proc_status *st,
+			uint64_t now)
+{
+	struct mp_event e = { .type = MP_EV_PROC, .mm = t->mm };
+
+	if (now < t->next_status && !s->settling)
+		return;
+	e.proc.locked = st->locked;
+	e.proc.pte = st->pte;
+	e.proc.vsize = st->vsize;
+	e.proc.stack = st->stack;
+	e.proc.threads = st->threads;
+	if (t->status.type && t->status.mm == e.mm && !memcmp(t->status.v, e.v, sizeof(e.v)))
+		return;
+	t->status = e;
+	t->next_status = now + STATUS_EVERY_NS;
+	e.ts = now;
+	stream_push(&s->stream, &e);
 }
 
 void target_poll(struct mp_session *s, struct target *t)
@@ -174,7 +219,7 @@ void target_poll(struct mp_session *s, struct target *t)
 		e.rss.slack = status_slack(&st);
 	audit_polled(t, before, e.ts);
 	stream_push(&s->stream, &e);
+	status_tell(s, t, &st, mp_monotonic_ns());
 	cgroup_poll(s, t);
-	if (s->settling)
-		rollup_tell(s, t);
+	rollup_tell(s, t);
 }

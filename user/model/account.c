@@ -52,13 +52,34 @@ static int64_t cls_bytes(const struct mp_proc *p, enum mp_class c)
 	return (int64_t)(p->cls_pages[c] * MP_PAGE_SIZE) - lazy_bytes(p, c);
 }
 
+uint64_t mp_proc_committed(const struct mp_proc *p)
+{
+	const struct mp_heap *h = mp_proc_heap(p, NULL);
+
+	return h && (!p->maps_known || p->cls_maps[MP_CLS_HEAP] || p->zheap.pages) ? h->committed
+										   : MP_UNKNOWN;
+}
+
+/* Of shared memory the pages that are ZGC's heap, each once; where it is mapped again,
+ * RSS counts it again, and that stays shared memory. */
+static int64_t zheap_bytes(const struct mp_proc *p, const struct mp_account *a)
+{
+	int64_t n = (int64_t)(p->zheap.pages * MP_PAGE_SIZE);
+
+	return n < a->shmem ? n : a->shmem;
+}
+
 static void split_heap(const struct mp_proc *p, struct mp_account *a)
 {
 	const struct mp_heap *h = mp_proc_heap(p, NULL);
-	int64_t resident = cls_bytes(p, MP_CLS_HEAP), all;
-	uint64_t used = h ? h->used : MP_UNKNOWN;
+	int64_t shared = zheap_bytes(p, a), resident = cls_bytes(p, MP_CLS_HEAP) + shared, all;
+	uint64_t used = h ? h->used : MP_UNKNOWN, committed;
 
-	a->heap_known = used != MP_UNKNOWN;
+	a->shmem -= shared;
+
+	/* Of a heap whose mappings nobody recognised no page is known, live or free. */
+	a->heap_known = used != MP_UNKNOWN && (!p->maps_known || p->cls_maps[MP_CLS_HEAP] ||
+					       p->zheap.pages || p->heap_seen);
 	a->unsplit_heap = cls_bytes(p, MP_CLS_GO_HEAP) + cls_bytes(p, MP_CLS_V8_HEAP) +
 			  cls_bytes(p, MP_CLS_JVM_HEAP);
 	if (!a->heap_known) {
@@ -71,8 +92,10 @@ static void split_heap(const struct mp_proc *p, struct mp_account *a)
 		a->free_heap_resident = resident - (int64_t)used;
 	}
 	all = resident + a->lazyfree_heap;
-	if (h->committed != MP_UNKNOWN && h->committed > (uint64_t)all)
-		a->lazy_heap = (int64_t)h->committed - all;
+	committed = mp_proc_committed(p);
+	a->lazy_known = committed != MP_UNKNOWN;
+	if (a->lazy_known && committed > (uint64_t)all)
+		a->lazy_heap = (int64_t)committed - all;
 }
 
 /* All of RSS that has a name. */
@@ -106,7 +129,7 @@ void mp_account(const struct mp_proc *p, struct mp_account *a)
 	a->stacks = cls_bytes(p, MP_CLS_STACK);
 	/* Pages of private mappings of files that were written are anonymous now. */
 	file_cow = cls_bytes(p, MP_CLS_FILE) + cls_bytes(p, MP_CLS_SPECIAL) - a->file;
-	shmem_cow = cls_bytes(p, MP_CLS_SHMEM) - a->shmem;
+	shmem_cow = cls_bytes(p, MP_CLS_SHMEM) - (int64_t)(p->rss.shmem * MP_PAGE_SIZE);
 	a->other_anon = cls_bytes(p, MP_CLS_ANON) + (file_cow > 0 ? file_cow : 0) +
 			(shmem_cow > 0 ? shmem_cow : 0);
 	a->unknown = a->rss - parts(a);
@@ -133,6 +156,36 @@ void fold_cgroup(struct mp_proc *p, const struct mp_event *e)
 	g->kernel = e->cgroup.kernel;
 	g->swap = e->cgroup.swap;
 	range_note(&p->r_charged, g->charged);
+	p->gap &= (uint8_t)~GAP_CGROUP;
+}
+
+void fold_cgroup_more(struct mp_proc *p, const struct mp_event *e)
+{
+	struct mp_cgroup *g = &p->cgroup;
+
+	g->more_ts = e->ts;
+	g->inactive_file = e->cgroup_more.inactive_file;
+	g->active_file = e->cgroup_more.active_file;
+	g->slab = e->cgroup_more.slab;
+	g->dirty = e->cgroup_more.dirty;
+	g->refaults = e->cgroup_more.refaults;
+	g->oom_kills = e->cgroup_more.oom_kills;
+	g->high = e->cgroup_more.high;
+	g->stalled = e->x;
+	range_note(&p->r_refaults, g->refaults);
+	range_note(&p->r_oom_kills, g->oom_kills);
+}
+
+void fold_status(struct mp_proc *p, const struct mp_event *e)
+{
+	struct mp_status *s = &p->status;
+
+	s->ts = e->ts;
+	s->locked = e->proc.locked;
+	s->pte = e->proc.pte;
+	s->vsize = e->proc.vsize;
+	s->stack = e->proc.stack;
+	s->threads = e->proc.threads;
 }
 
 void fold_rollup(struct mp_proc *p, const struct mp_event *e)

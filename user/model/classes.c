@@ -54,6 +54,15 @@ static bool seen(const struct mp_proc *p, uint64_t prints)
 	return p->prints.seen & prints;
 }
 
+/* Where that source has told its ranges they alone are its heap. */
+static bool has_ranges(const struct mp_proc *p, enum mp_heap_source src)
+{
+	for (size_t i = 0; i < p->n_ranges; i++)
+		if (p->ranges[i].source == src)
+			return true;
+	return false;
+}
+
 bool class_in_heap_range(const struct mp_proc *p, const struct mp_mapping *v)
 {
 	for (size_t i = 0; i < p->n_ranges; i++)
@@ -183,7 +192,11 @@ static bool is_go_runtime(const struct mp_proc *p, const struct mp_mapping *prev
 	return seen(p, MP_PRINT_GO) && !seen(p, MP_PRINT_LIBC) && !bss;
 }
 
-#define JVM_LOW (32 * GIB) /* compressed references reach so far */
+/* Compressed references reach so far (arguments.cpp: max_heap_for_compressed_oops). */
+#define JVM_LOW (32 * GIB)
+/* Below this is no heap (os::vm_min_address(), JDK 21 on, 16 MiB), but a part of the
+ * table of Shenandoah's collection set (shenandoahCollectionSet.cpp, from 64 KiB on). */
+#define JVM_LOWEST (16 * MIB)
 
 /*
  * Metaspace is opened by 64 KiB in nodes of 64 MiB, from borders of 4 MiB on
@@ -198,6 +211,14 @@ static bool is_metaspace(const struct mp_mapping *v, const struct mp_mapping *ne
 	       t->end - v->start <= 64 * MIB;
 }
 
+/* By its shape, where the JVM's own tables did not tell its range. */
+static bool is_jvm_heap(const struct mp_prints *f, const struct mp_mapping *v)
+{
+	if (v->start < JVM_LOW)
+		return v->start >= JVM_LOWEST;
+	return mostly_in(v, f->jheap_start, f->jheap_end);
+}
+
 static enum mp_class jvm_of(const struct mp_proc *p, const struct mp_mapping *prev,
 			    const struct mp_mapping *v, const struct mp_mapping *next)
 {
@@ -207,7 +228,7 @@ static enum mp_class jvm_of(const struct mp_proc *p, const struct mp_mapping *pr
 		return MP_CLS_JVM_CODE;
 	if (mostly_in(v, f->class_start, f->class_end))
 		return MP_CLS_JVM_META;
-	if (v->start < JVM_LOW || mostly_in(v, f->jheap_start, f->jheap_end))
+	if (!has_ranges(p, MP_SRC_JVM) && is_jvm_heap(f, v))
 		return p->heaps[MP_SRC_JVM].present ? MP_CLS_HEAP : MP_CLS_JVM_HEAP;
 	return is_arena_head(p, prev, v, next) || !is_metaspace(v, next) ? MP_CLS_MAX
 									 : MP_CLS_JVM_META;
@@ -232,6 +253,8 @@ static bool starts(const char *s, const char *with)
 	return !strncmp(s, with, strlen(with));
 }
 
+#define ZGC_HEAP "/memfd:java_heap" /* ZFILENAME_HEAP in os/linux/gc/z */
+
 /* What a mapped file proves; the last part of its path decides. */
 static uint64_t print_of_file(const char *path)
 {
@@ -247,7 +270,7 @@ static uint64_t print_of_file(const char *path)
 		return MP_PRINT_TCMALLOC;
 	if (!strcmp(base, "node") || !strcmp(base, "nodejs") || starts(base, "libnode.so"))
 		return MP_PRINT_V8;
-	if (starts(path, "/memfd:java_heap"))
+	if (starts(path, ZGC_HEAP))
 		return MP_PRINT_JVM | MP_PRINT_ZGC;
 	return starts(base, "libjvm.so") || strstr(path, "/hsperfdata_") ? MP_PRINT_JVM : 0;
 }
@@ -282,25 +305,46 @@ static void learn_class_space(struct mp_prints *f, const struct mp_mapping *v)
 	f->class_end = end;
 }
 
-/* A heap that compressed references do not reach: head and reserved rest together
- * above 32 GiB. Where several are, the largest; nothing else is as large. */
-static void learn_large_heap(struct mp_prints *f, const struct mp_mapping *v)
+/*
+ * A heap that compressed references do not reach: one reservation of more than 32 GiB, of
+ * which each generation has its head open, so what lies together without a gap counts.
+ * Where several are, the largest; nothing else is as large. Tables of the collector that
+ * lie right below it are taken for a part of it. Returns where to look on.
+ */
+static const struct mp_mapping *learn_large_heap(struct mp_prints *f, const struct mp_mapping *v)
 {
-	const struct mp_mapping *t = tail_of(v, v->next);
-	uint64_t end = t ? t->end : v->end;
+	uint64_t start = v->start, end = v->end;
 
-	if (!(v->bits & MP_MAP_W) || !anon_private(v) || end - v->start < JVM_LOW ||
-	    end - v->start < f->jheap_end - f->jheap_start)
-		return;
-	f->jheap_start = v->start;
-	f->jheap_end = end;
+	for (v = v->next; v && v->start == end && anon_private(v) && !(v->bits & MP_MAP_X);
+	     v = v->next)
+		end = v->end;
+	if (end - start >= JVM_LOW && end - start > f->jheap_end - f->jheap_start) {
+		f->jheap_start = start;
+		f->jheap_end = end;
+	}
+	return v;
+}
+
+static void learn_large_heaps(struct mp_prints *f, const struct mp_mapping *v)
+{
+	while (v) {
+		if (anon_private(v) && (v->bits & MP_MAP_W) && !(v->bits & MP_MAP_X))
+			v = learn_large_heap(f, v);
+		else
+			v = v->next;
+	}
 }
 
 static void learn_jvm(struct mp_proc *p, const struct mp_model *m)
 {
+	p->prints.zheap_dev = p->prints.zheap_ino = 0;
+	if (!seen(p, MP_PRINT_ZGC)) /* its mark bits are as large */
+		learn_large_heaps(&p->prints, p->maps);
 	for (const struct mp_mapping *v = p->maps; v; v = v->next) {
-		if (!seen(p, MP_PRINT_ZGC)) /* its mark bits are as large */
-			learn_large_heap(&p->prints, v);
+		if (starts(mp_str(m, v->name), ZGC_HEAP)) {
+			p->prints.zheap_dev = v->dev;
+			p->prints.zheap_ino = v->ino;
+		}
 		if ((v->bits & MP_MAP_FILE) && is_class_archive(mp_str(m, v->name)))
 			learn_class_space(&p->prints, v);
 	}
@@ -389,12 +433,12 @@ enum mp_class class_of(const struct mp_proc *p, const struct mp_mapping *prev,
 {
 	enum mp_class c;
 
-	if (class_in_heap_range(p, v))
-		return MP_CLS_HEAP;
 	if (v->bits & MP_MAP_SHMEM)
 		return MP_CLS_SHMEM;
-	if (v->bits & MP_MAP_FILE)
+	if (v->bits & MP_MAP_FILE) /* also a class archive's objects that G1 maps in its heap */
 		return MP_CLS_FILE;
+	if (class_in_heap_range(p, v))
+		return MP_CLS_HEAP;
 	if (keeps_class(v))
 		return v->cls;
 	/* A runtime's shapes are many; where both are mapped the library's is the rarer. */

@@ -68,6 +68,15 @@ static const struct field proc_fields[] = {
 	F(70, struct mp_proc, fk),
 	F(71, struct mp_proc, majors),
 	F(72, struct mp_proc, waiting),
+	F(73, struct mp_proc, faults_gc),
+	F(74, struct mp_proc, gc_marked),
+	F(75, struct mp_proc, gc_other),
+	F(80, struct mp_proc, fork_ts),
+	F(81, struct mp_proc, family),
+	F(82, struct mp_proc, sharers),
+	F(83, struct mp_proc, cow_shared),
+	F(84, struct mp_proc, filled),
+	F(85, struct mp_proc, exec_ts),
 #define HEAP_FIELDS(base, src)                                                                  \
 	F(base, struct mp_proc, heaps[src].ts), F(base + 1, struct mp_proc, heaps[src].r_used), \
 		F(base + 2, struct mp_proc, heaps[src].r_committed),                            \
@@ -76,12 +85,24 @@ static const struct field proc_fields[] = {
 	HEAP_FIELDS(44, MP_SRC_V8),
 	HEAP_FIELDS(48, MP_SRC_GO),
 	HEAP_FIELDS(52, MP_SRC_JVM),
+	HEAP_FIELDS(100, MP_SRC_PYTHON),
+	HEAP_FIELDS(104, MP_SRC_RUBY),
+	F(112, struct mp_proc, heap_seen),
+	F(113, struct mp_proc, zheap),
+	F(108, struct mp_proc, all_heaps.ts),
+	F(109, struct mp_proc, all_heaps.r_used),
+	F(110, struct mp_proc, all_heaps.r_committed),
+	F(111, struct mp_proc, all_heaps.r_external),
+	F(120, struct mp_proc, oom),
+	F(121, struct mp_proc, r_refaults),
+	F(122, struct mp_proc, r_oom_kills),
 };
 
 static const struct field model_fields[] = {
 	F(1, struct mp_model, now),	   F(2, struct mp_model, start),
 	F(3, struct mp_model, events),	   F(4, struct mp_model, lost),
 	F(5, struct mp_model, lost_total), F(6, struct mp_model, ended),
+	F(7, struct mp_model, oom_others),
 };
 
 #define N(a)	      (sizeof(a) / sizeof((a)[0]))
@@ -130,7 +151,7 @@ static int put_gc(struct mp_proc *p, const struct mp_event *e)
 {
 	size_t at = e->x, n = GC_WORDS - at < 7 ? GC_WORDS - at : 7;
 
-	if (at >= GC_WORDS || (at && !p->n_gcs))
+	if (at >= GC_WORDS || (at && !p->n_gcs) || (!at && p->n_gcs == MP_GC_MAX))
 		return 0;
 	if (at == 0) {
 		size_t cap = 1;
@@ -311,8 +332,8 @@ static void out_stream(struct out *o)
 
 		e.meta.num = o->m->meta[i];
 		e.meta.isstr = i == MP_META_COMM || i == MP_META_EXE || i == MP_META_KERNEL ||
-			       i == MP_META_VERSION;
-		if (e.meta.num != MP_UNKNOWN)
+			       i == MP_META_VERSION || i == MP_META_CMDLINE || i == MP_META_ENVIRON;
+		if (e.meta.num != MP_UNKNOWN && !mp_meta_of_file(i))
 			out(o, &e);
 	}
 	for (uint8_t i = 0; i < MP_FEAT_MAX; i++) {
@@ -326,6 +347,10 @@ static void out_stream(struct out *o)
 	}
 	if (!o->err)
 		o->err = stacks_dump(o->m, o->emit, o->ctx);
+	if (!o->err)
+		o->err = places_dump(o->m, o->emit, o->ctx);
+	if (!o->err)
+		o->err = clocks_dump(o->m, o->emit, o->ctx);
 	for (size_t i = 0; i < N(model_fields); i++)
 		out_words(o, MP_TOTAL_MODEL, &model_fields[i], o->m);
 }
@@ -510,10 +535,21 @@ static void out_ranges(struct out *o)
 	}
 }
 
+static size_t first_unpaid(const struct mp_proc *p)
+{
+	size_t unpaid = p->gc_unpaid;
+
+	while (unpaid < p->n_gcs &&
+	       p->gcs[unpaid].freed == p->gcs[unpaid].returned + p->gcs[unpaid].reused)
+		unpaid++;
+	return unpaid;
+}
+
 /* All that still owe, and the last GCS_KEPT. */
-static size_t gcs_first(const struct mp_proc *p, size_t unpaid)
+size_t dump_gcs_first(const struct mp_proc *p)
 {
 	size_t first = p->n_gcs > GCS_KEPT ? p->n_gcs - GCS_KEPT : 0;
+	size_t unpaid = first_unpaid(p);
 
 	return unpaid < first ? unpaid : first;
 }
@@ -521,12 +557,9 @@ static size_t gcs_first(const struct mp_proc *p, size_t unpaid)
 static void out_gcs(struct out *o)
 {
 	const struct mp_proc *p = o->p;
-	size_t unpaid = p->gc_unpaid;
+	size_t unpaid = first_unpaid(p);
 
-	while (unpaid < p->n_gcs &&
-	       p->gcs[unpaid].freed == p->gcs[unpaid].returned + p->gcs[unpaid].reused)
-		unpaid++;
-	for (size_t i = gcs_first(p, unpaid); i < p->n_gcs; i++) {
+	for (size_t i = dump_gcs_first(p); i < p->n_gcs; i++) {
 		for (size_t at = 0; at < GC_WORDS; at += 7) {
 			struct mp_event e = blank(o, MP_EV_TOTAL, MP_TOTAL_GC);
 			size_t n = GC_WORDS - at < 7 ? GC_WORDS - at : 7;
@@ -575,6 +608,37 @@ static void out_all_pages(struct out *o)
 	mp_pageset_tags(s, 0, 1ULL << 63, MP_PGS_LAZY, out_tagged, o);
 }
 
+static void out_cgroup_more(struct out *o, const struct mp_cgroup *g)
+{
+	struct mp_event e = blank(o, MP_EV_CGROUP_MORE, (uint8_t)g->version);
+
+	e.ts = g->more_ts;
+	e.x = g->stalled;
+	e.cgroup_more.inactive_file = g->inactive_file;
+	e.cgroup_more.active_file = g->active_file;
+	e.cgroup_more.slab = g->slab;
+	e.cgroup_more.dirty = g->dirty;
+	e.cgroup_more.refaults = g->refaults;
+	e.cgroup_more.oom_kills = g->oom_kills;
+	e.cgroup_more.high = g->high;
+	if (g->more_ts)
+		out(o, &e);
+}
+
+static void out_status(struct out *o, const struct mp_status *s)
+{
+	struct mp_event e = blank(o, MP_EV_PROC, 0);
+
+	e.ts = s->ts;
+	e.proc.locked = s->locked;
+	e.proc.pte = s->pte;
+	e.proc.vsize = s->vsize;
+	e.proc.stack = s->stack;
+	e.proc.threads = s->threads;
+	if (s->ts)
+		out(o, &e);
+}
+
 /* What the kernel says besides RSS. */
 static void out_beside(struct out *o)
 {
@@ -592,6 +656,7 @@ static void out_beside(struct out *o)
 	e.cgroup.swap = g->swap;
 	if (g->version)
 		out(o, &e);
+	out_cgroup_more(o, g);
 	e = blank(o, MP_EV_ROLLUP, 0);
 	e.ts = r->ts;
 	e.rollup.pss_anon = r->pss_anon;
@@ -603,6 +668,7 @@ static void out_beside(struct out *o)
 	e.rollup.lazyfree = r->lazyfree;
 	if (r->ts)
 		out(o, &e);
+	out_status(o, &o->p->status);
 }
 
 static void out_proc(struct out *o)
@@ -612,6 +678,7 @@ static void out_proc(struct out *o)
 
 	e.task.a = p->tgid;
 	e.task.b = p->exe;
+	e.task.c = p->parent;
 	e.task.comm = p->comm;
 	e.x = p->launched ? MP_TASK_F_LAUNCHED : 0;
 	out(o, &e);

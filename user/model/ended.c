@@ -18,8 +18,10 @@
 #define ENDED_POINTS 64 /* of the timeline */
 
 /* Leaves totals. Sums over mappings and pages stay true: of none. */
-static void strip(struct mp_proc *p)
+static void strip(struct mp_model *m, struct mp_proc *p)
 {
+	if (tiers_end(m, p)) /* out of memory: a summary less */
+		tiers_drop(p);
 	maps_clear(p);
 	mp_pageset_reset(p->pages);
 	p->orphan_pages = 0;
@@ -133,7 +135,7 @@ void ended_retire(struct mp_model *m, bool room)
 
 			if (!is_full(p) || p->exit_ts >= cut)
 				continue;
-			strip(p);
+			strip(m, p);
 			totals++;
 		}
 	}

@@ -136,7 +136,7 @@ static int lone_note(struct mp_proc *p, uint64_t addr, bool kernel, unsigned kin
 		*slot = 0;
 		return 0;
 	}
-	if (mp_pageset_count(p->pages, addr & ~(HUGE_BYTES - 1), HUGE_BYTES) != 1)
+	if (mp_pageset_block(p->pages, addr) != 1)
 		return 0;
 	if (!p->lone)
 		p->lone = calloc(LONE_SLOTS, sizeof(*p->lone));
@@ -270,6 +270,7 @@ static void kind_present(struct piece *c, const struct mp_mapping *v, uint8_t bi
 		give(c, MP_FK_REFAULT, c->again);
 		give(c, MP_FK_UPGRADE, c->added - c->again);
 		give(c, MP_FK_COW, c->n - c->added);
+		c->p->cow_shared += c->p->sharers ? c->n - c->added : 0;
 	}
 }
 
@@ -321,15 +322,11 @@ static void classify(struct piece *c, const struct mp_mapping *v, uint8_t bits, 
 
 /* --- threads ---------------------------------------------------------------------------- */
 
-struct mp_thread *faults_thread(struct mp_proc *p, uint32_t tid)
+/* One that faulted before the last one did, or a new one. */
+static struct mp_thread *thread_find(struct mp_proc *p, uint32_t tid)
 {
-	size_t i = p->thread_last;
+	size_t i = mp_index_find(p->thread_index, tid);
 
-	if (!tid)
-		return &p->rest;
-	if (i < p->n_threads && p->threads[i].tid == tid)
-		return &p->threads[i];
-	i = mp_index_find(p->thread_index, tid);
 	if (i == MP_INDEX_NONE) {
 		i = p->n_threads;
 		if (i == MP_THREADS_MAX)
@@ -342,6 +339,15 @@ struct mp_thread *faults_thread(struct mp_proc *p, uint32_t tid)
 	}
 	p->thread_last = i;
 	return &p->threads[i];
+}
+
+struct mp_thread *faults_thread(struct mp_proc *p, uint32_t tid)
+{
+	if (!tid)
+		return &p->rest;
+	if (p->thread_last < p->n_threads && p->threads[p->thread_last].tid == tid)
+		return &p->threads[p->thread_last];
+	return thread_find(p, tid);
 }
 
 /* --- majors ------------------------------------------------------------------------------ */
@@ -409,6 +415,8 @@ int fold_major(struct mp_proc *p, const struct mp_event *e)
 		return 0;
 	p->majors++;
 	t->majors++;
+	if (tl_now(p))
+		tl_now(p)->majors++;
 	if (!major_settle(p, t, addr)) /* its run is still open in the kernel */
 		major_wait(p, addr, e->tid);
 	/* A page read back from swap is resident, though a read brought it. */
@@ -420,7 +428,7 @@ int fold_major(struct mp_proc *p, const struct mp_event *e)
 
 static void majors_of_run(struct mp_proc *p, struct mp_thread *t, uint32_t tid)
 {
-	for (size_t i = 0; i < MP_MAJORS_WAIT && p->n_waiting; i++) {
+	for (size_t i = 0; i < MP_MAJORS_WAIT; i++) {
 		struct mp_majors *w = &p->waiting[i];
 
 		if (w->addr && w->tid == tid && major_settle(p, t, w->addr)) {
@@ -445,6 +453,8 @@ static void count_faults(struct mp_proc *p, const struct mp_event *e)
 		p->faults_write += e->x;
 	if (e->sub & MP_FAULT_PRESENT)
 		p->faults_present += e->x;
+	if (e->sub & MP_FAULT_GC)
+		p->faults_gc += e->x;
 	if (pt)
 		pt->faults += e->x;
 }
@@ -454,22 +464,22 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* [addr, end) lies in v, or in no mapping. */
+/* [addr, end) lies in v, or in no mapping; eff sums over the pieces of a run. */
 static int fold_piece(struct mp_proc *p, struct mp_mapping *v, const struct mp_event *e,
-		      uint64_t addr, uint64_t end, struct mp_thread *t, struct range_effect *sum)
+		      uint64_t addr, uint64_t end, struct mp_thread *t, struct range_effect *eff)
 {
 	struct piece c = { .p = p,
 			   .v = v,
 			   .t = t,
 			   .kernel = e->sub & MP_FAULT_KERNEL,
 			   .n = (end >> MP_PAGE_SHIFT) - (addr >> MP_PAGE_SHIFT) };
+	uint64_t pages = eff->pages, refaulted = eff->refaulted;
 	bool in = fault_makes_resident(v, e->sub);
-	struct range_effect eff = { .e = e };
-	int err = in ? pages_set(p, addr, end - addr, &eff) : 0;
+	int err = in ? pages_set_in(p, v, addr, end, eff) : 0;
 
 	/* Borders inside a page (damage) make less of a piece than it touches. */
-	c.added = least(eff.pages, c.n);
-	c.again = least(eff.refaulted, c.added);
+	c.added = least(eff->pages - pages, c.n);
+	c.again = least(eff->refaulted - refaulted, c.added);
 	classify(&c, v, e->sub, in ? 0 : least(mp_proc_resident(p, addr, end), c.n));
 	if (v) {
 		v->faults += c.n;
@@ -479,39 +489,55 @@ static int fold_piece(struct mp_proc *p, struct mp_mapping *v, const struct mp_e
 	if (!err && v && private_file(v) && e->sub & MP_FAULT_WRITE &&
 	    (c.last == MP_FK_COW || c.last == MP_FK_REFAULT))
 		err = anon_mark(p, v, addr, end);
-	if (!err && e->x == 1 && c.added) { /* so n is 1 */
-		err = lone_note(p, addr, c.kernel, c.last);
-	} else if (c.added) {
-		lone_forget(p, addr, end);
-	}
-	sum->pages += eff.pages;
-	sum->heap_refaulted += eff.heap_refaulted;
-	sum->heap_taken += eff.heap_taken;
-	return err;
+	if (err || !c.added)
+		return err;
+	if (e->x == 1) /* so n is 1 */
+		return lone_note(p, addr, c.kernel, c.last);
+	lone_forget(p, addr, end);
+	return 0;
 }
 
-int fold_fault(struct mp_model *m, struct mp_proc *p, const struct mp_event *e)
+/*
+ * What most faults are: one store to private anonymous memory of which no page in that
+ * 2 MiB was given up. False: it is not, nothing was done. What it does is what
+ * fold_run() would (test_model_faults compares them).
+ */
+static bool fold_store(struct mp_proc *p, const struct mp_event *e, struct mp_thread *t, int *err)
+{
+	struct mp_mapping *v = maptab_hot(p, e->fault.addr);
+	enum mp_fkind k;
+	int n;
+
+	if (e->x != 1 || e->sub != MP_FAULT_WRITE || !v || v->start > e->fault.addr || !anon(v) ||
+	    (v->bits & (MP_MAP_W | MP_MAP_HUGETLB)) != MP_MAP_W || v->cls == MP_CLS_HEAP)
+		return false;
+	n = mp_pageset_touch_page(p->pages, e->fault.addr);
+	if (n < 0)
+		return false;
+	k = n ? MP_FK_FIRST : MP_FK_PROTECT;
+	p->fk[0][k]++;
+	t->left[k]++;
+	v->fk[k]++;
+	v->faults++;
+	v->last_ts = e->ts;
+	if (n) {
+		pages_came(p, v, 1);
+		p->pages_added++;
+		t->pages_added++;
+		*err = lone_note(p, e->fault.addr, false, MP_FK_FIRST);
+	}
+	return true;
+}
+
+/* A run, a mapping (or a gap) at a time. */
+static int fold_run(struct mp_model *m, struct mp_proc *p, const struct mp_event *e,
+		    struct mp_thread *t)
 {
 	uint64_t addr = e->fault.addr, end = addr + (uint64_t)e->x * MP_PAGE_SIZE;
-	struct mp_thread *t = faults_thread(p, e->tid);
-	struct range_effect sum = { 0 };
-	struct mp_mapping *next;
+	struct mp_mapping *next = maptab_hot(p, addr);
+	struct range_effect sum = { .e = e };
 	int err = 0;
 
-	if (e->x > PAGES_MAX || !range_ok(addr, end - addr) || !on_pages(addr, 0))
-		return -EINVAL;
-	if (!t)
-		return -ENOMEM;
-	if (p->mm_gone) /* nobody's: the struct of the mm was used again */
-		return 0;
-	count_faults(p, e);
-	t->faults += e->x;
-	t->kernel += e->sub & MP_FAULT_KERNEL ? e->x : 0;
-	t->last_addr = addr;
-	t->last_pages = e->x;
-	t->last_kernel = !!(e->sub & MP_FAULT_KERNEL);
-	memset(t->left, 0, sizeof(t->left));
-	next = maptab_above(p, addr);
 	while (addr < end && !err) {
 		struct mp_mapping *v = next;
 		uint64_t stop = end;
@@ -532,9 +558,34 @@ int fold_fault(struct mp_model *m, struct mp_proc *p, const struct mp_event *e)
 	p->pages_added += sum.pages;
 	p->heap_taken += sum.heap_taken;
 	t->pages_added += sum.pages;
-	majors_of_run(p, t, e->tid);
 	if (!err && sum.heap_refaulted)
 		pair_refault(p, sum.heap_refaulted * MP_PAGE_SIZE);
+	return err;
+}
+
+int fold_fault(struct mp_model *m, struct mp_proc *p, const struct mp_event *e)
+{
+	struct mp_thread *t = faults_thread(p, e->tid);
+	int err = 0;
+
+	if (e->x > PAGES_MAX || !range_ok(e->fault.addr, (uint64_t)e->x * MP_PAGE_SIZE) ||
+	    !on_pages(e->fault.addr, 0))
+		return -EINVAL;
+	if (!t)
+		return -ENOMEM;
+	if (p->mm_gone) /* nobody's: the struct of the mm was used again */
+		return 0;
+	count_faults(p, e);
+	t->faults += e->x;
+	t->kernel += e->sub & MP_FAULT_KERNEL ? e->x : 0;
+	t->last_addr = e->fault.addr;
+	t->last_pages = e->x;
+	t->last_kernel = !!(e->sub & MP_FAULT_KERNEL);
+	memset(t->left, 0, sizeof(t->left));
+	if (!fold_store(p, e, t, &err))
+		err = fold_run(m, p, e, t);
+	if (p->n_waiting)
+		majors_of_run(p, t, e->tid);
 	return err;
 }
 

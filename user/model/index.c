@@ -18,10 +18,23 @@ struct mp_index {
 	size_t n, n_slots;
 };
 
+/*
+ * Keys may come from a recording whose writer knows this code. Where the table lies he
+ * does not know, and without that he cannot make keys that meet in one slot. No order
+ * that anybody sees depends on it.
+ */
+static uint64_t hash(const struct mp_index *ix, uint64_t key)
+{
+	uint64_t h = (key ^ (uint64_t)(uintptr_t)ix >> 4) * 0x9e3779b97f4a7c15ULL;
+
+	h = (h ^ h >> 29 ^ (uint64_t)(uintptr_t)ix) * 0xbf58476d1ce4e5b9ULL;
+	return h >> 32;
+}
+
 /* The slot that holds the key, or the free one where it would go. */
 static struct slot *slot_of(const struct mp_index *ix, uint64_t key)
 {
-	size_t i = (size_t)(key * 0x9e3779b97f4a7c15ULL >> 32) & (ix->n_slots - 1);
+	size_t i = (size_t)hash(ix, key) & (ix->n_slots - 1);
 
 	while (ix->slot[i].number && ix->slot[i].key != key)
 		i = (i + 1) & (ix->n_slots - 1);

@@ -43,6 +43,16 @@ enum mp_class class_named(const struct mp_proc *p, const struct mp_model *m,
 void classes_learn(struct mp_proc *p, const struct mp_model *m);
 bool class_in_heap_range(const struct mp_proc *p, const struct mp_mapping *v);
 
+/* model.c: true of a META key that is about the file, not about what it tells of: no state
+ * dump restates it, and none forgets it. */
+bool mp_meta_of_file(unsigned key);
+
+/* clock.c: relations between the clocks. */
+int fold_clock(struct mp_model *m, const struct mp_event *e);
+int clocks_dump(const struct mp_model *m, int (*emit)(void *ctx, const struct mp_event *e),
+		void *ctx);
+void clocks_free(struct mp_model *m);
+
 /* Residency by ranges; class and mapping counts follow. */
 struct range_effect {
 	uint64_t pages;      /* that changed state      */
@@ -56,6 +66,11 @@ struct range_effect {
 };
 /* Are resident: touched, or found so by a scan (eff->e is a PAGES event). */
 int pages_set(struct mp_proc *p, uint64_t addr, uint64_t len, struct range_effect *eff);
+/* The same of [addr, end) inside v, or (v = NULL) in no mapping. */
+int pages_set_in(struct mp_proc *p, struct mp_mapping *v, uint64_t addr, uint64_t end,
+		 struct range_effect *eff);
+/* n pages of v became resident in the set: its counters follow. */
+void pages_came(struct mp_proc *p, struct mp_mapping *v, uint64_t n);
 /* How pages leave: a scan does not find them; a call dropped them; the mapping goes. */
 enum pages_leave { PAGES_ABSENT = 0, PAGES_DROPPED = 1, PAGES_UNMAPPED = 2 };
 void pages_clear(struct mp_proc *p, uint64_t addr, uint64_t len, enum pages_leave how,
@@ -64,6 +79,12 @@ void pages_clear(struct mp_proc *p, uint64_t addr, uint64_t len, enum pages_leav
 uint64_t pages_lazy(struct mp_proc *p, uint64_t addr, uint64_t len, uint64_t tag);
 /* No page is lazy. */
 void pages_unlazy(struct mp_proc *p);
+
+/* family.c */
+/* A process that is seen for the first time joins that of its parent, if it has one. */
+void family_join(struct mp_model *m, struct mp_proc *p, uint64_t parent, uint64_t ts);
+/* Its pages are its own, or gone. */
+void family_leave(struct mp_model *m, struct mp_proc *p);
 
 /* faults.c */
 int fold_fault(struct mp_model *m, struct mp_proc *p, const struct mp_event *e);
@@ -77,6 +98,11 @@ int faults_anon(struct mp_proc *p, uint64_t addr, uint64_t len);
  * changes the resident set asks before and after, and tells anon_moved(). */
 uint64_t anon_resident(const struct mp_proc *p, const struct mp_mapping *v, uint64_t addr,
 		       uint64_t end);
+/* False: there are none, whatever the range. */
+static inline bool may_be_copies(const struct mp_proc *p, const struct mp_mapping *v)
+{
+	return v && v->bits & (MP_MAP_FILE | MP_MAP_SHMEM) && mp_pageset_total(p->file_anon);
+}
 void anon_moved(struct mp_proc *p, struct mp_mapping *v, uint64_t was, uint64_t now);
 /* The record of a thread or a stack, made if need be; NULL when memory is out. */
 struct mp_thread *faults_thread(struct mp_proc *p, uint32_t tid);
@@ -157,23 +183,59 @@ void pair_settle(struct mp_proc *p, const struct mp_account *a);
 
 /* stacks.c */
 int fold_stack(struct mp_model *m, const struct mp_event *e);
+/* places.c */
+void places_free(struct mp_model *m);
+int fold_place(struct mp_model *m, const struct mp_event *e);
+int fold_module(struct mp_model *m, const struct mp_event *e);
+int places_dump(const struct mp_model *m, int (*emit)(void *ctx, const struct mp_event *e),
+		void *ctx);
+
 void stacks_free(struct mp_model *m);
+/* Percent of the room that is taken. */
+unsigned stacks_fill(const struct mp_model *m);
+unsigned places_fill(const struct mp_model *m);
 int stacks_dump(const struct mp_model *m, int (*emit)(void *ctx, const struct mp_event *e),
 		void *ctx);
 
 /* account.c: figures beside RSS */
 void fold_cgroup(struct mp_proc *p, const struct mp_event *e);
+void fold_cgroup_more(struct mp_proc *p, const struct mp_event *e);
 void fold_rollup(struct mp_proc *p, const struct mp_event *e);
+void fold_status(struct mp_proc *p, const struct mp_event *e);
 
 /* dump.c */
+/* The first collection that a dump carries: all that still owe, and the last ones. */
+size_t dump_gcs_first(const struct mp_proc *p);
 int fold_total(struct mp_model *m, const struct mp_event *e);
 
 /* timeline.c */
 void tl_shrink(struct mp_proc *p, size_t max);    /* at most max points from now on */
 int tl_advance(struct mp_proc *p, uint64_t ts);   /* opens the point of ts */
-struct mp_point *tl_now(struct mp_proc *p);       /* the open point, or NULL */
+/* The open point, or NULL. */
+static inline struct mp_point *tl_now(struct mp_proc *p)
+{
+	return p->tl.n && !p->loading ? &p->tl.p[p->tl.n - 1] : NULL;
+}
 void tl_refresh(struct mp_proc *p);               /* bands of the open point */
+/* Events that may be about p could not be read. What p->gap says is not told since: */
+enum { GAP_STATE = 1, GAP_RSS = 2, GAP_HEAP = 4, GAP_CGROUP = 8, GAP_ALL = 15 };
+void tl_damage(struct mp_proc *p);
+void tl_nothing(struct mp_point *pt);             /* no level has been told */
+void tl_join(struct mp_point *a, const struct mp_point *b); /* b follows a: both as one */
+void tl_follow(struct mp_point *pt, const struct mp_point *last, uint64_t ts);
+/* Counts ZGC's heap again if shared memory moved; returns the pages that went: shared.c. */
+uint64_t zheap_count(struct mp_proc *p);
 void proc_settle(struct mp_proc *p);              /* debts, then tl_refresh  */
+
+/* tiers.c: stretches of fixed width beside the timeline */
+int tiers_advance(struct mp_model *m, struct mp_proc *p, uint64_t ts); /* at p->tier_end */
+void tiers_take(struct mp_proc *p); /* before the timeline's open point is another */
+void tiers_mark(struct mp_proc *p); /* after it */
+void tiers_rss(struct mp_proc *p, int64_t rss);
+void tiers_pause(struct mp_proc *p, uint64_t ns);
+int tiers_end(struct mp_model *m, struct mp_proc *p); /* nothing more will happen to p */
+void tiers_drop(struct mp_proc *p);
+void tiers_free(struct mp_model *m);
 
 /* Beyond any page table (5 levels: 57 bits): an address that is damage. */
 #define ADDR_MAX (1ULL << 57)
@@ -193,6 +255,9 @@ static inline bool on_pages(uint64_t addr, uint64_t len)
 /* ended.c: what is kept of processes that have ended, by the clock of the events; with
  * `room` at once, and at least one goes if any can. */
 void ended_retire(struct mp_model *m, bool room);
+
+/* limits.c: may this event be folded? If not it has been counted. */
+bool limits_allow(struct mp_model *m, const struct mp_proc *p, const struct mp_event *e);
 
 /* model.c */
 void proc_free(struct mp_proc *p);

@@ -66,7 +66,9 @@ static void set_class(struct mp_proc *p, struct mp_mapping *v, enum mp_class c)
 
 	count_pages(p, v, -n);
 	count_lazy(p, v, -lazy);
+	p->cls_maps[v->cls]--;
 	v->cls = c;
+	p->cls_maps[c]++;
 	count_pages(p, v, n);
 	count_lazy(p, v, lazy);
 }
@@ -370,6 +372,7 @@ struct mp_mapping *maps_grow_stack(struct mp_proc *p, uint64_t addr, const struc
 void maps_clear(struct mp_proc *p)
 {
 	maptab_clear(p);
+	memset(p->cls_maps, 0, sizeof(p->cls_maps));
 	memset(p->cls_pages, 0, sizeof(p->cls_pages));
 	memset(p->kind_pages, 0, sizeof(p->kind_pages));
 	memset(p->cls_lazy, 0, sizeof(p->cls_lazy));
@@ -450,62 +453,93 @@ static void lazy_moved(struct mp_proc *p, struct mp_mapping *v, const struct mp_
 		count_lazy(p, v, did->lazy_on - did->lazy_off);
 }
 
-/* Counts of a mapping's piece of which n pages came in. */
-static void came_in(struct mp_proc *p, struct mp_mapping *v, uint64_t n, const struct pages_ctx *c,
-		    struct range_effect *eff)
+void pages_came(struct mp_proc *p, struct mp_mapping *v, uint64_t n)
 {
 	count_pages(p, v, n);
+}
+
+/* n pages of a piece of v (NULL: of no mapping) came in. */
+static void came_in(struct mp_proc *p, struct mp_mapping *v, uint64_t n, struct range_effect *eff)
+{
+	eff->pages += n;
+	if (!v) {
+		p->orphan_pages += n;
+		return;
+	}
+	if (n)
+		count_pages(p, v, n);
+	if (v->cls == MP_CLS_HEAP)
+		eff->heap += n;
+}
+
+/* ... and of what had been given up there. */
+static void came_back(struct mp_mapping *v, const struct pages_ctx *c, struct range_effect *eff)
+{
+	eff->refaulted += c->refaulted;
+	if (!v)
+		return;
 	v->refaulted += c->refaulted;
 	if (v->cls != MP_CLS_HEAP)
 		return;
-	eff->heap += n;
 	eff->heap_refaulted += c->refaulted;
 	eff->heap_taken += c->taken - c->untaken;
 }
 
-/*
- * Walks [addr, end) piece by piece, a mapping (or a gap, v = NULL) at a time.
- * The counters of a mapping move by what its piece of the set moved.
- */
+/* The counters of a mapping move by what its piece of the set moved. */
+static int set_pages(struct mp_proc *p, struct mp_mapping *v, uint64_t addr, uint64_t end,
+		     struct range_effect *eff)
+{
+	bool found = eff->e && eff->e->type == MP_EV_PAGES;
+	struct pages_ctx c = { .p = p, .e = eff->e };
+	struct mp_pages_did did = { .fn = release_again, .ctx = &c };
+	uint64_t copies = anon_resident(p, v, addr, end);
+	int64_t n;
+
+	n = found ? mp_pageset_found(p->pages, addr, end - addr, &did)
+		  : mp_pageset_touch(p->pages, addr, end - addr, &did);
+	if (n < 0)
+		return (int)n;
+	lazy_moved(p, v, &did);
+	came_in(p, v, (uint64_t)n, eff);
+	came_back(v, &c, eff);
+	if (v)
+		anon_moved(p, v, copies, anon_resident(p, v, addr, end));
+	return 0;
+}
+
+int pages_set_in(struct mp_proc *p, struct mp_mapping *v, uint64_t addr, uint64_t end,
+		 struct range_effect *eff)
+{
+	int64_t n = -1;
+
+	if (v && v->bits & MP_MAP_HUGETLB)
+		return 0;
+	if (!may_be_copies(p, v)) /* a scan finds what a touch brings, where nothing is given up */
+		n = mp_pageset_touch_plain(p->pages, addr, end - addr);
+	if (n < 0)
+		return set_pages(p, v, addr, end, eff);
+	came_in(p, v, (uint64_t)n, eff);
+	return 0;
+}
+
+/* Walks [addr, end) piece by piece, a mapping (or a gap, v = NULL) at a time. */
 int pages_set(struct mp_proc *p, uint64_t addr, uint64_t len, struct range_effect *eff)
 {
 	uint64_t end = addr + len;
 	struct mp_mapping *v = maptab_above(p, addr);
-	bool found = eff->e && eff->e->type == MP_EV_PAGES;
+	int err = 0;
 
-	while (addr < end) {
+	while (addr < end && !err) {
 		bool inside = v && v->start <= addr;
 		uint64_t stop = !v ? end : inside ? v->end : v->start;
-		struct pages_ctx c = { .p = p, .e = eff->e };
-		struct mp_pages_did did = { .fn = release_again, .ctx = &c };
-		uint64_t copies;
-		int64_t n;
 
 		if (stop > end)
 			stop = end;
-		if (inside && v->bits & MP_MAP_HUGETLB) {
-			addr = stop;
-			v = v->next;
-			continue;
-		}
-		copies = inside ? anon_resident(p, v, addr, stop) : 0;
-		n = found ? mp_pageset_found(p->pages, addr, stop - addr, &did)
-			  : mp_pageset_touch(p->pages, addr, stop - addr, &did);
-		if (n < 0)
-			return (int)n;
-		eff->pages += (uint64_t)n;
-		eff->refaulted += c.refaulted;
-		lazy_moved(p, inside ? v : NULL, &did);
-		if (inside) {
-			came_in(p, v, (uint64_t)n, &c, eff);
-			anon_moved(p, v, copies, anon_resident(p, v, addr, stop));
-			v = v->next;
-		} else {
-			p->orphan_pages += (uint64_t)n;
-		}
+		err = pages_set_in(p, inside ? v : NULL, addr, stop, eff);
+		v = inside ? v->next : v;
 		addr = stop;
 	}
-	return 0;
+	return err;
 }
 
 /* As which of the counters the pages of a mapping most likely were counted. */

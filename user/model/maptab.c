@@ -180,6 +180,7 @@ int maptab_add(struct mp_proc *p, struct mp_mapping *v)
 	l->start[k] = v->start;
 	l->v[k] = v;
 	l->n++;
+	p->cls_maps[v->cls]++;
 	x->first[i] = l->start[0];
 	return 0;
 }
@@ -191,10 +192,12 @@ void maptab_del(struct mp_proc *p, struct mp_mapping *v)
 	struct mp_map_leaf *l = x->leaf[i];
 	size_t k = not_above(l->start, l->n, v->start) - 1;
 
+	x->hot = x->hot == v ? NULL : x->hot;
 	*(v->prev ? &v->prev->next : &p->maps) = v->next;
 	if (v->next)
 		v->next->prev = v->prev;
 	p->n_maps--;
+	p->cls_maps[v->cls]--;
 	l->n--;
 	memmove(l->start + k, l->start + k + 1, (l->n - k) * sizeof(l->start[0]));
 	memmove(l->v + k, l->v + k + 1, (l->n - k) * sizeof(l->v[0]));

@@ -18,6 +18,15 @@ int maptab_add(struct mp_proc *p, struct mp_mapping *v);
 void maptab_del(struct mp_proc *p, struct mp_mapping *v);
 /* The first mapping that ends above addr, or NULL. */
 struct mp_mapping *maptab_above(const struct mp_proc *p, uint64_t addr);
+/* The same for whoever asks again and again near the same place. */
+static inline struct mp_mapping *maptab_hot(struct mp_proc *p, uint64_t addr)
+{
+	struct mp_mapping *v = p->map_index.hot;
+
+	if (!v || addr < v->start || addr >= v->end)
+		p->map_index.hot = v = maptab_above(p, addr);
+	return v;
+}
 /* v begins at `start` now, at or below where it did and above the one before it. */
 void maptab_lower(struct mp_proc *p, struct mp_mapping *v, uint64_t start);
 /* Frees the index and every mapping. */

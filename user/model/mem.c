@@ -21,6 +21,7 @@
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
+#define MADV_POPULATE_READ_ 22	/* 5.14 */
 #define MADV_GUARD_INSTALL_ 102 /* 6.13 */
 
 static uint64_t page_up(uint64_t v)
@@ -309,6 +310,7 @@ static void count_point(struct mp_proc *p, const struct mp_event *e, const struc
 	case MP_CALL_MUNMAP:
 	case MP_CALL_MREMAP:
 		pt->munmap++;
+		pt->mremap += e->sub == MP_CALL_MREMAP;
 		pt->munmap_pages += ce->dropped;
 		break;
 	case MP_CALL_BRK:
@@ -319,6 +321,9 @@ static void count_point(struct mp_proc *p, const struct mp_event *e, const struc
 	case MP_CALL_PROCESS_MADVISE:
 		pt->madvise++;
 		pt->madvise_pages += ce->dropped;
+		pt->lazy_pages += ce->lazy;
+		pt->madv_free += e->x == MADV_FREE;
+		pt->madv_other += e->x != MADV_FREE && !advice_drops(e->x);
 		break;
 	default:
 		break;
@@ -381,6 +386,35 @@ static int ask(struct mp_proc *p, const struct mp_event *e, struct release_ask *
 	return err;
 }
 
+/* Does the call bring pages in by itself? After mlockall() what maps something may. */
+static bool fills(const struct mp_proc *p, const struct mp_event *e)
+{
+	switch (e->sub) {
+	case MP_CALL_MLOCK:
+	case MP_CALL_MLOCKALL:
+		return true;
+	case MP_CALL_MADVISE:
+	case MP_CALL_PROCESS_MADVISE:
+		return e->x == MADV_POPULATE_READ_ || e->x == MADV_POPULATE_WRITE;
+	case MP_CALL_MMAP:
+		return MP_MMAP_FLAGS(e->x) & (MAP_POPULATE | MAP_LOCKED) ||
+		       p->calls[MP_CALL_MLOCKALL].calls;
+	default:
+		return p->calls[MP_CALL_MLOCKALL].calls;
+	}
+}
+
+/* What others brought in meanwhile is in it: it is the most that the call did. */
+static void count_filled(struct mp_proc *p, const struct mp_event *e, uint64_t dropped)
+{
+	int64_t pages = (int64_t)e->call.d_anon + e->call.d_file + e->call.d_shmem;
+
+	if (e->flags & MP_CALL_NO_DELTA || !fills(p, e))
+		return;
+	pages += (int64_t)dropped;
+	p->filled += pages > 0 ? (uint64_t)pages * MP_PAGE_SIZE : 0;
+}
+
 int fold_call(struct mp_model *m, struct mp_proc *p, const struct mp_event *e)
 {
 	struct call_effect ce = { 0 };
@@ -397,6 +431,7 @@ int fold_call(struct mp_model *m, struct mp_proc *p, const struct mp_event *e)
 	if (err)
 		return err;
 	delta = call_delta(e, &ce);
+	count_filled(p, e, ce.dropped);
 	count_call(&p->calls[e->sub], e, delta, &ce);
 	if (e->sub == MP_CALL_MADVISE || e->sub == MP_CALL_PROCESS_MADVISE)
 		count_call(&p->advice[mp_advice_slot(e->x)], e, delta, &ce);
@@ -466,7 +501,14 @@ int fold_rss(struct mp_proc *p, const struct mp_event *e)
 	p->rss.slack = e->rss.slack;
 	p->rss.ts = e->ts;
 	p->rss_known = true;
+	p->gap &= (uint8_t)~GAP_RSS;
 	note_short(p, e);
+	if (!p->loading) {
+		uint64_t fell = zheap_count(p) * MP_PAGE_SIZE;
+
+		if (fell)
+			pair_release(p, e->ts, fell, fell);
+	}
 	rss = (int64_t)mp_proc_rss(p);
 	range_note(&p->r_rss, (uint64_t)rss);
 	pt = tl_now(p);

@@ -68,6 +68,7 @@ void proc_free(struct mp_proc *p)
 	free(p->releases);
 	free(p->release_slot);
 	free(p->tl.p);
+	tiers_drop(p);
 	free(p);
 }
 
@@ -90,7 +91,10 @@ void mp_model_free(struct mp_model *m)
 		free(m->strs[i]);
 	snapshot_free(m->snap);
 	stacks_free(m);
+	places_free(m);
+	clocks_free(m);
 	drop_before(m);
+	tiers_free(m);
 	free(m->procs);
 	free(m->strs);
 	free(m->str_total);
@@ -139,6 +143,7 @@ static int fold_str(struct mp_model *m, const struct mp_event *e)
 
 		if (!s)
 			return -ENOMEM;
+		m->limits.strings += total + 1 - (m->strs[id] ? m->str_total[id] + 1 : 0);
 		free(m->strs[id]);
 		m->strs[id] = s;
 		m->str_total[id] = total;
@@ -191,8 +196,12 @@ static int mm_bind(struct mp_model *m, uint32_t mm, uint32_t index)
 static void heaps_reset(struct mp_proc *p)
 {
 	memset(p->heaps, 0, sizeof(p->heaps));
-	for (unsigned s = 0; s < MP_SRC_MAX; s++) {
-		struct mp_heap *h = &p->heaps[s];
+	memset(&p->all_heaps, 0, sizeof(p->all_heaps));
+	p->n_figures = 0;
+	p->heap_seen = 0;
+	memset(&p->zheap, 0, sizeof(p->zheap));
+	for (unsigned s = 0; s <= MP_SRC_MAX; s++) {
+		struct mp_heap *h = s < MP_SRC_MAX ? &p->heaps[s] : &p->all_heaps;
 
 		h->used = h->committed = h->external = h->arrays = MP_UNKNOWN;
 		h->limit = h->goal = h->live = MP_UNKNOWN;
@@ -218,6 +227,8 @@ static struct mp_proc *proc_new(uint32_t mm)
 	range_unknown(&p->r_rss);
 	p->rss.lazyfree = p->rss.hugetlb = MP_UNKNOWN;
 	range_unknown(&p->r_charged);
+	range_unknown(&p->r_refaults);
+	range_unknown(&p->r_oom_kills);
 	heaps_reset(p);
 	return p;
 }
@@ -253,6 +264,7 @@ struct mp_proc *proc_get(struct mp_model *m, uint32_t mm, bool make)
 		return NULL;
 	}
 	p->loading = m->in_key;
+	p->gc_other = m->in_key ? MP_UNKNOWN : 0; /* until the dump tells it */
 	p->tl.max = tl_room(m->n_procs);
 	m->procs[m->n_procs++] = p;
 	return p;
@@ -270,6 +282,7 @@ void proc_reset_mm(struct mp_proc *p)
 	p->n_ranges = 0;
 	memset(&p->prints, 0, sizeof(p->prints));
 	memset(&p->rollup, 0, sizeof(p->rollup));
+	memset(&p->status, 0, sizeof(p->status));
 	memset(&p->rss, 0, sizeof(p->rss));
 	p->rss.lazyfree = p->rss.hugetlb = MP_UNKNOWN;
 	p->rss_known = false;
@@ -311,6 +324,7 @@ static int fold_exec(struct mp_model *m, const struct mp_event *e)
 
 		if (mm_bind(m, e->mm, i))
 			return -ENOMEM;
+		family_leave(m, p);
 		/* What still comes of the old address space is not about this image. */
 		if (e->task.a != e->mm)
 			m->mm_proc[e->task.a] = 0;
@@ -318,6 +332,7 @@ static int fold_exec(struct mp_model *m, const struct mp_event *e)
 		p->exe = 0; /* another program; TARGET names it where it can be known */
 		proc_reset_mm(p);
 	}
+	p->exec_ts = e->ts;
 	if (e->task.b)
 		p->tgid = (uint32_t)e->task.b;
 	if (e->task.comm)
@@ -349,12 +364,27 @@ static int name_thread(struct mp_proc *p, const struct mp_event *e)
 	return 0;
 }
 
+/* A child of fork has its parent's name until it takes another; 0: nobody knows. */
+static uint32_t inherited_name(const struct mp_model *m, uint64_t parent)
+{
+	const struct mp_proc *p = parent ? mp_model_pid(m, (uint32_t)parent) : NULL;
+
+	return p ? p->comm : 0;
+}
+
 static int fold_task(struct mp_model *m, const struct mp_event *e)
 {
 	struct mp_proc *p;
 
 	if (e->sub == MP_TASK_EXEC)
 		return fold_exec(m, e);
+	if (e->sub == MP_TASK_TARGET && (!e->mm || e->mm >= MM_MAX))
+		return -EINVAL;
+	if (e->sub == MP_TASK_OOM && !e->mm) {
+		m->oom_others.n++;
+		m->oom_others.ts = e->ts;
+		return 0;
+	}
 	p = proc_get(m, e->mm, e->sub == MP_TASK_TARGET);
 	if (!p)
 		return e->sub == MP_TASK_TARGET ? no_proc(m) : 0;
@@ -363,15 +393,23 @@ static int fold_task(struct mp_model *m, const struct mp_event *e)
 		p->tgid = (uint32_t)e->task.a;
 		if (e->task.comm)
 			p->comm = (uint32_t)e->task.comm;
+		else if (!p->comm && !m->in_key) /* a state dump says what was known */
+			p->comm = inherited_name(m, e->task.c);
 		if (e->task.b)
 			p->exe = (uint32_t)e->task.b;
+		if (e->task.c)
+			p->parent = (uint32_t)e->task.c;
 		p->launched = e->x & MP_TASK_F_LAUNCHED;
-		if (!p->start_ts)
+		if (!p->start_ts) {
 			p->start_ts = e->ts;
+			if (!m->in_key)
+				family_join(m, p, e->task.c, e->ts);
+		}
 		take_timeline(m, p);
 		break;
 	case MP_TASK_FORK:
 		p->forks++;
+		p->fork_ts = e->ts;
 		if (tl_now(p))
 			tl_now(p)->forks++;
 		break;
@@ -382,6 +420,8 @@ static int fold_task(struct mp_model *m, const struct mp_event *e)
 		/* Two may come: the kernel's, and the look at /proc that found it gone. */
 		if (p->exited && p->exit_known)
 			break;
+		if (!p->exited)
+			family_leave(m, p);
 		p->exited = true;
 		p->exit_known = e->task.a != MP_UNKNOWN;
 		p->wait_status = p->exit_known ? (int)e->task.a : 0;
@@ -390,8 +430,17 @@ static int fold_task(struct mp_model *m, const struct mp_event *e)
 		break;
 	case MP_TASK_NAME:
 		return name_thread(p, e);
+	case MP_TASK_OOM:
+		p->oom = (struct mp_oom){ .ts = e->ts,
+					  .anon = p->rss.anon,
+					  .file = p->rss.file,
+					  .shmem = p->rss.shmem,
+					  .swap = p->rss.swap };
+		break;
 	case MP_TASK_MM_EXIT:
 		p->mm_gone = e->mm == p->mm;
+		if (p->mm_gone)
+			family_leave(m, p);
 		break;
 	default:
 		break;
@@ -463,6 +512,11 @@ static int fold_loss(struct mp_model *m, struct mp_proc *p, const struct mp_even
 	if (e->sub < MP_LOSS_MAX)
 		m->lost[e->sub] += e->x;
 	m->lost_total += e->x;
+	if (e->sub == MP_LOSS_DAMAGED) {
+		m->gap_ts = m->now;
+		for (size_t i = 0; i < m->n_procs; i++)
+			tl_damage(m->procs[i]);
+	}
 	if (!p && m->n_procs)
 		p = m->procs[0];
 	if (p && tl_now(p))
@@ -492,6 +546,11 @@ static void fold_note(struct mp_model *m, struct mp_proc *p, const struct mp_eve
 		tl_now(p)->note = (uint32_t)e->v[0];
 }
 
+bool mp_meta_of_file(unsigned key)
+{
+	return key == MP_META_SHARD || key == MP_META_TRIGGER;
+}
+
 static void proc_loaded(struct mp_proc *p)
 {
 	if (p->loading)
@@ -509,6 +568,14 @@ static int fold_keyframe(struct mp_model *m, const struct mp_event *e)
 		drop_before(m);
 		return 0;
 	}
+	for (size_t i = 0; i < m->n_procs; i++) {
+		int err = 0;
+
+		if (m->procs[i]->gap && !m->procs[i]->exited) /* up to here nothing is known */
+			err = tl_advance(m->procs[i], e->ts);
+		if (err)
+			return err;
+	}
 	drop_before(m); /* of a dump that was cut off */
 	m->in_key = true;
 	m->before = m->procs;
@@ -518,12 +585,18 @@ static int fold_keyframe(struct mp_model *m, const struct mp_event *e)
 	if (m->n_mm)
 		memset(m->mm_proc, 0, m->n_mm * sizeof(*m->mm_proc));
 	stacks_free(m);
+	places_free(m);
+	clocks_free(m);
 	memset(m->probes, 0, sizeof(m->probes));
 	for (unsigned i = 0; i < MP_META_MAX; i++)
-		m->meta[i] = MP_UNKNOWN;
+		if (!mp_meta_of_file(i))
+			m->meta[i] = MP_UNKNOWN;
+	/* Of the file and not of the session: the dump does not know what reading missed. */
+	m->damaged += m->lost[MP_LOSS_DAMAGED];
 	memset(m->lost, 0, sizeof(m->lost));
 	memset(&m->ended, 0, sizeof(m->ended));
-	m->lost_total = 0;
+	memset(&m->oom_others, 0, sizeof(m->oom_others));
+	m->lost_total = m->gap_ts = 0;
 	return 0;
 }
 
@@ -553,6 +626,12 @@ static int fold_stream(struct mp_model *m, struct mp_proc *p, const struct mp_ev
 		return fold_map(m, e);
 	case MP_EV_STACK:
 		return fold_stack(m, e);
+	case MP_EV_PLACE:
+		return fold_place(m, e);
+	case MP_EV_MODULE:
+		return fold_module(m, e);
+	case MP_EV_CLOCK:
+		return fold_clock(m, e);
 	default:
 		return 0; /* TICK, or a type from a newer version */
 	}
@@ -574,8 +653,14 @@ static int fold_proc(struct mp_model *m, struct mp_proc *p, const struct mp_even
 	case MP_EV_CGROUP:
 		fold_cgroup(p, e);
 		return 0;
+	case MP_EV_CGROUP_MORE:
+		fold_cgroup_more(p, e);
+		return 0;
 	case MP_EV_ROLLUP:
 		fold_rollup(p, e);
+		return 0;
+	case MP_EV_PROC:
+		fold_status(p, e);
 		return 0;
 	case MP_EV_SITE:
 		release_site(p, e);
@@ -593,6 +678,20 @@ static int fold_proc(struct mp_model *m, struct mp_proc *p, const struct mp_even
 	}
 }
 
+/* Of who ended the last second is summed up when nothing more of it can come. */
+#define LATE_NS 1000000000ULL
+
+static int time_goes_on(struct mp_model *m, struct mp_proc *p, uint64_t ts)
+{
+	int err = 0;
+
+	if (p->exited)
+		return p->tiers && ts > p->exit_ts + LATE_NS ? tiers_end(m, p) : 0;
+	if (ts >= p->tier_end && p->tl.n)
+		err = tiers_advance(m, p, ts);
+	return err ? err : tl_advance(p, ts);
+}
+
 /* Time goes on for every process, or for the one the event is about. */
 static int advance(struct mp_model *m, struct mp_proc *p, const struct mp_event *e)
 {
@@ -601,12 +700,11 @@ static int advance(struct mp_model *m, struct mp_proc *p, const struct mp_event 
 	if (m->in_key || e->type == MP_EV_STR || e->type == MP_EV_META || e->type == MP_EV_PROBE)
 		return 0;
 	if (p && !p->exited)
-		return tl_advance(p, e->ts);
+		return time_goes_on(m, p, e->ts);
 	if (e->type != MP_EV_TICK)
 		return 0;
 	for (size_t i = 0; i < m->n_procs && !err; i++)
-		if (!m->procs[i]->exited)
-			err = tl_advance(m->procs[i], e->ts);
+		err = time_goes_on(m, m->procs[i], e->ts);
 	if (!p)
 		ended_retire(m, false);
 	return err;
@@ -626,6 +724,8 @@ int mp_model_fold(struct mp_model *m, const struct mp_event *e)
 		if (e->ts > m->now)
 			m->now = e->ts;
 	}
+	if (m->limits.on && !limits_allow(m, p, e))
+		return 0;
 	err = advance(m, p, e);
 	if (err)
 		return err;

@@ -63,6 +63,7 @@ struct mp_prints {
 	uint64_t seen;                     /* enum mp_print                    */
 	uint64_t class_start, class_end;   /* JVM: class space behind its archive */
 	uint64_t jheap_start, jheap_end;   /* JVM: a heap above 32 GiB         */
+	uint64_t zheap_dev, zheap_ino;     /* ZGC: the file that its heap is   */
 };
 
 /*
@@ -124,6 +125,7 @@ struct mp_map_index {
 	size_t n, cap;
 	uint64_t *first;
 	struct mp_map_leaf **leaf;
+	struct mp_mapping *hot; /* the one found last by maptab_hot(), or NULL */
 };
 
 /*
@@ -178,6 +180,7 @@ struct mp_account {
 	int64_t lazy_heap; /* committed by the heap, not resident */
 	int64_t swap;
 	bool heap_known;   /* a heap source exists; else live and free are 0 */
+	bool lazy_known;   /* ... and tells what is committed; else lazy_heap is 0 */
 };
 
 struct mp_rss {
@@ -246,6 +249,24 @@ struct mp_cgroup {
 	uint32_t name;            /* string id of its path, 0 = not told       */
 	uint64_t charged, limit;  /* limit: the lowest on the way up           */
 	uint64_t anon, file, shmem, kernel, swap; /* file has no shmem in it   */
+	uint64_t more_ts;         /* 0: the rest was not told                  */
+	uint64_t inactive_file, active_file, slab, dirty; /* slab: reclaimable */
+	uint64_t refaults, oom_kills; /* counts, of the group's life           */
+	uint64_t high;            /* memory.high: the lowest on the way up     */
+	uint32_t stalled;         /* as cgroup_more's x                        */
+};
+
+/* Whom the kernel killed when memory ran out. */
+struct mp_oom {
+	uint64_t ts;                       /* 0: it did not                    */
+	uint64_t anon, file, shmem, swap;  /* pages that it had then           */
+};
+
+/* What /proc/PID/status says besides the counters: MP_EV_PROC; bytes or MP_UNKNOWN. */
+struct mp_status {
+	uint64_t ts; /* 0: not told */
+	uint64_t locked, pte, vsize, stack;
+	uint64_t threads;
 };
 
 /* What smaps_rollup said, bytes: MP_EV_ROLLUP. */
@@ -284,12 +305,26 @@ struct mp_gc {
 	uint32_t reason;  /* string id */
 	uint8_t kind;     /* enum mp_gc_kind */
 	uint8_t source;   /* enum mp_heap_source */
-	uint64_t freed;   /* bytes: before - after                      */
+	uint64_t freed;   /* bytes: before - after, less what collections within it freed */
 	uint64_t returned;/* bytes given back by calls, credited here   */
 	uint64_t rss_fell;/* bytes RSS moved down in those calls        */
 	uint64_t returned_ts; /* of the last such call, 0 = none yet    */
 	uint64_t refaulted;   /* bytes of those touched again           */
 	uint64_t reused;      /* bytes of freed taken again by the heap */
+};
+
+/* v, a figure of what became of what g freed; MP_UNKNOWN where nobody told its sizes. */
+uint64_t mp_gc_told(const struct mp_gc *g, uint64_t v);
+
+/* What a point cannot tell: mp_point.bits. */
+enum mp_point_bits {
+	/* Events of it are missing (unreadable blocks): what is counted is the least, and RSS is
+	 * not split: all of it is `unknown`. Levels are unknown until they are told again. */
+	MP_PT_GAP = 1 << 0,
+	/* A summary of before minor version 4: the counts from `majors` on are not known. */
+	MP_PT_OLD = 1 << 1,
+	/* One of before minor version 6: gc_other is 0, gc_major counts what it would. */
+	MP_PT_MIXED = 1 << 2,
 };
 
 /* Figures of a stretch of time. Bands are the last value in the stretch. */
@@ -299,9 +334,11 @@ struct mp_point {
 	 * holds native, other what the account has more */
 	int64_t rss, live, free_res, arenas, brk, stacks, other, file, shmem, lazyfree, unknown;
 	int64_t lazyfree_heap;    /* of lazyfree: pages of the heap */
-	int64_t rss_min, rss_max; /* min > max: no figure of RSS yet */
+	int64_t rss_min, rss_max; /* min > max: no figure of RSS: mp_point_known() */
 	uint64_t used, committed, external; /* bytes, MP_UNKNOWN without heap  */
 	uint64_t owed;                      /* bytes freed, not returned       */
+	uint64_t limit;                     /* of the heap, MP_UNKNOWN: none told */
+	uint64_t charged, cg_limit;         /* mp_cgroup, MP_UNKNOWN: none told */
 	/* what happened in the stretch */
 	uint32_t faults;        /* pages faulted            */
 	uint32_t gc_minor, gc_major;
@@ -312,7 +349,30 @@ struct mp_point {
 	uint64_t mmap_bytes;
 	uint32_t forks, lost;
 	uint32_t note;          /* string id of the last note, 0 = none */
+	uint32_t bits;          /* enum mp_point_bits */
+	/* with MP_PT_OLD these are not known: */
+	uint32_t majors;        /* faults that waited for I/O */
+	uint32_t madv_free, madv_other; /* of madvise: MADV_FREE; what gives nothing up */
+	uint32_t mremap;        /* calls; they are in munmap too */
+	uint32_t gc_other;      /* collections neither minor nor major: MP_PT_MIXED */
+	uint64_t lazy_pages;    /* pages that MADV_FREE left to the kernel */
+	uint64_t gc_pause_major;/* ns, of gc_pause: of the major collections */
+	uint64_t gc_pause_max;  /* ns, the longest one       */
 };
+
+/* False: no figure of RSS is known of that time, nor is its split. */
+static inline bool mp_point_known(const struct mp_point *p)
+{
+	return p->rss_min <= p->rss_max;
+}
+
+/* Calls of madvise that gave pages up at once (MADV_DONTNEED and the like). */
+static inline uint32_t mp_point_dontneed(const struct mp_point *p)
+{
+	uint32_t others = p->madv_free + p->madv_other;
+
+	return p->madvise > others ? p->madvise - others : 0; /* a file may tell anything */
+}
 
 /*
  * The timeline holds at most MP_TL_MAX points of equal width. When it is full
@@ -331,11 +391,12 @@ struct mp_timeline {
 
 #define MP_ADVICE_MAX 32 /* slots of advice: mp_advice_slot() */
 #define MP_GC_MAX 65536  /* collections kept; older ones are only counted      */
-#define MP_REL_LOG 16    /* releases remembered for the collection they are part of */
+#define MP_REL_LOG 16    /* releases, or sums of some, that a collection may claim yet */
 
 struct mp_proc {
 	uint32_t mm;      /* current mm id                       */
 	uint32_t tgid;
+	uint32_t parent;  /* tgid of who started it, 0 = not told */
 	uint32_t comm;    /* string id                           */
 	uint32_t exe;     /* string id                           */
 	bool exited;
@@ -344,9 +405,15 @@ struct mp_proc {
 	int wait_status;  /* as wait(2) gives it, when exited    */
 	bool launched;    /* started by memprof                  */
 	bool loading;     /* a state dump is being folded in     */
+	uint8_t gap;      /* since unreadable blocks: what was not told again, internal.h */
 	uint64_t start_ts, exit_ts;
 	uint64_t stripped;              /* 1: ended, of its memory only totals are kept */
 	uint64_t forks, threads_started;
+	uint64_t fork_ts;               /* of the last */
+	uint64_t exec_ts;               /* of the last: what was counted before is another program's */
+	uint64_t family, sharers;       /* family.c: its number, 0 = none; its other members */
+	uint64_t cow_shared;            /* pages copied by writes while there were others */
+	uint64_t filled;                /* bytes that populate, mlock and the like brought in */
 
 	struct mp_rss rss;
 	bool rss_known;
@@ -354,10 +421,14 @@ struct mp_proc {
 
 	struct mp_cgroup cgroup;
 	struct mp_range r_charged; /* of that group, bytes */
+	struct mp_range r_refaults, r_oom_kills; /* of that group: counts */
 	struct mp_rollup rollup;
+	struct mp_status status;
+	struct mp_oom oom;
 
 	struct mp_pageset *pages;
 	uint64_t cls_pages[MP_CLS_MAX]; /* resident pages by class; sum == pageset count - orphans */
+	uint64_t cls_maps[MP_CLS_MAX];  /* mappings by class */
 	uint64_t orphan_pages;          /* resident by events, in no mapping known */
 	uint64_t kind_pages[MP_KIND_MAX]; /* resident pages by kind; the same sum */
 	size_t n_maps;
@@ -369,6 +440,8 @@ struct mp_proc {
 	uint64_t vma_calls;             /* calls that changed mappings, ever */
 
 	uint64_t faults, faults_user, faults_kernel, faults_write, faults_present;
+	uint64_t faults_gc;             /* ... while a collection ran */
+	uint64_t gc_marked;             /* 1: a source tells which those are */
 	uint64_t pages_added;           /* pages that became resident by faults */
 	uint64_t fk[2][MP_FK_MAX];      /* faults by kind: [0] user mode, [1] kernel mode */
 	uint64_t majors;                /* MAJOR events */
@@ -412,6 +485,14 @@ struct mp_proc {
 	uint64_t short_ts;              /* since when RSS is less than the pages known */
 
 	struct mp_heap heaps[MP_SRC_MAX];
+	struct mp_heap all_heaps;       /* the sum of those with figures: heap.c; no spaces */
+	unsigned n_figures;             /* sources that told what is used */
+	struct {
+		uint64_t pages;         /* of ZGC's heap, each once: shared.c   */
+		uint64_t shmem;         /* resident pages of shared memory when they were counted */
+		uint64_t runs;          /* that were gone through: what it cost */
+	} zheap;
+	uint64_t heap_seen;             /* 1: a mapping was of the class of heaps, once */
 	size_t n_ranges;                /* address ranges that heaps said are theirs */
 	struct mp_heap_range {
 		uint64_t start, end;
@@ -419,6 +500,8 @@ struct mp_proc {
 	} *ranges;
 
 	uint64_t gc_minor, gc_major;    /* ever */
+	uint64_t gc_other;              /* neither; MP_UNKNOWN: gc_major counts them, as a state
+					 * dump of before minor version 6 does */
 	uint64_t gc_pause;              /* ns, sum */
 	size_t n_gcs, gc_dropped;
 	struct mp_gc *gcs;              /* oldest first */
@@ -428,6 +511,8 @@ struct mp_proc {
 	uint64_t rel_log[2 * MP_REL_LOG]; /* releases no collection claimed yet: ts, bytes */
 
 	struct mp_timeline tl;
+	uint64_t tier_end;              /* ns: when a stretch of summaries ends */
+	struct mp_tiers *tiers;         /* tiers.h; NULL: none has begun */
 };
 
 /*
@@ -439,6 +524,35 @@ struct mp_stack {
 	uint32_t mm;       /* whose addresses these are */
 	uint32_t n, total; /* frames known, frames in all; at most MP_STACK_MAX */
 	uint64_t *ip;      /* all but the first are return addresses */
+};
+
+/* The function that an address of a stack lies in. */
+struct mp_place {
+	uint64_t ip;
+	uint64_t off;     /* bytes from the function's start              */
+	uint64_t maddr;   /* the address as the module's ELF file has it  */
+	uint32_t mm;
+	uint32_t name;    /* string id; 0: no symbol covers it            */
+	uint32_t module;  /* id, 0 = none                                 */
+	uint8_t source;   /* enum mp_place_source                         */
+};
+
+/* A file that code came from. */
+struct mp_module {
+	uint32_t id;
+	uint32_t name;    /* string id of its path in the target's eyes   */
+	uint64_t dev, ino;
+	uint8_t n_build;  /* bytes of its build-id, 0 = none              */
+	uint8_t build[24];
+};
+
+/* What the other clocks said at an instant of the stream. */
+struct mp_clock_at {
+	uint64_t ts;         /* CLOCK_MONOTONIC */
+	uint64_t wall, boot; /* CLOCK_REALTIME, CLOCK_BOOTTIME, ns */
+	int64_t jump;        /* ns by which somebody had set the wall clock, or 0 */
+	uint64_t asleep;     /* ns the machine had been suspended, or 0 */
+	uint8_t why;         /* enum mp_clock */
 };
 
 struct mp_probe {
@@ -455,17 +569,37 @@ struct mp_ended {
 	uint64_t rss_max; /* bytes, the highest of one */
 };
 
+/* What the events of a recording may cost: limits.c. */
+struct mp_limits {
+	bool on;
+	uint64_t work;    /* left, ns, roughly                            */
+	uint64_t space;   /* bytes that may be held                       */
+	uint64_t held;    /* ... that were when last counted              */
+	uint64_t grown;   /* ... by which that may have grown since       */
+	uint64_t strings; /* bytes of strings                             */
+	uint64_t seen;    /* ts, the highest                              */
+	uint64_t out;     /* events left out and not counted as lost yet  */
+};
+
 struct mp_model {
 	uint64_t now;      /* ts of the last event folded              */
 	uint64_t start;    /* ts of the first                          */
 	uint64_t events;   /* folded                                   */
 	uint64_t lost[MP_LOSS_MAX];
 	uint64_t lost_total;
+	uint64_t damaged;  /* events of unreadable blocks before the last state dump, which
+			    * made good what they did: in no figure, and not in a dump */
+	uint64_t gap_ts;   /* what events told up to here may have been overtaken by
+			    * events of unreadable blocks; 0 = none since a state dump */
 	struct mp_probe probes[MP_FEAT_MAX];
 	uint64_t meta[MP_META_MAX]; /* numbers or string ids, MP_UNKNOWN */
 	size_t n_procs;
 	struct mp_proc **procs;     /* in the order they were seen; 0 is the first target */
 	struct mp_ended ended;
+	struct {
+		uint64_t n, ts;     /* the last one                    */
+	} oom_others;               /* processes not watched that were killed for lack of memory
+				     * in the group of one that is */
 	size_t n_strs;
 	char **strs;                /* by id; 0 is never used          */
 	uint32_t *str_total;        /* bytes each will have when its pieces are in */
@@ -473,10 +607,15 @@ struct mp_model {
 	size_t n_mm;
 	uint32_t *mm_proc;          /* index + 1, 0 = none             */
 	struct mp_stacks *stacks;   /* by id: mp_model_stack()         */
+	struct mp_places *places;   /* mp_model_place(), _module()     */
+	size_t n_clocks, cap_clocks;
+	struct mp_clock_at *clocks; /* by time; those that say something new: mp_wall_ns() */
 	struct mp_snapshot *snap;   /* a mapping snapshot being built  */
 	bool in_key;                /* inside a state dump             */
+	struct mp_summaries *done;  /* finished stretches: tiers.h     */
 	size_t n_before;            /* processes from before that dump: their timelines */
 	struct mp_proc **before;    /* go to those the dump restores   */
+	struct mp_limits limits;
 };
 
 /* Creates an empty model; NULL when memory is out. */
@@ -490,6 +629,22 @@ void mp_model_free(struct mp_model *m);
  * over, so that an old reader survives a new recording).
  */
 int mp_model_fold(struct mp_model *m, const struct mp_event *e);
+
+/*
+ * How full the fullest of the tables is that only grow while a session lives (processes ever
+ * seen, strings, stacks and their names), in percent: what finds no room in them goes unnamed.
+ * *what: its name. A session that never ends is begun anew before that (user/daemon/).
+ */
+unsigned mp_model_fill(const struct mp_model *m, const char **what);
+
+/*
+ * For events that nobody vouches for: from now on they may cost what those of a
+ * recording of so many bytes can need, and a few seconds and less than a gigabyte
+ * besides. Events that ask for more are left out and counted as lost (MP_LOSS_LIMIT).
+ */
+void mp_model_limit(struct mp_model *m, uint64_t bytes);
+/* Of a model with limits: the recording has grown by so many bytes. */
+void mp_model_limit_more(struct mp_model *m, uint64_t bytes);
 
 /*
  * The state as events: folding them into an empty model gives a model that is
@@ -509,14 +664,45 @@ uint64_t mp_model_digest(const struct mp_model *m);
  * clean with mp_clean() before they meet a terminal. */
 const char *mp_str(const struct mp_model *m, uint32_t id);
 
+/* Events lost in the whole recording, by cause and in all: also those that a state dump
+ * behind them made good, so that no figure lacks them. */
+static inline uint64_t mp_model_lost(const struct mp_model *m, unsigned cause)
+{
+	return m->lost[cause] + (cause == MP_LOSS_DAMAGED ? m->damaged : 0);
+}
+
+static inline uint64_t mp_model_lost_total(const struct mp_model *m)
+{
+	return m->lost_total + m->damaged;
+}
+
 /* The stack of an id, or NULL: never told, or no room was left. */
 const struct mp_stack *mp_model_stack(const struct mp_model *m, uint64_t id);
+/* What was told of an address of that address space, or NULL: nothing yet. */
+const struct mp_place *mp_model_place(const struct mp_model *m, uint32_t mm, uint64_t ip);
+const struct mp_module *mp_model_module(const struct mp_model *m, uint32_t id);
+/* All of them in the order they came. */
+size_t mp_model_n_modules(const struct mp_model *m);
+const struct mp_module *mp_model_module_at(const struct mp_model *m, size_t i);
 /*
- * A frame as text: "libc.so.6+0x8a3f4" (the offset is one of the file), or the
- * address alone where nothing with a name is mapped now. Raw bytes from outside,
- * as with mp_str(). Returns buf.
+ * A frame as text: "malloc+0x1d (libc.so.6)" where its function was told, else
+ * "libc.so.6+0x8a3f4" (the address as the file's headers have it, where its PLACE was told),
+ * else as mp_offset_text(), or the address alone where nothing with a name is mapped now.
+ * Raw bytes from outside, as with mp_str(). Returns buf.
  */
 char *mp_frame_text(const struct mp_model *m, uint32_t mm, uint64_t ip, char *buf, size_t size);
+/*
+ * Code of a mapping of which no more is known than where in the file it is: "libc.so.6 offset
+ * 0x8a3f4". An address would need the file's headers, so nothing here looks like one. What is
+ * no file has no headers: "[vdso]+0x8". Returns buf.
+ */
+char *mp_offset_text(const char *path, uint64_t off, char *buf, size_t size);
+
+/*
+ * A time of the stream as CLOCK_REALTIME ns, by what the clocks were told to say then: right
+ * before and after the clock was set and the machine slept. MP_UNKNOWN: nothing told it.
+ */
+uint64_t mp_wall_ns(const struct mp_model *m, uint64_t ts);
 
 /* The process of an mm id, or NULL. */
 struct mp_proc *mp_model_proc(const struct mp_model *m, uint32_t mm);
@@ -546,8 +732,27 @@ struct mp_mapping *mp_proc_find(const struct mp_proc *p, uint64_t addr);
 struct mp_mapping *mp_map_at(const struct mp_proc *p, size_t i);
 /* Resident pages in [start, end), by the model. */
 uint64_t mp_proc_resident(const struct mp_proc *p, uint64_t start, uint64_t end);
-/* The heap whose figures the account uses (the first present), or NULL. */
+/*
+ * What that heap has committed of what is mapped now, bytes: a source's last word stays in
+ * mp_heap when its mappings are gone (V8 unmaps its heap before the process ends), and is
+ * about nothing then. MP_UNKNOWN: nobody told, or that.
+ */
+uint64_t mp_proc_committed(const struct mp_proc *p);
+/* False: sources tell of collections and of no sizes, so that what is owed is not known. */
+bool mp_proc_sized(const struct mp_proc *p);
+/*
+ * The heap whose figures the account uses, or NULL: the one source that tells them; of
+ * several (a JVM with V8 in it) their sum, since the pages of all are one class. Of a sum
+ * a figure that one of them lacks is MP_UNKNOWN, but for external and arrays, where it is
+ * what is known. `src`: the source that has the most committed.
+ */
 const struct mp_heap *mp_proc_heap(const struct mp_proc *p, enum mp_heap_source *src);
+
+/* Collections ever, of every kind. */
+static inline uint64_t mp_proc_gcs(const struct mp_proc *p)
+{
+	return p->gc_minor + p->gc_major + (p->gc_other == MP_UNKNOWN ? 0 : p->gc_other);
+}
 
 /* Bytes of RSS that are counted again, because shared mappings of this process show
  * the same pages of one file; MP_UNKNOWN without a snapshot, or without memory. */
@@ -576,6 +781,7 @@ const char *mp_advice_name(unsigned advice);
 unsigned mp_advice_slot(unsigned advice);
 const char *mp_gc_kind_name(unsigned kind);
 const char *mp_source_name(unsigned src);
+const char *mp_phase_name(unsigned phase);
 const char *mp_loss_name(unsigned cause);
 const char *mp_feature_name(unsigned feat);
 const char *mp_rung_name(unsigned rung);

@@ -91,13 +91,30 @@ const char *mp_gc_kind_name(unsigned kind)
 	return NAME(n, kind);
 }
 
+const char *mp_phase_name(unsigned phase)
+{
+	static const char *const n[] = {
+		[MP_PHASE_STOP] = "stop",
+		[MP_PHASE_ROOTS] = "roots",
+		[MP_PHASE_REMEMBERED] = "remembered",
+		[MP_PHASE_COPY] = "copy",
+		[MP_PHASE_MARK] = "mark",
+		[MP_PHASE_REMARK] = "remark",
+		[MP_PHASE_EPHEMERONS] = "ephemerons",
+		[MP_PHASE_FINALIZERS] = "finalizers",
+		[MP_PHASE_SWEEP] = "sweep",
+		[MP_PHASE_EVACUATE] = "evacuate",
+		[MP_PHASE_FIXUP] = "fixup",
+		[MP_PHASE_RELEASE] = "release",
+	};
+	return NAME(n, phase);
+}
+
 const char *mp_source_name(unsigned src)
 {
 	static const char *const n[] = {
-		[MP_SRC_GC] = "gc",
-		[MP_SRC_V8] = "v8",
-		[MP_SRC_GO] = "go",
-		[MP_SRC_JVM] = "jvm",
+		[MP_SRC_GC] = "gc",   [MP_SRC_V8] = "v8",	  [MP_SRC_GO] = "go",
+		[MP_SRC_JVM] = "jvm", [MP_SRC_PYTHON] = "python", [MP_SRC_RUBY] = "ruby",
 	};
 	return NAME(n, src);
 }
@@ -105,11 +122,17 @@ const char *mp_source_name(unsigned src)
 const char *mp_loss_name(unsigned cause)
 {
 	static const char *const n[] = {
-		[MP_LOSS_RING_FULL] = "ring_full",     [MP_LOSS_INFLIGHT] = "inflight",
-		[MP_LOSS_MISSED_EXIT] = "missed_exit", [MP_LOSS_COMPAT] = "compat_32bit",
-		[MP_LOSS_GC_RING] = "gc_ring",	       [MP_LOSS_DISK] = "disk",
-		[MP_LOSS_TARGETS] = "targets",	       [MP_LOSS_BUSY] = "busy",
-		[MP_LOSS_DAMAGED] = "damaged",	       [MP_LOSS_STACK] = "stack_table",
+		[MP_LOSS_RING_FULL] = "ring_full",
+		[MP_LOSS_INFLIGHT] = "inflight",
+		[MP_LOSS_MISSED_EXIT] = "missed_exit",
+		[MP_LOSS_COMPAT] = "compat_32bit",
+		[MP_LOSS_GC_RING] = "gc_ring",
+		[MP_LOSS_DISK] = "disk",
+		[MP_LOSS_TARGETS] = "targets",
+		[MP_LOSS_BUSY] = "busy",
+		[MP_LOSS_DAMAGED] = "damaged",
+		[MP_LOSS_STACK] = "stack_table",
+		[MP_LOSS_LIMIT] = "limit",
 	};
 	return NAME(n, cause);
 }
@@ -117,10 +140,20 @@ const char *mp_loss_name(unsigned cause)
 const char *mp_feature_name(unsigned feat)
 {
 	static const char *const n[] = {
-		[MP_FEAT_FAULTS] = "faults",   [MP_FEAT_CALLS] = "calls",
-		[MP_FEAT_TASKS] = "tasks",     [MP_FEAT_RSS] = "rss",
-		[MP_FEAT_HEAP_V8] = "heap_v8", [MP_FEAT_HEAP_GC] = "heap_gc",
-		[MP_FEAT_MAJORS] = "majors",   [MP_FEAT_STACKS] = "stacks",
+		[MP_FEAT_FAULTS] = "faults",
+		[MP_FEAT_CALLS] = "calls",
+		[MP_FEAT_TASKS] = "tasks",
+		[MP_FEAT_RSS] = "rss",
+		[MP_FEAT_HEAP_V8] = "heap_v8",
+		[MP_FEAT_HEAP_GC] = "heap_gc",
+		[MP_FEAT_MAJORS] = "majors",
+		[MP_FEAT_STACKS] = "stacks",
+		[MP_FEAT_HEAP_GO] = "heap_go",
+		[MP_FEAT_HEAP_JVM] = "heap_jvm",
+		[MP_FEAT_HEAP_PYTHON] = "heap_python",
+		[MP_FEAT_HEAP_RUBY] = "heap_ruby",
+		[MP_FEAT_HEAP_LOG] = "heap_log",
+		[MP_FEAT_OOM] = "oom",
 	};
 	return NAME(n, feat);
 }
@@ -128,10 +161,12 @@ const char *mp_feature_name(unsigned feat)
 const char *mp_rung_name(unsigned rung)
 {
 	static const char *const n[] = {
-		[MP_RUNG_ABSENT] = "absent",   [MP_RUNG_TP_BTF] = "tp_btf",
-		[MP_RUNG_FENTRY] = "fentry",   [MP_RUNG_TRACEPOINT] = "tracepoint",
-		[MP_RUNG_PERF] = "perf",       [MP_RUNG_UPROBE] = "uprobe",
-		[MP_RUNG_SEGMENT] = "segment", [MP_RUNG_PROC] = "proc",
+		[MP_RUNG_ABSENT] = "absent",	 [MP_RUNG_TP_BTF] = "tp_btf",
+		[MP_RUNG_FENTRY] = "fentry",	 [MP_RUNG_TRACEPOINT] = "tracepoint",
+		[MP_RUNG_PERF] = "perf",	 [MP_RUNG_UPROBE] = "uprobe",
+		[MP_RUNG_SEGMENT] = "segment",	 [MP_RUNG_PROC] = "proc",
+		[MP_RUNG_USDT] = "usdt",	 [MP_RUNG_MEMORY] = "memory",
+		[MP_RUNG_COUNTERS] = "counters", [MP_RUNG_LOG] = "log",
 	};
 	return NAME(n, rung);
 }

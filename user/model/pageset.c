@@ -15,10 +15,18 @@ struct mp_pageset *mp_pageset_new(void)
 	return calloc(1, sizeof(struct mp_pageset));
 }
 
-static void given_free(struct chunk *c)
+static void tags_free(struct mp_pageset *s, struct given *g)
+{
+	s->n_tags -= g->tags != NULL;
+	free(g->tags);
+	g->tags = NULL;
+}
+
+static void given_free(struct mp_pageset *s, struct chunk *c)
 {
 	if (c->g)
-		free(c->g->tags);
+		tags_free(s, c->g);
+	s->n_given -= c->g != NULL;
 	free(c->g);
 	c->g = NULL;
 }
@@ -28,7 +36,7 @@ void mp_pageset_reset(struct mp_pageset *s)
 	for (size_t i = 0; i < s->n_reg; i++) {
 		for (size_t k = 0; k < REGION_CHUNKS; k++) {
 			if (s->reg[i]->chunk[k])
-				given_free(s->reg[i]->chunk[k]);
+				given_free(s, s->reg[i]->chunk[k]);
 			free(s->reg[i]->chunk[k]);
 		}
 		free(s->reg[i]);
@@ -36,7 +44,7 @@ void mp_pageset_reset(struct mp_pageset *s)
 	s->n_reg = 0;
 	s->last = 0;
 	s->total = s->lazy = 0;
-	s->hollow_chunks = s->hollow_regions = s->n_huge = 0;
+	s->hollow_chunks = s->hollow_regions = s->n_huge = s->n_chunks = 0;
 }
 
 void mp_pageset_free(struct mp_pageset *s)
@@ -75,6 +83,7 @@ static struct chunk *chunk_make(struct mp_pageset *s, struct region *r, size_t i
 	if (!r->chunk[i]) {
 		r->chunk[i] = calloc(1, sizeof(struct chunk));
 		s->hollow_chunks += r->chunk[i] != NULL;
+		s->n_chunks += r->chunk[i] != NULL;
 	}
 	return r->chunk[i];
 }
@@ -82,10 +91,12 @@ static struct chunk *chunk_make(struct mp_pageset *s, struct region *r, size_t i
 /* --- tags ---------------------------------------------------------------------------- */
 
 /* The `given` of a chunk, made if it must be; NULL when memory is out. */
-static struct given *given_make(struct chunk *c)
+static struct given *given_make(struct mp_pageset *s, struct chunk *c)
 {
-	if (!c->g)
+	if (!c->g) {
 		c->g = calloc(1, sizeof(*c->g));
+		s->n_given += c->g != NULL;
+	}
 	return c->g;
 }
 
@@ -94,7 +105,7 @@ static struct given *given_make(struct chunk *c)
  * given up so far does not hold them if they were not. Without memory for tags of their
  * own they take that of the others.
  */
-static void put_tags(struct given *g, unsigned w, uint64_t bits, uint64_t tag)
+static void put_tags(struct mp_pageset *s, struct given *g, unsigned w, uint64_t bits, uint64_t tag)
 {
 	if (!bits)
 		return;
@@ -106,6 +117,7 @@ static void put_tags(struct given *g, unsigned w, uint64_t bits, uint64_t tag)
 		g->tags = malloc(CHUNK_PAGES * sizeof(*g->tags));
 		if (!g->tags)
 			return;
+		s->n_tags++;
 		for (unsigned i = 0; i < CHUNK_PAGES; i++)
 			g->tags[i] = g->tag;
 	}
@@ -161,7 +173,7 @@ static void make_dropped(const struct change *ch, unsigned w, uint64_t bits, uin
 {
 	struct given *g = ch->c->g;
 
-	put_tags(g, w, bits, tag);
+	put_tags(ch->s, g, w, bits, tag);
 	g->drop[w] |= bits;
 	g->nd += bits_in(bits);
 	ch->r->nd += bits_in(bits);
@@ -172,7 +184,7 @@ static void make_lazy(const struct change *ch, unsigned w, uint64_t bits, uint64
 	struct given *g = ch->c->g;
 	unsigned fresh = bits_in(bits & ~g->lazy[w]);
 
-	put_tags(g, w, bits, tag);
+	put_tags(ch->s, g, w, bits, tag);
 	g->lazy[w] |= bits;
 	g->nl += fresh;
 	ch->s->lazy += fresh;
@@ -197,10 +209,11 @@ static bool tidy(struct change *ch, size_t index)
 	struct chunk *c = ch->c;
 
 	if (c->g && !c->g->nd && !c->g->nl)
-		given_free(c);
+		given_free(ch->s, c);
 	if (c->n || c->g)
 		return false;
 	ch->s->hollow_chunks--;
+	ch->s->n_chunks--;
 	ch->r->chunk[index] = NULL;
 	free(c);
 	return true;
@@ -289,6 +302,59 @@ static int64_t fill(struct mp_pageset *s, uint64_t addr, uint64_t len, bool touc
 	return added;
 }
 
+/* The chunk of a page and its region, if it holds resident pages and nothing given up. */
+static struct chunk *plain_chunk(const struct mp_pageset *s, uint64_t page, struct region **r)
+{
+	struct chunk *c;
+
+	*r = region_find(s, page >> (REGION_SHIFT - MP_PAGE_SHIFT));
+	if (!*r)
+		return NULL;
+	c = (*r)->chunk[(page >> (CHUNK_SHIFT - MP_PAGE_SHIFT)) & (REGION_CHUNKS - 1)];
+	return c && c->n && !c->g ? c : NULL;
+}
+
+/* It was not hollow, and cannot become so or stop being huge. */
+static unsigned plain_more(struct mp_pageset *s, struct region *r, struct chunk *c, unsigned n)
+{
+	c->n += n;
+	r->n += n;
+	s->total += n;
+	return n;
+}
+
+int64_t mp_pageset_touch_plain(struct mp_pageset *s, uint64_t addr, uint64_t len)
+{
+	uint64_t page = first_page(addr), pages = end_page(addr, len) - page;
+	unsigned from = page & (CHUNK_PAGES - 1), n = 0;
+	struct region *r;
+	struct chunk *c = plain_chunk(s, page, &r);
+
+	if (!c || !pages || pages > CHUNK_PAGES - from)
+		return -1;
+	for_words(from, from + (unsigned)pages, w, mask)
+	{
+		n += bits_in(mask & ~c->res[w]);
+		c->res[w] |= mask;
+	}
+	return plain_more(s, r, c, n);
+}
+
+int mp_pageset_touch_page(struct mp_pageset *s, uint64_t addr)
+{
+	uint64_t page = first_page(addr), *word, bit = 1ULL << page % 64;
+	struct region *r;
+	struct chunk *c = plain_chunk(s, page, &r);
+
+	if (!c)
+		return -1;
+	word = &c->res[page / 64 % WORDS];
+	if (*word & bit)
+		return 0;
+	*word |= bit;
+	return (int)plain_more(s, r, c, 1);
+}
+
 int64_t mp_pageset_touch(struct mp_pageset *s, uint64_t addr, uint64_t len,
 			 struct mp_pages_did *did)
 {
@@ -341,7 +407,7 @@ static void word_leaves(const struct change *ch, unsigned w, uint64_t mask, uint
 		unlazy(ch, w, g->lazy[w] & mask);
 	if (g && (how == FORGET || how == UNMAP))
 		undrop(ch, w, g->drop[w] & mask);
-	if (was && (how == DROP || how == UNMAP) && given_make(ch->c))
+	if (was && (how == DROP || how == UNMAP) && given_make(ch->s, ch->c))
 		make_dropped(ch, w, was, tag);
 }
 
@@ -406,15 +472,14 @@ int64_t mp_pageset_clear(struct mp_pageset *s, uint64_t addr, uint64_t len, int 
 }
 
 /* Given up again, all that was: one tag is enough again. */
-static void retag_all(struct given *g, const struct piece *p, uint64_t tag)
+static void retag_all(struct mp_pageset *s, struct given *g, const struct piece *p, uint64_t tag)
 {
 	unsigned n = 0;
 
 	for_words(p->from, p->to, w, mask) n += bits_in(g->lazy[w] & mask);
 	if (g->nd || n != g->nl)
 		return;
-	free(g->tags);
-	g->tags = NULL;
+	tags_free(s, g);
 	g->tag = tag;
 }
 
@@ -429,10 +494,10 @@ static int64_t change_lazy(struct mp_pageset *s, uint64_t addr, uint64_t len, co
 
 	while (next_piece(&page, end, &p)) {
 		ch.c = chunk_at(s, &ch.r, &p, &page, end);
-		if (!ch.c || (tag ? !ch.c->n || !given_make(ch.c) : !ch.c->g))
+		if (!ch.c || (tag ? !ch.c->n || !given_make(s, ch.c) : !ch.c->g))
 			continue;
 		if (tag)
-			retag_all(ch.c->g, &p, *tag);
+			retag_all(s, ch.c->g, &p, *tag);
 		for_words(p.from, p.to, w, mask)
 		{
 			uint64_t bits = (tag ? ch.c->res[w] : ch.c->g->lazy[w]) & mask;
@@ -476,6 +541,18 @@ void mp_pageset_huge_set(struct mp_pageset *s, uint64_t addr, uint64_t len, int 
 	}
 }
 
+/* --- what it costs ------------------------------------------------------------------------ */
+
+void mp_pageset_cost(const struct mp_pageset *s, struct mp_pageset_cost *c)
+{
+	c->regions = s->n_reg;
+	c->chunks = s->n_chunks;
+	c->tags = s->n_tags;
+	c->bytes = s->n_reg * sizeof(struct region) + s->n_chunks * sizeof(struct chunk) +
+		   s->n_given * sizeof(struct given) +
+		   s->n_tags * CHUNK_PAGES * sizeof(uint64_t) + sizeof(*s);
+}
+
 /* --- memory that only remembers ---------------------------------------------------------- */
 
 uint64_t mp_pageset_hollow(const struct mp_pageset *s)
@@ -510,10 +587,11 @@ uint64_t mp_pageset_forget(struct mp_pageset *s, uint64_t before)
 				continue;
 			n += c->g->nd;
 			r->nd -= c->g->nd;
-			given_free(c);
+			given_free(s, c);
 			free(c);
 			r->chunk[k] = NULL;
 			s->hollow_chunks--;
+			s->n_chunks--;
 		}
 	}
 	if (n)

@@ -46,6 +46,12 @@ struct mp_pages_did {
  * Tells both kinds; the result is not used. Pages that became resident, or -ENOMEM. */
 int64_t mp_pageset_touch(struct mp_pageset *s, uint64_t addr, uint64_t len,
 			 struct mp_pages_did *did);
+/* The same for what nearly every fault is: pages of one 2 MiB block that holds resident
+ * pages already and nothing given up, so that there is nobody to tell. -1: it is not so,
+ * nothing was done. */
+int64_t mp_pageset_touch_plain(struct mp_pageset *s, uint64_t addr, uint64_t len);
+/* The same of one page. */
+int mp_pageset_touch_page(struct mp_pageset *s, uint64_t addr);
 /* It was found resident, by whatever way: lazy pages stay lazy. Tells dropped ones: a
  * result other than 0 makes them lazy with that tag. As above, or -ENOMEM. */
 int64_t mp_pageset_found(struct mp_pageset *s, uint64_t addr, uint64_t len,
@@ -94,6 +100,8 @@ uint64_t mp_pageset_hollow(const struct mp_pageset *s);
 uint64_t mp_pageset_forget(struct mp_pageset *s, uint64_t before);
 
 uint64_t mp_pageset_count(const struct mp_pageset *s, uint64_t addr, uint64_t len);
+/* Resident pages of the 2 MiB block that addr lies in. */
+uint64_t mp_pageset_block(const struct mp_pageset *s, uint64_t addr);
 uint64_t mp_pageset_count_lazy(const struct mp_pageset *s, uint64_t addr, uint64_t len);
 uint64_t mp_pageset_total(const struct mp_pageset *s);
 uint64_t mp_pageset_total_lazy(const struct mp_pageset *s);
@@ -110,6 +118,14 @@ int mp_pageset_runs(const struct mp_pageset *s, uint64_t addr, uint64_t len,
 int mp_pageset_tags(const struct mp_pageset *s, uint64_t addr, uint64_t len,
 		    enum mp_pages_kind kind,
 		    int (*fn)(void *ctx, uint64_t addr, uint64_t len, uint64_t tag), void *ctx);
+
+/* What the set holds and so what walking it may cost. */
+struct mp_pageset_cost {
+	uint64_t regions, chunks; /* of 1 GiB, of 2 MiB                      */
+	uint64_t tags;		  /* chunks with a tag for each of their pages */
+	uint64_t bytes;		  /* of memory                               */
+};
+void mp_pageset_cost(const struct mp_pageset *s, struct mp_pageset_cost *c);
 
 /* Every invariant of the structure; for tests, slow. 0 or the number of the one broken. */
 int mp_pageset_check(const struct mp_pageset *s);

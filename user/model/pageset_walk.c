@@ -28,9 +28,17 @@ uint64_t mp_pageset_count(const struct mp_pageset *s, uint64_t addr, uint64_t le
 			continue;
 		}
 		for_words(p.from, p.to, w, mask)
-			n += (unsigned)__builtin_popcountll(c->res[w] & mask);
+			n += bits_in(c->res[w] & mask);
 	}
 	return n;
+}
+
+uint64_t mp_pageset_block(const struct mp_pageset *s, uint64_t addr)
+{
+	const struct region *r = region_find(s, addr >> REGION_SHIFT);
+	const struct chunk *c = r ? r->chunk[addr >> CHUNK_SHIFT & (REGION_CHUNKS - 1)] : NULL;
+
+	return c ? c->n : 0;
 }
 
 uint64_t mp_pageset_count_lazy(const struct mp_pageset *s, uint64_t addr, uint64_t len)
@@ -327,6 +335,7 @@ static int check_chunk(const struct chunk *c, uint64_t *nd, uint64_t *nl)
 int mp_pageset_check(const struct mp_pageset *s)
 {
 	uint64_t total = 0, lazy = 0, hollow = 0, huge = 0;
+	size_t chunks = 0, given = 0, tags = 0;
 
 	for (size_t i = 0; i < s->n_reg; i++) {
 		const struct region *r = s->reg[i];
@@ -340,6 +349,9 @@ int mp_pageset_check(const struct mp_pageset *s)
 			n += r->chunk[k] ? r->chunk[k]->n : 0;
 			hollow += r->chunk[k] && !r->chunk[k]->n;
 			huge += r->chunk[k] && r->chunk[k]->huge;
+			chunks += r->chunk[k] != NULL;
+			given += r->chunk[k] && r->chunk[k]->g;
+			tags += r->chunk[k] && r->chunk[k]->g && r->chunk[k]->g->tags;
 		}
 		if (n != r->n || nd != r->nd)
 			return 5;
@@ -350,6 +362,8 @@ int mp_pageset_check(const struct mp_pageset *s)
 		total += n;
 		hollow += n ? 0 : REGION_UNITS;
 	}
+	if (chunks != s->n_chunks || given != s->n_given || tags != s->n_tags)
+		return 12;
 	return huge != s->n_huge		      ? 11
 	       : total != s->total || lazy != s->lazy ? 8
 	       : hollow != mp_pageset_hollow(s)	      ? 9

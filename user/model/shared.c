@@ -3,9 +3,11 @@
  * shared.c - pages that RSS has more than once, because several shared mappings of
  * one process show the same page of a file: ZGC maps its heap three times.
  *
- * Asked for when a report is made and never kept: the cost follows the resident
- * runs of such mappings.
+ * Of all files it is asked for when a report is made and never kept; of ZGC's heap alone
+ * it is counted where figures of RSS arrive. The cost follows the resident runs of such
+ * mappings (limits.c has it, too).
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,27 +63,55 @@ static uint64_t counted_again(const struct piece *v, size_t n)
 	return again;
 }
 
-uint64_t mp_proc_multi_mapped(const struct mp_proc *p)
+struct counted {
+	uint64_t again, all; /* bytes */
+	uint64_t runs;
+};
+
+/* All shared mappings, or those of one file. -ENOMEM. */
+static int look(const struct mp_proc *p, const struct mp_prints *only, struct counted *c)
 {
 	struct pieces l = { 0 };
-	uint64_t again = MP_UNKNOWN;
 	int err = 0;
 
-	if (!p->maps_known)
-		return MP_UNKNOWN;
 	for (const struct mp_mapping *v = p->maps; v && !err; v = v->next) {
 		/* what is anonymous to the program has an inode too; hugetlb is in no RSS */
 		if (!(v->bits & MP_MAP_SHARED) || !v->ino || (v->bits & MP_MAP_HUGETLB))
 			continue;
+		if (only && (v->ino != only->zheap_ino || v->dev != only->zheap_dev))
+			continue;
 		l.of = v;
+		c->all += v->resident * MP_PAGE_SIZE;
 		err = mp_pageset_runs(p->pages, v->start, v->end - v->start, MP_PGS_RESIDENT,
 				      add_run, &l);
 	}
-	if (!err) {
-		if (l.n)
-			qsort(l.v, l.n, sizeof(*l.v), by_place);
-		again = counted_again(l.v, l.n);
-	}
+	if (!err && l.n)
+		qsort(l.v, l.n, sizeof(*l.v), by_place);
+	if (!err)
+		c->again = counted_again(l.v, l.n);
+	c->runs = l.n;
 	free(l.v);
-	return again;
+	return err ? -ENOMEM : 0;
+}
+
+uint64_t mp_proc_multi_mapped(const struct mp_proc *p)
+{
+	struct counted c = { 0 };
+
+	return !p->maps_known || look(p, NULL, &c) ? MP_UNKNOWN : c.again;
+}
+
+uint64_t zheap_count(struct mp_proc *p)
+{
+	uint64_t was = p->zheap.pages;
+	struct counted c = { 0 };
+
+	if (!p->prints.zheap_ino || p->zheap.shmem == p->kind_pages[MP_KIND_SHMEM])
+		return 0;
+	if (look(p, &p->prints, &c))
+		return 0;
+	p->zheap.shmem = p->kind_pages[MP_KIND_SHMEM];
+	p->zheap.pages = (c.all - c.again) / MP_PAGE_SIZE;
+	p->zheap.runs = c.runs;
+	return was > p->zheap.pages ? was - p->zheap.pages : 0;
 }

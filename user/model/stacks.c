@@ -13,58 +13,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "user/model/index.h"
 #include "user/model/internal.h"
 #include "user/util/util.h"
 
-#define STACKS_MAX 32768u
+#define STACKS_MAX (1u << 17)
 
-/*
- * Invariant: slot[] is a table of open addressing over v[] (index + 1, 0 = free),
- * a power of two and at least twice n; stacks never leave it one by one.
- */
 struct mp_stacks {
 	struct mp_stack **v; /* in the order they came: so a state dump tells them */
 	size_t n, cap;
-	uint32_t *slot;
-	size_t n_slots;
+	struct mp_index *index; /* id to place in v */
 };
-
-/* The slot that holds the id, or the free one where it would go. */
-static size_t slot_of(const struct mp_stacks *t, uint64_t id)
-{
-	size_t i = (size_t)(id * 0x9e3779b97f4a7c15ULL >> 32) & (t->n_slots - 1);
-
-	while (t->slot[i] && t->v[t->slot[i] - 1]->id != id)
-		i = (i + 1) & (t->n_slots - 1);
-	return i;
-}
-
-static int slots_grow(struct mp_stacks *t)
-{
-	size_t n = t->n_slots ? t->n_slots * 2 : 64;
-	uint32_t *s;
-
-	if (t->n * 2 + 2 <= t->n_slots)
-		return 0;
-	s = calloc(n, sizeof(*s));
-	if (!s)
-		return -ENOMEM;
-	free(t->slot);
-	t->slot = s;
-	t->n_slots = n;
-	for (size_t i = 0; i < t->n; i++)
-		t->slot[slot_of(t, t->v[i]->id)] = (uint32_t)i + 1;
-	return 0;
-}
 
 static struct mp_stack *find(const struct mp_stacks *t, uint64_t id)
 {
-	size_t i;
+	size_t i = t ? mp_index_find(t->index, id) : MP_INDEX_NONE;
 
-	if (!t || !t->n)
-		return NULL;
-	i = slot_of(t, id);
-	return t->slot[i] ? t->v[t->slot[i] - 1] : NULL;
+	return i == MP_INDEX_NONE ? NULL : t->v[i];
 }
 
 const struct mp_stack *mp_model_stack(const struct mp_model *m, uint64_t id)
@@ -83,7 +48,7 @@ void stacks_free(struct mp_model *m)
 		free(t->v[i]);
 	}
 	free(t->v);
-	free(t->slot);
+	mp_index_free(t->index);
 	free(t);
 	m->stacks = NULL;
 }
@@ -103,14 +68,15 @@ static int add(struct mp_model *m, uint64_t id, struct mp_stack **ret)
 		m->lost_total++;
 		return 0;
 	}
-	if (mp_grow(&t->v, &t->cap, t->n + 1, sizeof(*t->v)) || slots_grow(t))
+	if (mp_grow(&t->v, &t->cap, t->n + 1, sizeof(*t->v)))
 		return -ENOMEM;
 	s = calloc(1, sizeof(*s));
-	if (!s)
+	if (!s || mp_index_add(&t->index, id, t->n)) {
+		free(s);
 		return -ENOMEM;
+	}
 	s->id = id;
 	t->v[t->n++] = s;
-	t->slot[slot_of(t, id)] = (uint32_t)t->n;
 	*ret = s;
 	return 0;
 }
@@ -148,6 +114,11 @@ int fold_stack(struct mp_model *m, const struct mp_event *e)
 	return 0;
 }
 
+unsigned stacks_fill(const struct mp_model *m)
+{
+	return m->stacks ? (unsigned)(m->stacks->n * 100 / STACKS_MAX) : 0;
+}
+
 int stacks_dump(const struct mp_model *m, int (*emit)(void *ctx, const struct mp_event *e),
 		void *ctx)
 {
@@ -172,15 +143,47 @@ int stacks_dump(const struct mp_model *m, int (*emit)(void *ctx, const struct mp
 	return err;
 }
 
+/* What comes after the name is kept: a template's may be longer than the room. */
+static void named_text(const char *name, uint64_t off, const char *module, char *buf, size_t size)
+{
+	char tail[160];
+	int n = snprintf(tail, sizeof(tail), *module ? "+0x%" PRIx64 " (%.100s)" : "+0x%" PRIx64,
+			 off, module);
+	size_t room = size > (size_t)n ? size - (size_t)n : 1;
+
+	if (strlen(name) < room)
+		snprintf(buf, size, "%s%s", name, tail);
+	else
+		snprintf(buf, size, "%.*s...%s", room > 4 ? (int)room - 4 : 0, name, tail);
+}
+
+char *mp_offset_text(const char *path, uint64_t off, char *buf, size_t size)
+{
+	const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+
+	snprintf(buf, size, *path == '/' ? "%s offset 0x%" PRIx64 : "%s+0x%" PRIx64, base, off);
+	return buf;
+}
+
 char *mp_frame_text(const struct mp_model *m, uint32_t mm, uint64_t ip, char *buf, size_t size)
 {
+	const struct mp_place *at = mp_model_place(m, mm, ip);
+	const struct mp_module *mod = at ? mp_model_module(m, at->module) : NULL;
 	const struct mp_proc *p = mp_model_proc(m, mm);
 	const struct mp_mapping *v = p ? mp_proc_find(p, ip) : NULL;
-	const char *name = v ? mp_str(m, v->name) : "", *base = strrchr(name, '/');
+	const char *name = v ? mp_str(m, v->name) : "", *base;
 
-	if (*name && strcmp(name, "?"))
-		snprintf(buf, size, "%s+0x%" PRIx64, base ? base + 1 : name,
-			 ip - v->start + v->off);
+	if (at && at->name) /* code of a compiler at run time has no module */
+		name = mod ? mp_str(m, mod->name) : "";
+	else if (mod)
+		name = mp_str(m, mod->name);
+	base = strrchr(name, '/') ? strrchr(name, '/') + 1 : name;
+	if (at && at->name)
+		named_text(mp_str(m, at->name), at->off, base, buf, size);
+	else if (mod)
+		snprintf(buf, size, "%s+0x%" PRIx64, base, at->maddr);
+	else if (*name && strcmp(name, "?"))
+		mp_offset_text(name, ip - v->start + v->off, buf, size);
 	else
 		snprintf(buf, size, "0x%" PRIx64, ip);
 	return buf;

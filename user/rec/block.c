@@ -11,6 +11,7 @@
 #define CODEC_ZLIB 1
 #define CUT_MIN	   2048 /* bytes: a deflate block below is not worth its code table */
 #define SMALL	   64	/* bytes: a payload below is stored; END is one               */
+#define FULL_BLOCK 8192 /* events: what writers make a block of at most */
 #define LOOK	   4096 /* bytes of a piece that are searched for repeats           */
 
 static const uint8_t file_magic[10] = { 0x89, 'M', 'P', 'R', 'O', 'F', '\r', '\n', 0x1a, '\n' };
@@ -77,6 +78,16 @@ int mp_file_head_get(const uint8_t in[MP_FILE_HEAD])
 	if (memcmp(in, file_magic, sizeof(file_magic)) != 0 || in[10] < MP_FILE_MAJOR)
 		return -EBADMSG;
 	return in[10] > MP_FILE_MAJOR ? -EPROTONOSUPPORT : 0;
+}
+
+int mp_file_head_check(const uint8_t *p, size_t n)
+{
+	if (n >= MP_FILE_HEAD)
+		return mp_file_head_get(p);
+	if (!n)
+		return -ENODATA;
+	n = n < sizeof(file_magic) ? n : sizeof(file_magic);
+	return memcmp(p, file_magic, n) ? -EBADMSG : 0;
 }
 
 void mp_block_head_put(uint8_t out[MP_BLOCK_HEAD], const struct mp_block_head *h)
@@ -347,6 +358,9 @@ int mp_block_unpack(struct mp_codec *c, const struct mp_block_head *h, const uin
 	const uint8_t *raw;
 	int err;
 
+	/* Equal events take next to no bytes: a small file must not hold billions. */
+	if (h->count > FULL_BLOCK && h->count / 8 > h->stored_len)
+		return -EBADMSG;
 	err = mp_block_inflate(c, h, stored, &raw);
 	if (err)
 		return err;

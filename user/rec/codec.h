@@ -16,9 +16,13 @@
 
 #include "bpf/events.h"
 
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "memprof needs a little-endian machine: events are copied to and from recordings as they lie in memory"
+#endif
+
 #define MP_FILE_HEAD	 16
 #define MP_FILE_MAJOR	 1
-#define MP_FILE_MINOR	 2
+#define MP_FILE_MINOR	 6
 #define MP_BLOCK_HEAD	 48
 #define MP_BLOCK_MAX	 (8u << 20) /* bytes of a payload, stored or inflated */
 #define MP_BLOCK_COUNT	 65536u	    /* events of a block at most              */
@@ -28,6 +32,7 @@ enum mp_block_type {
 	MP_BLK_META = 1,   /* only META, PROBE and STR events          */
 	MP_BLK_DICT = 2,   /* only STR events                          */
 	MP_BLK_EVENTS = 3, /* events of any type, in their exact order */
+	MP_BLK_SUMM = 10,  /* only POINT events: summaries; may be left out by readers */
 	MP_BLK_INDEX = 14,
 	MP_BLK_END = 15,
 };
@@ -110,6 +115,8 @@ int mp_block_unpack(struct mp_codec *c, const struct mp_block_head *h, const uin
 void mp_file_head_put(uint8_t out[MP_FILE_HEAD]);
 /* 0, -EBADMSG (no recording) or -EPROTONOSUPPORT (of a newer major version). */
 int mp_file_head_get(const uint8_t in[MP_FILE_HEAD]);
+/* The same of what may be less: n bytes from the beginning. -ENODATA: there are none. */
+int mp_file_head_check(const uint8_t *p, size_t n);
 void mp_block_head_put(uint8_t out[MP_BLOCK_HEAD], const struct mp_block_head *h);
 /* 0 or -EBADMSG: magic, checksum or a length beyond its limit. */
 int mp_block_head_get(struct mp_block_head *h, const uint8_t in[MP_BLOCK_HEAD]);

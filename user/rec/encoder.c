@@ -9,30 +9,45 @@
 #include <string.h>
 
 #include "user/model/model.h"
+#include "user/model/tiers.h"
 #include "user/rec/fields.h"
+#include "user/rec/subset.h"
 #include "user/util/util.h"
 
 #define BLOCK_EVENTS   8192
 #define BLOCK_NS       1000000000ULL
+#define BLOCK_BYTES    (256u << 10)   /* of payload, about                      */
 #define KEY_NS	       5000000000ULL  /* between keyframes, at least */
 #define KEY_RATIO      4	      /* bytes of events for a byte of keyframe */
 #define META_NS	       60000000000ULL /* between repeats of META */
 #define META_EVENT_MAX 1024
+#define SUMM_MAX       256	      /* summaries that wait, at most */
+#define SUMM_NS	       60000000000ULL /* ... and how long */
+#define SUMM_BLOCK     1024	      /* summaries in a block, at most */
+#define FINISH_EVENTS  262144	      /* folded in some 20 ms */
 
 struct mp_encoder {
 	mp_block_sink *sink;
 	void *ctx;
+	struct mp_subset *subset; /* NULL: all processes */
+	bool no_summaries;
 	struct mp_codec *codec;
 	struct mp_event *buf; /* BLOCK_EVENTS of them */
 	size_t n;
+	size_t bytes;	       /* of payload that they will be, about        */
 	bool only_meta;	       /* nothing but META, PROBE and STR so far     */
 	bool started;	       /* an event was taken                         */
 	uint64_t key_ts;       /* of the last keyframe, or of the first event */
 	uint64_t key_bytes;    /* size of the last keyframe                  */
 	uint64_t since_key;    /* bytes of blocks after it                   */
+	uint64_t since_events; /* events after it                            */
 	struct mp_event *meta; /* what META repeats: strings, then their use */
 	size_t n_meta, meta_cap;
-	uint64_t meta_ts; /* of the last repeat, or of the first event  */
+	uint64_t meta_ts;	 /* of the last repeat, or of the first event  */
+	struct mp_summary *summ; /* waiting for their block         */
+	size_t n_summ, summ_cap;
+	uint64_t summ_next; /* number of the next that the model will have   */
+	uint64_t summ_ts;   /* since when some are waiting                   */
 };
 
 struct mp_encoder *mp_encoder_new(mp_block_sink *sink, void *ctx)
@@ -60,7 +75,18 @@ void mp_encoder_free(struct mp_encoder *e)
 	mp_codec_free(e->codec);
 	free(e->buf);
 	free(e->meta);
+	free(e->summ);
 	free(e);
+}
+
+void mp_encoder_subset(struct mp_encoder *e, struct mp_subset *s)
+{
+	e->subset = s;
+}
+
+void mp_encoder_no_summaries(struct mp_encoder *e)
+{
+	e->no_summaries = true;
 }
 
 const struct mp_event *mp_encoder_pending(const struct mp_encoder *e, size_t *n)
@@ -137,6 +163,11 @@ static void keep_meta(struct mp_encoder *e, const struct mp_event *ev, size_t n)
 	}
 }
 
+void mp_encoder_fact(struct mp_encoder *e, const struct mp_event *ev)
+{
+	keep_meta(e, ev, 1);
+}
+
 int mp_encoder_meta(struct mp_encoder *e, mp_block_sink *to, void *ctx)
 {
 	struct mp_block b;
@@ -163,14 +194,32 @@ int mp_encoder_flush(struct mp_encoder *e)
 		return 0;
 	ts = e->buf[n - 1].ts;
 	keep_meta(e, e->buf, n);
-	e->n = 0;
+	e->n = e->bytes = 0;
 	err = emit(e, e->buf, n, &bytes);
 	e->since_key += bytes;
+	e->since_events += n;
 	if (!err && ts >= e->meta_ts && ts - e->meta_ts >= META_NS) {
 		e->meta_ts = ts;
 		err = mp_encoder_meta(e, e->sink, e->ctx);
 	}
 	return err;
+}
+
+/* About what an event takes before compression: a bound of blocks full of names. */
+static size_t payload(const struct mp_event *ev)
+{
+	switch (ev->type) {
+	case MP_EV_STR:
+		return 8 +
+		       (ev->x - ev->str.pos < MP_STR_CHUNK ? ev->x - ev->str.pos : MP_STR_CHUNK);
+	case MP_EV_STACK:
+	case MP_EV_MAP:
+	case MP_EV_PLACE:
+	case MP_EV_MODULE:
+		return 40;
+	default:
+		return 16;
+	}
 }
 
 /* A block is full, or old enough; and what the file begins with, the facts about
@@ -179,7 +228,7 @@ static bool block_ends(const struct mp_encoder *e, const struct mp_event *next)
 {
 	if (!e->n)
 		return false;
-	return e->n == BLOCK_EVENTS ||
+	return e->n == BLOCK_EVENTS || e->bytes >= BLOCK_BYTES ||
 	       (next->ts > e->buf[0].ts && next->ts - e->buf[0].ts >= BLOCK_NS) ||
 	       (e->only_meta && !is_meta(next->type));
 }
@@ -203,11 +252,12 @@ int mp_encoder_append(struct mp_encoder *e, const struct mp_event *ev, size_t n)
 		}
 		e->only_meta &= is_meta(ev[i].type);
 		e->buf[e->n++] = ev[i];
+		e->bytes += payload(&ev[i]);
 	}
 	return first;
 }
 
-/* --- keyframes ----------------------------------------------------------- */
+/* --- events of a block that are made at once ------------------------------- */
 
 struct dump {
 	struct mp_event *ev;
@@ -223,6 +273,109 @@ static int collect(void *ctx, const struct mp_event *ev)
 		return err;
 	d->ev[d->n++] = *ev;
 	return 0;
+}
+
+/* --- summaries ------------------------------------------------------------ */
+
+struct keeping {
+	struct mp_encoder *e;
+	const struct mp_model *m;
+};
+
+static int append_one(void *ctx, const struct mp_event *ev)
+{
+	return mp_encoder_append(ctx, ev, 1);
+}
+
+/* The string that a summary names has to be told where no event has named it. */
+static int tell_string(const struct keeping *k, const struct mp_summary *s)
+{
+	uint32_t id = s->tier ? s->p.note : s->gc.reason;
+
+	return k->e->subset ? mp_subset_string(k->e->subset, k->m, id, append_one, k->e) : 0;
+}
+
+static int keep_summary(void *ctx, const struct mp_summary *s)
+{
+	struct keeping *k = ctx;
+	struct mp_encoder *e = k->e;
+	int err;
+
+	if (e->no_summaries || (e->subset && !mp_subset_may(e->subset, s->mm)))
+		return 0;
+	err = tell_string(k, s);
+	if (!err)
+		err = mp_grow(&e->summ, &e->summ_cap, e->n_summ + 1, sizeof(*s));
+	if (!err)
+		e->summ[e->n_summ++] = *s;
+	return err;
+}
+
+/* Takes over what the model has finished. */
+static int take_summaries(struct mp_encoder *e, const struct mp_model *m)
+{
+	struct keeping k = { e, m };
+	const struct mp_summary *s;
+	size_t n = mp_tiers_finished(m, &e->summ_next, &s), i;
+	int err = 0;
+
+	if (n && !e->n_summ)
+		e->summ_ts = m->now;
+	for (i = 0; i < n && !err; i++)
+		err = keep_summary(&k, &s[i]);
+	return err;
+}
+
+/* Writes those that wait. They tell nothing new, so a keyframe's flag is theirs. */
+static int emit_summaries(struct mp_encoder *e, unsigned flags)
+{
+	size_t i, n;
+	int err = 0;
+
+	for (i = 0; i < e->n_summ && !err; i += n) {
+		struct dump d = { 0 };
+		struct mp_block b;
+
+		n = e->n_summ - i < SUMM_BLOCK ? e->n_summ - i : SUMM_BLOCK;
+		err = mp_tiers_pack(e->summ + i, n, collect, &d);
+		if (!err)
+			err = mp_block_pack(e->codec, d.ev, d.n, MP_BLKF_KEYFRAME | flags, &b);
+		free(d.ev);
+		if (err)
+			break;
+		b.head.type = MP_BLK_SUMM;
+		err = e->sink(e->ctx, &b);
+	}
+	e->n_summ = 0;
+	return err;
+}
+
+static int summaries_due(struct mp_encoder *e, const struct mp_model *m)
+{
+	int err = e->started ? take_summaries(e, m) : 0;
+
+	if (!err && e->n_summ &&
+	    (e->n_summ >= SUMM_MAX || (m->now > e->summ_ts && m->now - e->summ_ts >= SUMM_NS)))
+		err = emit_summaries(e, 0);
+	return err;
+}
+
+/* Behind a keyframe: all that there is, what is still open too. */
+static int summaries_now(struct mp_encoder *e, const struct mp_model *m)
+{
+	struct keeping k = { e, m };
+	int err = take_summaries(e, m);
+
+	if (!err)
+		err = mp_tiers_open(m, keep_summary, &k);
+	return err ? err : emit_summaries(e, MP_BLKF_CONT);
+}
+
+/* --- states --------------------------------------------------------------- */
+
+static int dump(struct mp_encoder *e, const struct mp_model *m, struct dump *d)
+{
+	return e->subset ? mp_subset_dump(e->subset, m, collect, d) : mp_model_dump(m, collect, d);
 }
 
 /* The state, from its BEGIN to its END mark, as a row of blocks. */
@@ -246,12 +399,14 @@ static int emit_keyframe(struct mp_encoder *e, const struct mp_model *m, const s
 	}
 	e->key_ts = m->now;
 	e->key_bytes = bytes;
-	e->since_key = 0;
+	e->since_key = e->since_events = 0;
 	return err;
 }
 
 static bool keyframe_due(const struct mp_encoder *e, const struct mp_model *m)
 {
+	if (m->in_key) /* a state that comes in the middle of a stream is not whole yet */
+		return false;
 	if (!e->started)
 		return m->events > 0;
 	return m->now > e->key_ts && m->now - e->key_ts >= KEY_NS &&
@@ -265,10 +420,15 @@ int mp_encoder_keyframe(struct mp_encoder *e, const struct mp_model *m, bool for
 	int err;
 
 	if (!force && !keyframe_due(e, m))
-		return 0;
+		return summaries_due(e, m);
+	if (!e->started) { /* what went before is not in this recording */
+		const struct mp_summary *s;
+
+		mp_tiers_finished(m, &e->summ_next, &s);
+	}
 	err = mp_encoder_flush(e);
 	if (!err)
-		err = mp_model_dump(m, collect, &d);
+		err = dump(e, m, &d);
 	if (!err && first) {
 		e->started = true;
 		e->only_meta = false;
@@ -278,6 +438,25 @@ int mp_encoder_keyframe(struct mp_encoder *e, const struct mp_model *m, bool for
 	}
 	if (!err)
 		err = emit_keyframe(e, m, &d);
+	if (!err)
+		err = summaries_now(e, m);
+	free(d.ev);
+	return err;
+}
+
+int mp_encoder_finish(struct mp_encoder *e, const struct mp_model *m)
+{
+	struct dump d = { 0 };
+	int err = mp_encoder_flush(e);
+
+	if (err || !e->started || e->since_events < FINISH_EVENTS)
+		return err;
+	err = dump(e, m, &d);
+	/* a large state may take longer than the events that it saves */
+	if (!err && d.n < e->since_events / 2)
+		err = emit_keyframe(e, m, &d);
+	if (!err && !e->since_events)
+		err = summaries_now(e, m);
 	free(d.ev);
 	return err;
 }

@@ -40,6 +40,8 @@ static const struct mp_field call[] = {
 	F(35, call.d_swap, SIGNED),
 	F(22, call.dur, TIME),
 };
+static const struct mp_field clock[] = { HEAD, WORD(0), WORD(1), F(18, clock.jump, SIGNED),
+					 WORDS_36 };
 static const struct mp_field map[] = { HEAD, WORD(0), FREL(17, map.end, map.start), WORD(2),
 				       WORDS_36 };
 static const struct mp_field gc[] = {
@@ -66,19 +68,22 @@ static const struct mp_field str[] = { HEAD, F(39, str.id, NUM), F(40, str.pos, 
 const struct mp_layout mp_layout_common = LAYOUT(common);
 
 static const struct mp_layout layouts[] = {
-	[MP_EV_FAULT] = LAYOUT(fault), [MP_EV_CALL] = LAYOUT(call),
-	[MP_EV_RSS] = LAYOUT(plain),   [MP_EV_MAP] = LAYOUT(map),
-	[MP_EV_PAGES] = LAYOUT(plain), [MP_EV_TASK] = LAYOUT(plain),
-	[MP_EV_HEAP] = LAYOUT(plain),  [MP_EV_SPACE] = LAYOUT(plain),
-	[MP_EV_GC] = LAYOUT(gc),       [MP_EV_HEAP_RANGE] = LAYOUT(range),
-	[MP_EV_STR] = LAYOUT(str),     [MP_EV_LOSS] = LAYOUT(plain),
-	[MP_EV_PROBE] = LAYOUT(plain), [MP_EV_META] = LAYOUT(plain),
-	[MP_EV_NOTE] = LAYOUT(plain),  [MP_EV_KEYFRAME] = LAYOUT(plain),
-	[MP_EV_TOTAL] = LAYOUT(plain), [MP_EV_TICK] = LAYOUT(plain),
-	[MP_EV_PHASE] = LAYOUT(plain), [MP_EV_SAMPLE] = LAYOUT(plain),
-	[MP_EV_MAJOR] = LAYOUT(plain), [MP_EV_STACK] = LAYOUT(plain),
-	[MP_EV_SITE] = LAYOUT(plain),  [MP_EV_CGROUP] = LAYOUT(plain),
-	[MP_EV_ROLLUP] = LAYOUT(plain),
+	[MP_EV_FAULT] = LAYOUT(fault),	[MP_EV_CALL] = LAYOUT(call),
+	[MP_EV_RSS] = LAYOUT(plain),	[MP_EV_MAP] = LAYOUT(map),
+	[MP_EV_PAGES] = LAYOUT(plain),	[MP_EV_TASK] = LAYOUT(plain),
+	[MP_EV_HEAP] = LAYOUT(plain),	[MP_EV_SPACE] = LAYOUT(plain),
+	[MP_EV_GC] = LAYOUT(gc),	[MP_EV_HEAP_RANGE] = LAYOUT(range),
+	[MP_EV_STR] = LAYOUT(str),	[MP_EV_LOSS] = LAYOUT(plain),
+	[MP_EV_PROBE] = LAYOUT(plain),	[MP_EV_META] = LAYOUT(plain),
+	[MP_EV_NOTE] = LAYOUT(plain),	[MP_EV_KEYFRAME] = LAYOUT(plain),
+	[MP_EV_TOTAL] = LAYOUT(plain),	[MP_EV_TICK] = LAYOUT(plain),
+	[MP_EV_PHASE] = LAYOUT(plain),	[MP_EV_SAMPLE] = LAYOUT(plain),
+	[MP_EV_MAJOR] = LAYOUT(plain),	[MP_EV_STACK] = LAYOUT(plain),
+	[MP_EV_SITE] = LAYOUT(plain),	[MP_EV_CGROUP] = LAYOUT(plain),
+	[MP_EV_ROLLUP] = LAYOUT(plain), [MP_EV_PLACE] = LAYOUT(plain),
+	[MP_EV_MODULE] = LAYOUT(plain), [MP_EV_POINT] = LAYOUT(plain),
+	[MP_EV_CLOCK] = LAYOUT(clock),	[MP_EV_CGROUP_MORE] = LAYOUT(plain),
+	[MP_EV_PROC] = LAYOUT(plain),
 };
 
 _Static_assert(sizeof(call) / sizeof(call[0]) <= MP_FIELDS_MAX, "MP_FIELDS_MAX is too low");

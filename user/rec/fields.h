@@ -41,7 +41,7 @@ extern const struct mp_layout mp_layout_common;
 /* The rest of an event of this type; NULL for an unknown type. */
 const struct mp_layout *mp_layout_of(unsigned type);
 
-#define MP_TYPES_MAX  32 /* no event type is that high yet   */
+#define MP_TYPES_MAX  64 /* no event type is that high yet   */
 #define MP_FIELDS_MAX 16 /* no set has that many columns yet */
 
 #endif /* MEMPROF_FIELDS_H */

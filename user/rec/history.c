@@ -28,10 +28,15 @@ struct entry {
 
 struct cursor {
 	struct mp_model *m; /* NULL: nowhere                                  */
-	uint64_t block;	    /* number                                         */
-	size_t i;	    /* next event in it                               */
-	uint64_t ts;	    /* of the last event folded                       */
-	uint64_t loaded;    /* number + 1 of the block that ev holds, 0: none */
+	bool in_key;	    /* its keyframe is not all folded yet             */
+	bool gap;	    /* blocks were unreadable: the next keyframe is not passed over */
+	uint64_t segment;   /* number of the block that it began at           */
+	uint64_t key;	    /* ... of the first block of that keyframe        */
+	struct mp_codec *codec;
+	uint64_t block;	 /* number                                         */
+	size_t i;	 /* next event in it                               */
+	uint64_t ts;	 /* of the last event folded                       */
+	uint64_t loaded; /* number + 1 of the block that ev holds, 0: none */
 	const struct mp_event *ev;
 	size_t n;
 };
@@ -39,14 +44,17 @@ struct cursor {
 struct mp_history {
 	struct mp_reader *r;	/* NULL: a ring                               */
 	struct mp_encoder *enc; /* ring                                       */
-	struct mp_codec *codec; /* decodes                                    */
 	uint64_t limit, bytes;
+	bool doubt; /* ring: states are made under limits         */
 	struct entry *e;
 	size_t n, cap;
 	uint64_t first; /* number of e[0]                             */
-	struct mp_writer *tee;
-	bool tee_on; /* the tee has got what a reader starts with  */
-	struct cursor cur;
+	mp_block_sink *tee;
+	void *tee_ctx;
+	bool tee_on;		 /* the tee has got what a reader starts with  */
+	struct cursor cur, fine; /* for mp_history_at(), mp_history_window() */
+	struct cursor away;	 /* for mp_history_take()                    */
+	struct cursor one;	 /* for mp_history_events(): only its block  */
 };
 
 static bool has_events(const struct mp_block_head *h)
@@ -118,7 +126,29 @@ static int sink(void *ctx, struct mp_block *b)
 	}
 	if (err)
 		free(copy);
-	return h->tee_on && !err ? mp_writer_block(h->tee, b) : err;
+	return h->tee_on && !err ? h->tee(h->tee_ctx, b) : err;
+}
+
+/* Each decodes into memory of its own: it may stand in the middle of a block. */
+static int make_codecs(struct mp_history *h)
+{
+	h->cur.codec = mp_codec_new();
+	h->fine.codec = mp_codec_new();
+	h->away.codec = mp_codec_new();
+	h->one.codec = mp_codec_new();
+	return h->cur.codec && h->fine.codec && h->away.codec && h->one.codec ? 0 : -ENOMEM;
+}
+
+static void cursor_reset(struct cursor *c)
+{
+	mp_model_free(c->m);
+	c->m = NULL;
+}
+
+static void cursor_free(struct cursor *c)
+{
+	cursor_reset(c);
+	mp_codec_free(c->codec);
 }
 
 int mp_history_new(uint64_t limit, struct mp_history **out)
@@ -128,14 +158,18 @@ int mp_history_new(uint64_t limit, struct mp_history **out)
 	if (!h)
 		return -ENOMEM;
 	h->limit = limit ? limit : MP_HISTORY_LIMIT;
-	h->codec = mp_codec_new();
 	h->enc = mp_encoder_new(sink, h);
-	if (!h->codec || !h->enc) {
+	if (make_codecs(h) || !h->enc) {
 		mp_history_free(h);
 		return -ENOMEM;
 	}
 	*out = h;
 	return 0;
+}
+
+void mp_history_doubt(struct mp_history *h)
+{
+	h->doubt = true;
 }
 
 int mp_history_from_reader(struct mp_reader *r, struct mp_history **out)
@@ -152,9 +186,7 @@ int mp_history_from_reader(struct mp_reader *r, struct mp_history **out)
 	if (!h)
 		return -ENOMEM;
 	h->r = r;
-	h->codec = mp_codec_new();
-	if (!h->codec)
-		err = -ENOMEM;
+	err = make_codecs(h);
 	for (i = 0; i < n && !err; i++)
 		if (has_events(&at[i].head))
 			err = add(h, &at[i], NULL);
@@ -175,8 +207,10 @@ void mp_history_free(struct mp_history *h)
 		free(h->e[i].bytes);
 	free(h->e);
 	mp_encoder_free(h->enc);
-	mp_codec_free(h->codec);
-	mp_model_free(h->cur.m);
+	cursor_free(&h->cur);
+	cursor_free(&h->fine);
+	cursor_free(&h->away);
+	cursor_free(&h->one);
 	free(h);
 }
 
@@ -212,6 +246,11 @@ int mp_history_span(const struct mp_history *h, uint64_t *first, uint64_t *last)
 	return 0;
 }
 
+bool mp_history_gone(const struct mp_history *h, uint64_t ts)
+{
+	return h->first && h->n && ts < h->e[0].at.head.t_first;
+}
+
 /* --- adding -------------------------------------------------------------- */
 
 int mp_history_flush(struct mp_history *h)
@@ -219,16 +258,39 @@ int mp_history_flush(struct mp_history *h)
 	return h->r ? -EINVAL : mp_encoder_flush(h->enc);
 }
 
-int mp_history_tee(struct mp_history *h, struct mp_writer *w)
+int mp_history_finish(struct mp_history *h, const struct mp_model *m)
+{
+	return h->r ? -EINVAL : mp_encoder_finish(h->enc, m);
+}
+
+int mp_history_tee(struct mp_history *h, mp_block_sink *to, void *ctx)
 {
 	int err;
 
 	if (h->r)
 		return -EINVAL;
 	err = mp_encoder_flush(h->enc);
-	h->tee = w;
-	h->tee_on = w && !h->n;
+	h->tee = to;
+	h->tee_ctx = ctx;
+	h->tee_on = to && !h->n;
 	return err;
+}
+
+int mp_history_key(struct mp_history *h, const struct mp_model *m)
+{
+	int err;
+
+	if (h->r)
+		return -EINVAL;
+	err = mp_encoder_keyframe(h->enc, m, true);
+	keep_limit(h);
+	return err;
+}
+
+void mp_history_fact(struct mp_history *h, const struct mp_event *e)
+{
+	if (h->enc)
+		mp_encoder_fact(h->enc, e);
 }
 
 int mp_history_append(struct mp_history *h, const struct mp_model *m, const struct mp_event *ev,
@@ -253,8 +315,9 @@ int mp_history_append(struct mp_history *h, const struct mp_model *m, const stru
 	keep_limit(h);
 	err = err ? err : key;
 	if (err) { /* a block may be missing where the cursor stands */
-		mp_model_free(h->cur.m);
-		h->cur.m = NULL;
+		cursor_reset(&h->cur);
+		cursor_reset(&h->fine);
+		cursor_reset(&h->away);
 	}
 	return err;
 }
@@ -283,9 +346,8 @@ static uint64_t segment_of(const struct mp_history *h, uint64_t ts)
 }
 
 /* The events of a block, or of what waits for its block: 0, or -errno. */
-static int load(struct mp_history *h, uint64_t number)
+static int load(struct mp_history *h, struct cursor *c, uint64_t number)
 {
-	struct cursor *c = &h->cur;
 	struct entry *e;
 	struct mp_block b;
 	int err = 0;
@@ -301,22 +363,26 @@ static int load(struct mp_history *h, uint64_t number)
 	c->loaded = 0;
 	b.head = e->at.head;
 	b.bytes = e->bytes;
+	b.len = MP_BLOCK_HEAD + b.head.stored_len;
 	if (h->r)
 		err = mp_reader_fetch(h->r, &e->at, &b);
 	if (!err)
-		err = mp_block_unpack(h->codec, &b.head, b.bytes + MP_BLOCK_HEAD, &c->ev, &c->n);
+		err = mp_block_unpack(c->codec, &b.head, b.bytes + MP_BLOCK_HEAD, &c->ev, &c->n);
 	if (!err)
 		c->loaded = number + 1;
+	if (!err && h->doubt && c->m)
+		mp_model_limit_more(c->m, b.len);
 	return err;
 }
 
-static int fold_loss(struct mp_history *h, uint32_t events)
+static int fold_loss(struct cursor *c, uint32_t events)
 {
 	struct mp_event e = {
-		.ts = h->cur.ts, .type = MP_EV_LOSS, .sub = MP_LOSS_DAMAGED, .x = events
+		.ts = c->ts, .type = MP_EV_LOSS, .sub = MP_LOSS_DAMAGED, .x = events
 	};
 
-	return mp_model_fold(h->cur.m, &e);
+	c->gap = true;
+	return mp_model_fold(c->m, &e);
 }
 
 /* One event; what the fold thinks impossible is passed over, as it was live. */
@@ -324,14 +390,14 @@ static int fold(struct cursor *c, const struct mp_event *e)
 {
 	int err = mp_model_fold(c->m, e);
 
+	c->gap |= e->type == MP_EV_LOSS && e->sub == MP_LOSS_DAMAGED;
 	c->ts = e->ts > c->ts ? e->ts : c->ts;
 	return err == -EINVAL ? 0 : err;
 }
 
 /* Folds the rest of the cursor's block up to ts. 1: an event after ts is next. */
-static int fold_block(struct mp_history *h, uint64_t ts)
+static int fold_block(struct cursor *c, uint64_t ts)
 {
-	struct cursor *c = &h->cur;
 	int err;
 
 	for (; c->i < c->n; c->i++) {
@@ -344,94 +410,247 @@ static int fold_block(struct mp_history *h, uint64_t ts)
 	return 0;
 }
 
-/* Moves the cursor on: all events up to ts, in order, keyframes left out. */
-static int advance(struct mp_history *h, uint64_t ts)
+static const struct mp_block_head *head_at(const struct mp_history *h, uint64_t number)
 {
-	struct cursor *c = &h->cur;
-	const struct mp_block_head *b;
-	int err = 0;
-
-	for (; c->block <= h->first + h->n; c->block++, c->i = 0) {
-		bool live = c->block == h->first + h->n;
-
-		b = live ? NULL : &h->e[c->block - h->first].at.head;
-		if (!live && b->flags & MP_BLKF_KEYFRAME)
-			continue;
-		err = load(h, c->block);
-		if (err == -EBADMSG) {
-			err = fold_loss(h, b->count);
-			if (err)
-				return err;
-			continue;
-		}
-		if (!err)
-			err = fold_block(h, ts);
-		if (err || live)
-			break;
-	}
-	return err < 0 ? err : 0;
+	return number < h->first + h->n ? &h->e[number - h->first].at.head : NULL;
 }
 
-/* A new model at the beginning of a segment, its keyframe folded in. */
-static int restart(struct mp_history *h, uint64_t block)
+/* The next block of the keyframe that the cursor is in. */
+static int step_key(struct mp_history *h, struct cursor *c)
 {
-	struct cursor *c = &h->cur;
+	const struct mp_block_head *b = head_at(h, c->block);
 	size_t i;
 	int err;
 
-	mp_model_free(c->m);
-	c->ts = 0;
-	c->i = 0;
-	c->block = block;
-	c->m = mp_model_new();
-	if (!c->m)
-		return -ENOMEM;
-	for (; c->block < h->first + h->n; c->block++) {
-		const struct mp_block_head *b = &h->e[c->block - h->first].at.head;
-
-		if (!(b->flags & MP_BLKF_KEYFRAME) || (c->block > block && is_key(b)))
-			break;
-		if (b->type != MP_BLK_EVENTS)
-			continue;
-		err = load(h, c->block);
-		if (err == -EBADMSG)
-			err = fold_loss(h, b->count);
-		else
-			for (i = 0; i < c->n && !err; i++)
-				err = fold(c, &c->ev[i]);
-		if (err)
-			return err;
+	if (!b || !(b->flags & MP_BLKF_KEYFRAME) || (c->block > c->key && is_key(b))) {
+		c->in_key = false;
+		return 0;
 	}
+	c->block++;
+	if (b->type != MP_BLK_EVENTS)
+		return 0;
+	err = load(h, c, c->block - 1);
+	if (err == -EBADMSG)
+		return fold_loss(c, b->count);
+	for (i = 0; i < c->n && !err; i++)
+		err = fold(c, &c->ev[i]);
+	return err;
+}
+
+/* A keyframe restores what unreadable blocks have left open. */
+static int step_gap(struct cursor *c)
+{
+	c->gap = false;
+	c->in_key = true;
+	c->key = c->block;
 	return 0;
+}
+
+/* One block further: 1 when all events up to ts are folded, 0, or -errno. Keyframes that
+ * say what is known already, and all that is no event, are passed over. */
+static int step(struct mp_history *h, struct cursor *c, uint64_t ts)
+{
+	const struct mp_block_head *b;
+	int err;
+
+	if (c->in_key)
+		return step_key(h, c);
+	while ((b = head_at(h, c->block)) && (b->flags & MP_BLKF_KEYFRAME || !has_events(b))) {
+		if (c->gap && is_key(b) && b->t_first <= ts)
+			return step_gap(c);
+		c->block++;
+	}
+	err = load(h, c, c->block);
+	if (err == -EBADMSG)
+		err = fold_loss(c, b->count);
+	else if (!err)
+		err = fold_block(c, ts);
+	if (err || !b)
+		return err ? err : 1;
+	c->block++;
+	c->i = 0;
+	return 0;
+}
+
+static int restart(struct mp_history *h, struct cursor *c, uint64_t segment)
+{
+	mp_model_free(c->m);
+	c->m = mp_model_new();
+	if (c->m && (h->r || h->doubt))
+		mp_model_limit(c->m, h->r ? h->bytes : 0);
+	c->ts = c->i = 0;
+	c->block = c->segment = c->key = segment;
+	c->in_key = true;
+	c->gap = false;
+	return c->m ? 0 : -ENOMEM;
+}
+
+/* At most `blocks` blocks on the way to ts: 1 when there, 0 when not yet, or -errno. */
+static int go(struct mp_history *h, struct cursor *c, uint64_t ts, size_t blocks)
+{
+	int done = 0;
+
+	while (!done && blocks--)
+		done = step(h, c, ts);
+	if (done < 0)
+		cursor_reset(c);
+	return done;
+}
+
+static int toward(struct mp_history *h, struct cursor *c, uint64_t ts, size_t blocks)
+{
+	uint64_t first, last, segment;
+	int err = mp_history_span(h, &first, &last);
+
+	if (err)
+		return err;
+	ts = ts < first ? first : ts;
+	segment = segment_of(h, ts);
+	/* a keyframe is folded to its end whatever ts is meanwhile */
+	if (!c->m || (c->in_key ? c->segment != segment : ts < c->ts) || c->block < segment)
+		err = restart(h, c, segment);
+	return err ? err : go(h, c, ts, blocks);
+}
+
+int mp_history_toward(struct mp_history *h, uint64_t ts, size_t blocks, const struct mp_model **m)
+{
+	int r = toward(h, &h->cur, ts, blocks);
+
+	*m = h->cur.m;
+	return r;
+}
+
+int mp_history_take(struct mp_history *h, uint64_t ts, size_t blocks, struct mp_model **m)
+{
+	int r = toward(h, &h->away, ts, blocks);
+
+	*m = NULL;
+	if (r == 1) {
+		*m = h->away.m;
+		h->away.m = NULL;
+	}
+	return r;
 }
 
 const struct mp_model *mp_history_at(struct mp_history *h, uint64_t ts)
 {
-	struct cursor *c = &h->cur;
-	uint64_t first, last, segment;
-	int err = 0;
+	const struct mp_model *m;
 
-	if (mp_history_span(h, &first, &last) < 0)
+	return mp_history_toward(h, ts, SIZE_MAX, &m) == 1 ? m : NULL;
+}
+
+/* By its number: what an exec gave it another mm for is the same process. */
+static const struct mp_proc *process(const struct cursor *c, uint32_t pid)
+{
+	if (!c->m)
 		return NULL;
-	ts = ts < first ? first : ts;
-	segment = segment_of(h, ts);
-	if (!c->m || ts < c->ts || c->block < segment)
-		err = restart(h, segment);
+	return pid ? mp_model_pid(c->m, pid) : mp_model_main(c->m);
+}
+
+int mp_history_window(struct mp_history *h, uint32_t pid, uint64_t t0, uint64_t t1, uint64_t width,
+		      size_t blocks, const struct mp_timeline **tl)
+{
+	struct cursor *c = &h->fine;
+	uint64_t first, last, segment;
+	const struct mp_proc *p;
+	int err = mp_history_span(h, &first, &last);
+
+	*tl = NULL;
+	if (err)
+		return err;
+	segment = segment_of(h, t0 < first ? first : t0);
+	p = process(c, pid);
+	/* what it began at is too late, or so early that its points have become too wide */
+	if (!c->m || c->segment > segment || c->block < h->first ||
+	    (c->block < segment && c->segment < segment) ||
+	    (c->segment < segment && p && p->tl.width > width))
+		err = restart(h, c, segment);
 	if (!err)
-		err = advance(h, ts);
-	if (err) {
-		mp_model_free(c->m);
-		c->m = NULL;
+		err = c->ts > t1 && !c->in_key ? 1 : go(h, c, t1, blocks);
+	p = c->in_key ? NULL : process(c, pid);
+	*tl = p && p->tl.n ? &p->tl : NULL;
+	return err;
+}
+
+/* --- single events ------------------------------------------------------- */
+
+static int hand(const struct cursor *c, uint64_t t0, uint64_t t1,
+		int (*fn)(void *arg, const struct mp_event *e), void *arg)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < c->n && !r; i++)
+		if (c->ev[i].ts >= t0 && c->ev[i].ts < t1)
+			r = fn(arg, &c->ev[i]);
+	return r;
+}
+
+int mp_history_events(struct mp_history *h, uint64_t t0, uint64_t t1,
+		      int (*fn)(void *arg, const struct mp_event *e), void *arg)
+{
+	struct cursor *c = &h->one;
+	uint64_t first, last;
+	int r = mp_history_span(h, &first, &last);
+
+	if (!r && t0 < t1 && mp_history_gone(h, t1 - 1))
+		r = -ENODATA;
+	for (uint64_t b = h->first; b <= h->first + h->n && !r; b++) {
+		const struct mp_block_head *head = head_at(h, b);
+
+		if (head && (!has_events(head) || head->flags & MP_BLKF_KEYFRAME ||
+			     head->t_first >= t1 || head->t_last < t0))
+			continue;
+		r = load(h, c, b);
+		if (r == -EBADMSG) { /* told as damage elsewhere */
+			r = 0;
+			continue;
+		}
+		if (!r)
+			r = hand(c, t0, t1, fn, arg);
 	}
-	return c->m;
+	return r;
+}
+
+void mp_history_taken(const struct mp_history *h, struct mp_history_pos *pos)
+{
+	pos->block = h->away.block;
+	pos->i = h->away.i;
+}
+
+/* What waits for its block is the block behind the last one, and will be just that. */
+int mp_history_read(struct mp_history *h, struct mp_history_pos *pos, size_t max,
+		    int (*fn)(void *arg, const struct mp_event *e), void *arg)
+{
+	struct cursor *c = &h->one;
+
+	while (pos->block <= h->first + h->n) {
+		const struct mp_block_head *head = head_at(h, pos->block);
+		bool pass = head && (!has_events(head) || head->flags & MP_BLKF_KEYFRAME);
+		int err = 0;
+
+		if (pos->block < h->first)
+			return -ENODATA;
+		if (!pass)
+			err = load(h, c, pos->block);
+		if (err && err != -EBADMSG)
+			return err;
+		for (; !pass && !err && pos->i < c->n && max; max--) {
+			err = fn(arg, &c->ev[pos->i]);
+			if (err)
+				return err;
+			pos->i++;
+		}
+		if (!pass && !err && pos->i < c->n)
+			return 1;
+		if (!head)
+			return 0;
+		pos->block++;
+		pos->i = 0;
+	}
+	return 0;
 }
 
 /* --- saving -------------------------------------------------------------- */
-
-static int to_writer(void *ctx, struct mp_block *b)
-{
-	return mp_writer_block(ctx, b);
-}
 
 int mp_history_save(struct mp_history *h, const char *path)
 {
@@ -446,7 +665,7 @@ int mp_history_save(struct mp_history *h, const char *path)
 	if (err)
 		return err;
 	if (h->n && is_key(&h->e[0].at.head)) /* its META was dropped */
-		err = mp_encoder_meta(h->enc, to_writer, w);
+		err = mp_encoder_meta(h->enc, mp_writer_sink, w);
 	for (i = 0; i < h->n && !err; i++) {
 		b.head = h->e[i].at.head;
 		b.bytes = h->e[i].bytes;

@@ -14,21 +14,15 @@
 #include "user/rec/column.h"
 #include "user/util/util.h"
 
-#define SEARCH (64 << 10) /* bytes looked at at once for the next block */
+#define SEARCH	     (64 << 10) /* bytes looked at at once for the next block, */
+#define SEARCH_FIRST 4096	/* ... and at first: mostly it is near         */
 
 struct mp_reader {
 	int fd;
 	uint64_t off; /* of the next block                                 */
-	struct mp_codec *codec;
+	struct mp_sequence seq;
 	struct mp_buf block; /* header and stored payload                         */
-	uint32_t seq;	     /* expected                                          */
-	bool hole;	     /* bytes were passed over that were no block         */
-	bool gap;	     /* events are missing since the last keyframe        */
-	bool in_key;	     /* giving out a keyframe of several blocks           */
-	bool begun;	     /* a block of events was given out                   */
 	bool done;
-	struct mp_event loss;
-	struct mp_rec_info info;
 
 	struct mp_index_entry *index;
 	size_t n_index, index_cap;
@@ -61,12 +55,12 @@ static int read_head(const struct mp_reader *r, uint64_t off, struct mp_block_he
 	uint8_t raw[MP_BLOCK_HEAD];
 	int err;
 
-	if (off > r->info.bytes || r->info.bytes - off < MP_BLOCK_HEAD)
+	if (off > r->seq.info.bytes || r->seq.info.bytes - off < MP_BLOCK_HEAD)
 		return -ENODATA;
 	err = read_at(r, off, raw, sizeof(raw));
 	if (!err)
 		err = mp_block_head_get(h, raw);
-	if (!err && h->stored_len > r->info.bytes - off - MP_BLOCK_HEAD)
+	if (!err && h->stored_len > r->seq.info.bytes - off - MP_BLOCK_HEAD)
 		err = -ENODATA;
 	return err;
 }
@@ -80,39 +74,41 @@ static int read_payload(struct mp_reader *r, uint64_t off, const struct mp_block
 	return read_at(r, off + MP_BLOCK_HEAD, r->block.p + MP_BLOCK_HEAD, h->stored_len);
 }
 
+/* The first offset >= off that is not in a hole of the file: no block begins in one, and
+ * a file of a few bytes may have holes of terabytes. */
+static uint64_t skip_hole(const struct mp_reader *r, uint64_t off)
+{
+	off_t data = lseek(r->fd, (off_t)off, SEEK_DATA);
+
+	if (data < 0)
+		return errno == ENXIO ? r->seq.info.bytes : off;
+	return (uint64_t)data;
+}
+
 /* The next offset >= off with a sound header, or the file's size. */
 static int find_block(struct mp_reader *r, uint64_t off, uint64_t *found)
 {
-	static const uint8_t magic[4] = { 'M', 'P', 'B', 1 };
-	struct mp_block_head h;
-	uint8_t *p, *hit;
+	size_t look = SEARCH_FIRST, at;
 	int err;
 
 	r->block.n = 0;
 	if (mp_buf_room(&r->block, SEARCH) < 0)
 		return -ENOMEM;
-	while (off < r->info.bytes && r->info.bytes - off >= MP_BLOCK_HEAD) {
-		uint64_t left = r->info.bytes - off;
-		size_t n = left < SEARCH ? (size_t)left : SEARCH;
+	while (off < r->seq.info.bytes && r->seq.info.bytes - off >= MP_BLOCK_HEAD) {
+		uint64_t left = r->seq.info.bytes - off;
+		size_t n = left < look ? (size_t)left : look;
 
 		err = read_at(r, off, r->block.p, n);
 		if (err)
 			return err;
-		p = r->block.p;
-		while ((hit = memmem(p, n - (size_t)(p - r->block.p), magic, sizeof(magic)))) {
-			size_t at = (size_t)(hit - r->block.p);
-
-			if (n - at < MP_BLOCK_HEAD)
-				break;
-			if (!mp_block_head_get(&h, hit)) {
-				*found = off + at;
-				return 0;
-			}
-			p = hit + 1;
+		if (mp_block_find(r->block.p, n, &at)) {
+			*found = off + at;
+			return 0;
 		}
-		off += n - (MP_BLOCK_HEAD - 1);
+		off = skip_hole(r, off + n - (MP_BLOCK_HEAD - 1));
+		look = SEARCH;
 	}
-	*found = r->info.bytes;
+	*found = r->seq.info.bytes;
 	return 0;
 }
 
@@ -121,23 +117,17 @@ static int find_block(struct mp_reader *r, uint64_t off, uint64_t *found)
 /* A damaged preamble is forgiven when a sound block follows it. */
 static int check_preamble(struct mp_reader *r)
 {
-	uint8_t want[MP_FILE_HEAD], have[MP_FILE_HEAD];
+	uint8_t have[MP_FILE_HEAD];
 	struct mp_block_head h;
-	size_t n = r->info.bytes < MP_FILE_HEAD ? (size_t)r->info.bytes : MP_FILE_HEAD;
-	int err;
+	uint64_t bytes = r->seq.info.bytes;
+	size_t n = bytes < MP_FILE_HEAD ? (size_t)bytes : MP_FILE_HEAD;
+	int err = read_at(r, 0, have, n);
 
-	if (!n)
-		return -ENODATA;
-	err = read_at(r, 0, have, n);
 	if (err)
 		return err;
-	if (n < MP_FILE_HEAD) {
-		mp_file_head_put(want);
-		return memcmp(have, want, n < 10 ? n : 10) == 0 ? 0 : -EBADMSG;
-	}
-	err = mp_file_head_get(have);
-	if (err == -EBADMSG && read_head(r, MP_FILE_HEAD, &h) == 0) {
-		r->info.bad_blocks++;
+	err = mp_file_head_check(have, n);
+	if (err == -EBADMSG && n == MP_FILE_HEAD && read_head(r, MP_FILE_HEAD, &h) == 0) {
+		r->seq.info.bad_blocks++;
 		err = 0;
 	}
 	return err;
@@ -158,9 +148,9 @@ int mp_reader_open_fd(int fd, struct mp_reader **out)
 		return -ENOMEM;
 	r->fd = fd;
 	r->off = MP_FILE_HEAD;
-	r->info.bytes = (uint64_t)st.st_size;
-	r->codec = mp_codec_new();
-	err = r->codec ? check_preamble(r) : -ENOMEM;
+	r->seq.info.bytes = (uint64_t)st.st_size;
+	r->seq.codec = mp_codec_new();
+	err = r->seq.codec ? check_preamble(r) : -ENOMEM;
 	if (err) {
 		r->fd = -1;
 		mp_reader_close(r);
@@ -189,7 +179,7 @@ void mp_reader_close(struct mp_reader *r)
 		return;
 	if (r->fd >= 0)
 		close(r->fd);
-	mp_codec_free(r->codec);
+	mp_codec_free(r->seq.codec);
 	free(r->block.p);
 	free(r->index);
 	free(r);
@@ -213,189 +203,72 @@ const char *mp_reader_strerror(int err)
 	}
 }
 
-const char *mp_rec_state_name(enum mp_rec_state s)
-{
-	static const char *const name[] = { "clean", "truncated", "damaged" };
-
-	return (unsigned)s < 3 ? name[s] : "?";
-}
-
 void mp_reader_info(const struct mp_reader *r, struct mp_rec_info *info)
 {
-	*info = r->info;
-	info->state = info->bad_blocks ? MP_REC_DAMAGED
-		      : info->ended    ? MP_REC_CLEAN
-				       : MP_REC_TRUNCATED;
+	mp_sequence_info(&r->seq, info);
 }
 
 /* --- batches ------------------------------------------------------------- */
 
-static int give(struct mp_reader *r, const struct mp_event *ev, size_t n, bool keyframe)
+/* The block that is in turn, and where it lies. */
+struct place {
+	struct mp_reader *r;
+	uint64_t off;
+};
+
+static int payload_at(void *ctx, const struct mp_block_head *h, const uint8_t **stored)
 {
-	size_t i;
+	const struct place *p = ctx;
+	int err = read_payload(p->r, p->off, h);
 
-	if (keyframe)
-		return 1;
-	r->info.events += n;
-	for (i = 0; i < n; i++) {
-		if (!r->info.first_ts || ev[i].ts < r->info.first_ts)
-			r->info.first_ts = ev[i].ts;
-		if (ev[i].ts > r->info.last_ts)
-			r->info.last_ts = ev[i].ts;
-	}
-	return 1;
-}
-
-/* Damage, as an event: `blocks` blocks with at least `events` events. */
-static int give_loss(struct mp_reader *r, uint32_t blocks, uint32_t events,
-		     const struct mp_event **ev, size_t *n)
-{
-	memset(&r->loss, 0, sizeof(r->loss));
-	r->loss.ts = r->info.last_ts;
-	r->loss.type = MP_EV_LOSS;
-	r->loss.sub = MP_LOSS_DAMAGED;
-	r->loss.x = events;
-	r->info.bad_blocks += blocks;
-	r->gap = true;
-	r->in_key = false;
-	*ev = &r->loss;
-	*n = 1;
-	return 1;
-}
-
-/* Whether this block of events is to be given out: all are but keyframes and
- * repeats that tell nothing new. */
-static bool wanted(struct mp_reader *r, const struct mp_block_head *h)
-{
-	if (!(h->flags & MP_BLKF_KEYFRAME)) {
-		r->in_key = false;
-		return true;
-	}
-	if (h->type != MP_BLK_EVENTS)
-		return r->gap || !r->begun;
-	if (h->flags & MP_BLKF_CONT)
-		return r->in_key;
-	r->in_key = r->gap || !r->begun;
-	r->gap = false;
-	return r->in_key;
-}
-
-static int give_block(struct mp_reader *r, uint64_t off, const struct mp_block_head *h,
-		      const struct mp_event **ev, size_t *n, bool *keyframe)
-{
-	int err;
-
-	r->info.blocks++;
-	if (!wanted(r, h))
-		return 0;
-	err = read_payload(r, off, h);
-	if (!err)
-		err = mp_block_unpack(r->codec, h, r->block.p + MP_BLOCK_HEAD, ev, n);
-	if (err == -EBADMSG) {
-		r->info.blocks--;
-		return give_loss(r, 1, h->count, ev, n);
-	}
-	if (err)
-		return err;
-	*keyframe = r->in_key;
-	r->begun |= h->type == MP_BLK_EVENTS;
-	return *n ? give(r, *ev, *n, *keyframe) : 0;
-}
-
-static int take_end(struct mp_reader *r, uint64_t off, const struct mp_block_head *h)
-{
-	struct mp_block_end end;
-	const uint8_t *raw;
-	int err = read_payload(r, off, h);
-
-	if (!err)
-		err = mp_block_inflate(r->codec, h, r->block.p + MP_BLOCK_HEAD, &raw);
-	if (!err)
-		err = mp_block_end_get(&end, raw, h->raw_len);
-	if (err)
-		return err;
-	r->info.ended = true;
-	r->info.unwritten = end.lost;
-	return 0;
-}
-
-/* One whole block in its place: 1 with a batch, 0 to go on, or an error. */
-static int take_block(struct mp_reader *r, uint64_t off, const struct mp_block_head *h,
-		      const struct mp_event **ev, size_t *n, bool *keyframe)
-{
-	int err;
-
-	switch (h->type) {
-	case MP_BLK_META:
-	case MP_BLK_DICT:
-	case MP_BLK_EVENTS:
-		return give_block(r, off, h, ev, n, keyframe);
-	case MP_BLK_END:
-		err = take_end(r, off, h);
-		if (err == -EBADMSG)
-			return give_loss(r, 1, 0, ev, n);
-		break;
-	default:
-		if (h->type != MP_BLK_INDEX && h->flags & MP_BLKF_REQUIRED)
-			return -EPROTO;
-		err = 0;
-	}
-	r->info.blocks++;
+	*stored = p->r->block.p + MP_BLOCK_HEAD;
 	return err;
 }
 
 /* Nothing more can be read. Damage at the very end is still to be told. */
-static int finish(struct mp_reader *r, const struct mp_event **ev, size_t *n)
+static int finish(struct mp_reader *r, struct mp_batch *b)
 {
 	r->done = true;
-	return r->hole ? give_loss(r, 1, 1, ev, n) : 0;
+	return mp_sequence_finish(&r->seq, b);
 }
 
 /* One step: 1 with a batch, 0 to go on (or at the end: r->done), or an error. */
-static int step(struct mp_reader *r, const struct mp_event **ev, size_t *n, bool *keyframe)
+static int step(struct mp_reader *r, struct mp_batch *b)
 {
+	struct place here = { r, r->off };
 	struct mp_block_head h;
-	uint64_t off = r->off;
-	int err = read_head(r, off, &h);
+	int err = read_head(r, r->off, &h);
 
-	if (err == -ENODATA || (r->info.ended && off < r->info.bytes)) {
-		r->hole |= r->info.ended && off < r->info.bytes;
-		return finish(r, ev, n);
+	if (err == -ENODATA || (r->seq.info.ended && r->off < r->seq.info.bytes)) {
+		r->seq.hole |= r->seq.info.ended && r->off < r->seq.info.bytes;
+		return finish(r, b);
 	}
 	if (err == -EBADMSG) {
-		r->hole = true;
-		return find_block(r, off + 1, &r->off);
+		r->seq.hole = true;
+		return find_block(r, r->off + 1, &r->off);
 	}
 	if (err)
 		return err;
-	if (h.seq != r->seq || r->hole) {
-		uint32_t missing = h.seq > r->seq ? h.seq - r->seq : 1;
-
-		r->seq = h.seq;
-		r->hole = false;
-		return give_loss(r, missing, missing, ev, n);
-	}
-	r->off = off + MP_BLOCK_HEAD + h.stored_len;
-	r->seq++;
-	return take_block(r, off, &h, ev, n, keyframe);
+	if (mp_sequence_gap(&r->seq, &h, b))
+		return 1;
+	r->off += MP_BLOCK_HEAD + h.stored_len;
+	return mp_sequence_take(&r->seq, &h, payload_at, &here, b);
 }
 
 int mp_reader_next(struct mp_reader *r, const struct mp_event **ev, size_t *n, bool *keyframe)
 {
-	const struct mp_event *out = NULL;
-	bool key = false;
-	size_t count = 0;
+	struct mp_batch b = { 0 };
 	int res = 0;
 
 	while (!r->done && !res)
-		res = step(r, &out, &count, &key);
+		res = step(r, &b);
 	if (res < 0)
 		r->done = true;
 	if (res <= 0)
 		return res;
-	*ev = out;
-	*n = count;
-	*keyframe = key;
+	*ev = b.ev;
+	*n = b.n;
+	*keyframe = b.keyframe;
 	return 1;
 }
 
@@ -446,7 +319,7 @@ static int read_raw(struct mp_reader *r, uint64_t off, unsigned type, struct mp_
 	if (!err)
 		err = read_payload(r, off, h);
 	if (!err)
-		err = mp_block_inflate(r->codec, h, r->block.p + MP_BLOCK_HEAD, raw);
+		err = mp_block_inflate(r->seq.codec, h, r->block.p + MP_BLOCK_HEAD, raw);
 	return err;
 }
 
@@ -460,9 +333,9 @@ static int index_from_end(struct mp_reader *r)
 	size_t i;
 	int err;
 
-	if (r->info.bytes < MP_FILE_HEAD + MP_BLOCK_HEAD + MP_BLOCK_END_LEN)
+	if (r->seq.info.bytes < MP_FILE_HEAD + MP_BLOCK_HEAD + MP_BLOCK_END_LEN)
 		return -EBADMSG;
-	end_off = r->info.bytes - MP_BLOCK_HEAD - MP_BLOCK_END_LEN;
+	end_off = r->seq.info.bytes - MP_BLOCK_HEAD - MP_BLOCK_END_LEN;
 	err = read_raw(r, end_off, MP_BLK_END, &h, &raw);
 	if (!err)
 		err = mp_block_end_get(&end, raw, h.raw_len);
@@ -510,5 +383,38 @@ int mp_reader_fetch(struct mp_reader *r, const struct mp_index_entry *e, struct 
 	b->head = h;
 	b->bytes = r->block.p;
 	b->len = MP_BLOCK_HEAD + h.stored_len;
+	return 0;
+}
+
+void mp_reader_soon(struct mp_reader *r, const struct mp_index_entry *e)
+{
+	posix_fadvise(r->fd, (off_t)e->offset, MP_BLOCK_HEAD + (off_t)e->head.stored_len,
+		      POSIX_FADV_WILLNEED);
+}
+
+/* --- going on in the middle ------------------------------------------------- */
+
+int mp_reader_jump(struct mp_reader *r, size_t i)
+{
+	const struct mp_index_entry *e;
+	size_t n, k;
+	int err = mp_reader_index(r, &e, &n);
+
+	if (err)
+		return err;
+	if (i > n)
+		return -EBADMSG;
+	for (k = 0; k < i; k++) {
+		if (e[k].head.type == MP_BLK_END)
+			return -EBADMSG;
+		if (e[k].head.type > MP_BLK_EVENTS && e[k].head.type != MP_BLK_INDEX &&
+		    e[k].head.flags & MP_BLKF_REQUIRED)
+			return -EPROTO;
+	}
+	for (k = 0; k < i; k++) {
+		r->seq.hole = e[k].offset != r->off;
+		mp_sequence_pass(&r->seq, &e[k].head);
+		r->off = e[k].offset + MP_BLOCK_HEAD + e[k].head.stored_len;
+	}
 	return 0;
 }

@@ -15,25 +15,9 @@
 
 #include "bpf/events.h"
 #include "user/rec/codec.h"
+#include "user/rec/sequence.h"
 
 struct mp_reader;
-
-enum mp_rec_state {
-	MP_REC_CLEAN = 0,     /* closed by its writer, nothing missing     */
-	MP_REC_TRUNCATED = 1, /* ends without END: killed, full disk, copy */
-	MP_REC_DAMAGED = 2,   /* blocks in it are missing or unreadable    */
-};
-
-struct mp_rec_info {
-	enum mp_rec_state state;    /* final once mp_reader_next() returned 0  */
-	bool ended;		    /* END was seen                            */
-	uint64_t bytes;		    /* of the file                             */
-	uint64_t blocks;	    /* whole ones, read or skipped as keyframe */
-	uint64_t bad_blocks;	    /* unreadable or missing                   */
-	uint64_t events;	    /* given out, keyframes not counted        */
-	uint64_t first_ts, last_ts; /* ns, of events given out; 0 = none    */
-	uint64_t unwritten;	    /* events the writer says it could not write */
-};
 
 /* A block by its header alone. */
 struct mp_index_entry {
@@ -65,7 +49,6 @@ const char *mp_reader_strerror(int err);
 int mp_reader_next(struct mp_reader *r, const struct mp_event **ev, size_t *n, bool *keyframe);
 
 void mp_reader_info(const struct mp_reader *r, struct mp_rec_info *info);
-const char *mp_rec_state_name(enum mp_rec_state s);
 
 /*
  * All whole blocks by their headers, without decompressing any: from INDEX when
@@ -78,5 +61,16 @@ int mp_reader_index(struct mp_reader *r, const struct mp_index_entry **e, size_t
  * b->bytes belongs to the reader until its next call.
  */
 int mp_reader_fetch(struct mp_reader *r, const struct mp_index_entry *e, struct mp_block *b);
+
+/* A block of the index will be fetched: slow storage may begin to read it. */
+void mp_reader_soon(struct mp_reader *r, const struct mp_index_entry *e);
+
+/*
+ * Reads on at the i-th block of the index, as if all blocks before it had been read and
+ * were as their headers say: mp_reader_info() counts them, and what is missing between
+ * them. For who has got the state there from a keyframe. Only before the first
+ * mp_reader_next(). -EPROTO, -EBADMSG (no such block, END before it): nothing was moved.
+ */
+int mp_reader_jump(struct mp_reader *r, size_t i);
 
 #endif /* MEMPROF_READER_H */

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,8 +64,9 @@ static int unescape(char *out, size_t size, const char *s, size_t len)
 		char c = s[i];
 
 		if (c == '\\' && i + 3 < len) {
-			c = (char)((s[i + 1] - '0') << 6 | (s[i + 2] - '0') << 3 |
-				   (s[i + 3] - '0'));
+			unsigned a = (uint8_t)s[i + 1] & 7u, b = (uint8_t)s[i + 2] & 7u;
+
+			c = (char)(a << 6 | b << 3 | ((uint8_t)s[i + 3] & 7u));
 			i += 3;
 		}
 		if (n + 1 >= size)
@@ -197,6 +199,46 @@ static __u64 kernel_v2(const char *text)
 		sum += v != MP_UNKNOWN ? v : 0;
 	}
 	return any ? sum : MP_UNKNOWN;
+}
+
+/* Of version 1 a key of the group and all below it. */
+static __u64 of_stat(unsigned version, const char *text, const char *key)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s%s", version == 2 ? "" : "total_", key);
+	return value(text, name);
+}
+
+void cgroup_stat_more(unsigned version, const char *text, struct mp_event *e)
+{
+	__u64 dirty = of_stat(version, text, version == 2 ? "file_dirty" : "dirty");
+	__u64 writeback = of_stat(version, text, version == 2 ? "file_writeback" : "writeback");
+	__u64 refaults = of_stat(version, text, "workingset_refault_file");
+
+	/* up to 5.8 of all pages, which were those of files */
+	if (refaults == MP_UNKNOWN)
+		refaults = of_stat(version, text, "workingset_refault");
+	e->cgroup_more.refaults = refaults;
+	e->cgroup_more.inactive_file = of_stat(version, text, "inactive_file");
+	e->cgroup_more.active_file = of_stat(version, text, "active_file");
+	e->cgroup_more.slab = of_stat(version, text, "slab_reclaimable");
+	e->cgroup_more.dirty = dirty == MP_UNKNOWN || writeback == MP_UNKNOWN ? MP_UNKNOWN
+									      : dirty + writeback;
+}
+
+__u64 cgroup_oom_kills(const char *text)
+{
+	return value(text, "oom_kill");
+}
+
+__u32 cgroup_stalled(const char *text)
+{
+	const char *full = strncmp(text, "full ", 5) ? strstr(text, "\nfull ") : text;
+	const char *avg = full ? strstr(full, "avg10=") : NULL;
+	double percent = avg ? strtod(avg + 6, NULL) : -1;
+
+	return percent >= 0 && percent <= 100 ? 1 + (__u32)(percent * 100 + 0.5) : 0;
 }
 
 /* Files without what lives in shmem, which both versions count among them. */

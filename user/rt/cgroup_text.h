@@ -34,5 +34,12 @@ __u64 cgroup_number(const char *text);
 /* memory.stat of either version into anon, file, shmem, and kernel and swap where it
  * tells them; what it does not tell stays as it is. */
 void cgroup_stat(unsigned version, const char *text, struct mp_event *e);
+/* The same text into cgroup_more: inactive_file, active_file, slab, dirty, refaults; what it
+ * does not tell is MP_UNKNOWN. */
+void cgroup_stat_more(unsigned version, const char *text, struct mp_event *e);
+/* Processes killed, of memory.events or memory.oom_control; MP_UNKNOWN: it is not told. */
+__u64 cgroup_oom_kills(const char *text);
+/* memory.pressure as x of MP_EV_CGROUP_MORE: 1 + full avg10 in 10000th parts, 0 = not told. */
+__u32 cgroup_stalled(const char *text);
 
 #endif /* MEMPROF_CGROUP_TEXT_H */

@@ -44,6 +44,51 @@ char *mp_bytes_signed(char *buf, size_t size, int64_t bytes)
 	return buf;
 }
 
+int mp_parse_bytes(const char *s, uint64_t *bytes)
+{
+	static const char units[] = "KMGT";
+	const char *unit;
+	unsigned shift = 0;
+	char *end;
+	double v = strtod(s, &end);
+
+	if (end == s || !(v >= 0) || v > 1e15)
+		return -EINVAL;
+	unit = *end ? strchr(units, *end & ~0x20) : NULL;
+	if (unit) {
+		shift = 10 * (unsigned)(unit - units + 1);
+		end++;
+		if (*end == 'i')
+			end++;
+	}
+	if (*end == 'B' || *end == 'b')
+		end++;
+	v *= (double)(1ULL << shift);
+	if (*end || v >= 0x1p63)
+		return -EINVAL;
+	*bytes = (uint64_t)v;
+	return 0;
+}
+
+int mp_parse_time(const char *s, uint64_t *ns)
+{
+	static const struct {
+		const char *unit;
+		double ns;
+	} units[] = { { "", 1e9 }, { "s", 1e9 }, { "ms", 1e6 }, { "m", 60e9 }, { "h", 3600e9 } };
+	char *end;
+	double v = strtod(s, &end);
+
+	if (end == s || !(v > 0))
+		return -EINVAL;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (!strcmp(end, units[i].unit) && v * units[i].ns < 0x1p62) {
+			*ns = (uint64_t)(v * units[i].ns);
+			return *ns ? 0 : -EINVAL;
+		}
+	return -EINVAL;
+}
+
 char *mp_duration(char *buf, size_t size, uint64_t ns)
 {
 	if (ns < 1000)
@@ -155,5 +200,13 @@ uint64_t mp_monotonic_ns(void)
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t mp_thread_cpu_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
 }

@@ -16,6 +16,10 @@
 char *mp_bytes(char *buf, size_t size, int64_t bytes);
 /* The same with a sign always: "+4.00 K", "-598 M", "0". */
 char *mp_bytes_signed(char *buf, size_t size, int64_t bytes);
+/* "4096", "64K", "1.5G", "2GiB" in powers of 1024 to bytes: 0, or -EINVAL. */
+int mp_parse_bytes(const char *s, uint64_t *bytes);
+/* "1", "0.5", "500ms", "2s", "3m", "1h" (a number alone: seconds), above 0, to ns: 0, or -EINVAL. */
+int mp_parse_time(const char *s, uint64_t *ns);
 /* A duration for people: "850 ns", "1.2 us", "34 ms", "2.5 s", "3m12s", "2h05m". */
 char *mp_duration(char *buf, size_t size, uint64_t ns);
 
@@ -33,5 +37,8 @@ char *mp_clean(char *buf, size_t size, const char *src, int ascii);
 int mp_grow(void *ptr, size_t *cap, size_t need, size_t elem);
 
 uint64_t mp_monotonic_ns(void);
+/* What this thread has used of a CPU so far. What may cost a share of the time is held to
+ * this: the clock on the wall counts the time that others ran, too. */
+uint64_t mp_thread_cpu_ns(void);
 
 #endif /* MEMPROF_UTIL_H */

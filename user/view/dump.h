@@ -22,6 +22,13 @@
  */
 int mp_dump_event(FILE *f, const struct mp_event *e, uint64_t t0, const struct mp_model *names);
 
+/*
+ * The same by fields: fn gets each one's name and its value as text, in the order of the
+ * line, behind "event" (TYPE.SUB), "time", "mm" and "tid". 0 or -ENOMEM.
+ */
+int mp_dump_fields(const struct mp_event *e, uint64_t t0, const struct mp_model *names,
+		   void (*fn)(void *arg, const char *key, const char *value), void *arg);
+
 /* "fault", "call", ...; NULL for a type that has no name. */
 const char *mp_dump_type(unsigned type);
 

@@ -16,7 +16,7 @@
 #define TOP_THREADS  8
 #define TOP_SITES    10
 #define FRAMES_TEXT  4	 /* frames of a stack in the text */
-#define FRAME_MAX    256 /* bytes of a frame's text */
+#define FRAME_MAX    640 /* bytes of a frame's text */
 #define NAME_MAX_OUT 64
 
 static bool faults_seen(const struct mp_figures *fg)
@@ -41,7 +41,8 @@ static bool sites_known(const struct mp_figures *fg)
 {
 	const struct mp_probe *pr = &fg->m->probes[MP_FEAT_STACKS];
 
-	return fg->p && (fg->p->n_fsites || (pr->known && pr->rung != MP_RUNG_ABSENT));
+	return fg->p && !fg->p->stripped &&
+	       (fg->p->n_fsites || (pr->known && pr->rung != MP_RUNG_ABSENT));
 }
 
 /* --- order -------------------------------------------------------------------------------- */
@@ -99,6 +100,12 @@ static const struct mp_fsite **sites(const struct mp_proc *p, uint64_t *pages)
 
 /* --- JSON ---------------------------------------------------------------------------------- */
 
+/* Only where somebody tells when collections begin and end, and one did. */
+static bool during_gc_known(const struct mp_figures *fg)
+{
+	return faults_seen(fg) && fg->p->gc_marked && mp_fig_whole(fg, MP_LOW_FAULTS);
+}
+
 void mp_faults_json_kinds(struct mp_json *j, const struct mp_figures *fg)
 {
 	for (int kernel = 0; kernel < 2; kernel++) {
@@ -106,20 +113,23 @@ void mp_faults_json_kinds(struct mp_json *j, const struct mp_figures *fg)
 		for (enum mp_fkind k = 0; k < MP_FK_MAX; k++) {
 			uint64_t v = MP_UNKNOWN;
 
-			if (kind_known(fg, k))
+			if (kind_known(fg, k) && mp_fig_whole(fg, MP_LOW_FAULTS))
 				v = kernel ? fg->p->fk[1][k] : mp_faults_of(fg->p, k);
 			mp_json_u64(j, mp_fkind_name(k), v);
 		}
 		mp_json_end(j);
 	}
 	mp_json_u64(j, "file_to_anon",
-		    faults_seen(fg) ? fg->p->file_anon_pages * MP_PAGE_SIZE : MP_UNKNOWN);
+		    faults_seen(fg) && mp_fig_whole(fg, MP_LOW_PAGES)
+			    ? fg->p->file_anon_pages * MP_PAGE_SIZE
+			    : MP_UNKNOWN);
+	mp_json_u64(j, "during_gc", during_gc_known(fg) ? fg->p->faults_gc : MP_UNKNOWN);
 }
 
 void mp_faults_json_mapping(struct mp_json *j, const struct mp_figures *fg,
 			    const struct mp_mapping *v)
 {
-	if (!faults_seen(fg)) {
+	if (!faults_seen(fg) || !mp_fig_whole(fg, MP_LOW_FAULTS)) {
 		mp_json_null(j, "fault_kinds");
 		return;
 	}
@@ -138,6 +148,7 @@ static uint32_t name_of(const struct mp_proc *p, const struct mp_thread *t)
 
 static int json_threads(struct mp_json *j, const struct mp_figures *fg)
 {
+	bool whole = mp_fig_whole(fg, MP_LOW_FAULTS);
 	const struct mp_thread **v;
 	size_t n;
 
@@ -156,11 +167,12 @@ static int json_threads(struct mp_json *j, const struct mp_figures *fg)
 		mp_json_u64(j, "tid", v[i]->tid ? v[i]->tid : MP_UNKNOWN);
 		name = name_of(fg->p, v[i]);
 		mp_json_str(j, "name", name ? mp_str(fg->m, name) : NULL);
-		mp_json_u64(j, "faults", v[i]->faults);
-		mp_json_u64(j, "kernel", v[i]->kernel);
+		mp_json_u64(j, "faults", whole ? v[i]->faults : MP_UNKNOWN);
+		mp_json_u64(j, "kernel", whole ? v[i]->kernel : MP_UNKNOWN);
 		mp_json_u64(j, "major",
-			    mp_fig_majors_known(fg->m, fg->p) ? v[i]->majors : MP_UNKNOWN);
-		mp_json_u64(j, "bytes_added", v[i]->pages_added * MP_PAGE_SIZE);
+			    whole && mp_fig_majors_known(fg->m, fg->p) ? v[i]->majors : MP_UNKNOWN);
+		mp_json_u64(j, "bytes_added",
+			    whole ? v[i]->pages_added * MP_PAGE_SIZE : MP_UNKNOWN);
 		mp_json_end(j);
 	}
 	mp_json_end(j);
@@ -168,7 +180,7 @@ static int json_threads(struct mp_json *j, const struct mp_figures *fg)
 	return 0;
 }
 
-/* A stack may be of several processes; here its addresses are those of this one. */
+/* Recordings without places do not say whose addresses a stack has: this process's, then. */
 static void json_stack(struct mp_json *j, const struct mp_model *m, uint32_t mm, uint64_t id)
 {
 	const struct mp_stack *s = id ? mp_model_stack(m, id) : NULL;
@@ -180,7 +192,8 @@ static void json_stack(struct mp_json *j, const struct mp_model *m, uint32_t mm,
 	}
 	mp_json_arr(j, "stack");
 	for (uint32_t i = 0; i < s->n; i++)
-		mp_json_str(j, NULL, mp_frame_text(m, mm, s->ip[i], text, sizeof(text)));
+		mp_json_str(j, NULL,
+			    mp_frame_text(m, s->mm ? s->mm : mm, s->ip[i], text, sizeof(text)));
 	mp_json_end(j);
 }
 
@@ -277,6 +290,11 @@ static void text_kinds(FILE *f, const struct mp_figures *fg)
 	if (p->file_anon_pages)
 		fprintf(f, "  %s of written file pages are anonymous memory now\n",
 			mp_text_bytes(a, sizeof(a), p->file_anon_pages * MP_PAGE_SIZE));
+	if (during_gc_known(fg)) {
+		percent(c, sizeof(c), p->faults_gc, p->faults);
+		fprintf(f, "  %s of all (%s) while a collection ran, on any thread\n",
+			mp_text_count(a, sizeof(a), p->faults_gc), c);
+	}
 }
 
 static void thread_name(char *buf, size_t size, const struct mp_term *term,
@@ -330,8 +348,9 @@ static void put_stack(FILE *f, const struct mp_term *term, const struct mp_model
 	size_t len = 0;
 
 	for (uint32_t i = 0; s && i < s->n && i < FRAMES_TEXT; i++)
-		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", i ? " < " : "",
-					mp_frame_text(m, mm, s->ip[i], frame, sizeof(frame)));
+		len += (size_t)snprintf(
+			text + len, sizeof(text) - len, "%s%s", i ? " < " : "",
+			mp_frame_text(m, s->mm ? s->mm : mm, s->ip[i], frame, sizeof(frame)));
 	fputs("    ", f);
 	mp_text_cut(f, term, s ? text : "(no stack)", mp_text_left(term, 4), false);
 	fputc('\n', f);

@@ -26,7 +26,28 @@ static const unsigned low_by_cause[MP_LOSS_MAX] = {
 	[MP_LOSS_TARGETS] = 0, /* another process is missing, not this one's figures */
 	[MP_LOSS_BUSY] = MP_LOW_FAULTS | MP_LOW_CALLS | MP_LOW_PAGES,
 	[MP_LOSS_DAMAGED] = MP_LOW_ALL,
+	[MP_LOSS_LIMIT] = MP_LOW_ALL,
 };
+
+bool mp_fig_whole(const struct mp_figures *fg, unsigned groups)
+{
+	return !(fg->gone & groups);
+}
+
+bool mp_fig_fresh(const struct mp_figures *fg, uint64_t ts)
+{
+	return !fg->gone || ts > fg->m->gap_ts;
+}
+
+bool mp_fig_told(const struct mp_model *m, uint64_t ts)
+{
+	return !m->gap_ts || ts > m->gap_ts;
+}
+
+bool mp_fig_may_have_ended(const struct mp_figures *fg)
+{
+	return fg->gone || fg->open_end;
+}
 
 bool mp_fig_seen(const struct mp_model *m, enum mp_feature feat)
 {
@@ -67,7 +88,7 @@ static void fill_account(struct mp_figures *fg)
 	if (!fg->p || !fg->p->rss_known) /* without a whole there are no parts */
 		return;
 	mp_account(fg->p, &a);
-	heap = a.heap_known;
+	heap = a.heap_known && !fg->p->stripped;
 
 	const struct {
 		int64_t v;
@@ -86,7 +107,7 @@ static void fill_account(struct mp_figures *fg)
 		{ a.lazyfree, told(maps && mp_fig_seen(fg->m, MP_FEAT_CALLS), a.lazyfree) },
 		{ a.unknown, true },
 		{ a.rss, true },
-		{ a.lazy_heap, told(heap, a.lazy_heap) },
+		{ a.lazy_heap, told(heap && a.lazy_known, a.lazy_heap) },
 	};
 	for (size_t i = 0; i < MP_ACC_N; i++) {
 		fg->account[i].v = got[i].v;
@@ -274,13 +295,45 @@ static int by_value(const void *a, const void *b)
 
 bool mp_fig_gc_known(const struct mp_model *m, const struct mp_proc *p)
 {
-	for (unsigned f = MP_FEAT_HEAP_V8; f <= MP_FEAT_HEAP_GC; f++)
-		if (p && m->probes[f].known && mp_fig_seen(m, f))
-			return true;
+	bool by_v8 = m->probes[MP_FEAT_HEAP_V8].known && mp_fig_seen(m, MP_FEAT_HEAP_V8);
+
 	for (unsigned s = 1; p && s < MP_SRC_MAX; s++)
 		if (p->heaps[s].present)
 			return true;
-	return p && (p->n_gcs || p->gc_minor || p->gc_major);
+	if (p && (p->n_gcs || mp_proc_gcs(p)))
+		return true;
+	/* V8 says nothing before its first collection: its probes would have seen one. Who
+	 * has another collector that no source tells of, or none, has no such figures. */
+	return p && p->prints.seen & MP_PRINT_V8 && by_v8;
+}
+
+/* Figures of a source that nobody watched, told by its last collection: a log's. */
+static bool heap_of_log(const struct mp_model *m, const struct mp_proc *p, enum mp_heap_source src)
+{
+	static const uint8_t feat[MP_SRC_MAX] = {
+		[MP_SRC_GC] = MP_FEAT_HEAP_GC,	       [MP_SRC_V8] = MP_FEAT_HEAP_V8,
+		[MP_SRC_GO] = MP_FEAT_HEAP_GO,	       [MP_SRC_JVM] = MP_FEAT_HEAP_JVM,
+		[MP_SRC_PYTHON] = MP_FEAT_HEAP_PYTHON, [MP_SRC_RUBY] = MP_FEAT_HEAP_RUBY,
+	};
+	size_t i = p->n_gcs;
+
+	if (!m->probes[MP_FEAT_HEAP_LOG].known || !mp_fig_seen(m, MP_FEAT_HEAP_LOG) ||
+	    (m->probes[feat[src]].known && mp_fig_seen(m, feat[src])))
+		return false;
+	while (i && p->gcs[i - 1].source != src)
+		i--;
+	return i && p->gcs[i - 1].ts == p->heaps[src].ts;
+}
+
+uint64_t mp_fig_heap_age(const struct mp_model *m, const struct mp_proc *p, enum mp_heap_source src)
+{
+	const struct mp_heap *h = &p->heaps[src];
+	uint64_t end = p->exited ? p->exit_ts : m->now;
+
+	if (!h->ts || end <= h->ts || h->used == MP_UNKNOWN ||
+	    !((src == MP_SRC_V8 && h->external == MP_UNKNOWN) || heap_of_log(m, p, src)))
+		return 0;
+	return end - h->ts;
 }
 
 static int fill_gc(struct mp_figures *fg)
@@ -310,7 +363,7 @@ static int fill_gc(struct mp_figures *fg)
 
 uint64_t mp_fig_point_rss(const struct mp_point *pt)
 {
-	return pt->rss_min > pt->rss_max ? MP_UNKNOWN : (uint64_t)pt->rss;
+	return mp_point_known(pt) ? (uint64_t)pt->rss : MP_UNKNOWN;
 }
 
 bool mp_fig_delta_known(const struct mp_callstat *st)
@@ -349,13 +402,15 @@ static uint64_t get_owed(const struct mp_figures *fg, const struct mp_point *pt)
 
 static uint64_t get_faulted(const struct mp_figures *fg, const struct mp_point *pt)
 {
-	return fg->faults[0].known ? pt->faults * MP_PAGE_SIZE : MP_UNKNOWN;
+	return fg->faults[0].known && !(pt->bits & MP_PT_GAP) ? pt->faults * MP_PAGE_SIZE
+							      : MP_UNKNOWN;
 }
 
 static uint64_t get_released(const struct mp_figures *fg, const struct mp_point *pt)
 {
-	return fg->calls[0].known ? (pt->madvise_pages + pt->munmap_pages) * MP_PAGE_SIZE
-				  : MP_UNKNOWN;
+	return fg->calls[0].known && !(pt->bits & MP_PT_GAP)
+		       ? (pt->madvise_pages + pt->munmap_pages) * MP_PAGE_SIZE
+		       : MP_UNKNOWN;
 }
 
 const struct mp_series mp_series[MP_SERIES_N] = {
@@ -371,6 +426,21 @@ const struct mp_series mp_series[MP_SERIES_N] = {
 uint64_t mp_fig_since(const struct mp_model *m, uint64_t ts)
 {
 	return ts > m->start ? ts - m->start : 0;
+}
+
+uint64_t mp_fig_moment(const struct mp_model *m, uint64_t since)
+{
+	return m->start + since;
+}
+
+uint64_t mp_fig_before(const struct mp_figures *fg)
+{
+	return mp_fig_since(fg->m, fg->first);
+}
+
+uint64_t mp_fig_at(const struct mp_figures *fg, const struct mp_report_info *info)
+{
+	return mp_fig_since(fg->m, info->at);
 }
 
 void mp_fig_perms(char out[5], uint32_t bits)
@@ -395,10 +465,14 @@ int mp_figures(struct mp_figures *fg, const struct mp_model *m, const struct mp_
 				   .p = info->pid ? mp_model_pid(m, info->pid) : mp_model_main(m) };
 	fg->duration = info->duration_ns != MP_UNKNOWN ? info->duration_ns
 						       : mp_fig_since(m, m->now);
+	fg->first = info->first_ts > m->start ? info->first_ts : m->start;
 	fg->maps_known = fg->p && (fg->p->maps_known || fg->p->n_maps);
 	for (unsigned c = 1; c < MP_LOSS_MAX; c++)
 		if (m->lost[c])
 			fg->low |= low_by_cause[c];
+	if (m->lost[MP_LOSS_DAMAGED] || m->lost[MP_LOSS_LIMIT])
+		fg->gone = MP_LOW_ALL;
+	fg->open_end = info->open_end;
 	fill_account(fg);
 	fill_rss(fg);
 	fill_faults(fg);

@@ -61,6 +61,16 @@ static void put_char(FILE *f, const unsigned char *s, size_t n, uint32_t c)
 		fwrite(s, 1, n, f);
 }
 
+/* Bytes from s on that stand for themselves: nearly all of them. */
+static size_t plain_run(const unsigned char *s, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && s[n] >= 0x20 && s[n] < 0x7f && s[n] != '"' && s[n] != '\\')
+		n++;
+	return n;
+}
+
 static void put_string(FILE *f, const char *str, size_t len)
 {
 	const unsigned char *s = (const unsigned char *)str;
@@ -68,9 +78,11 @@ static void put_string(FILE *f, const char *str, size_t len)
 	fputc('"', f);
 	while (len) {
 		uint32_t c = 0;
-		size_t n = utf8_char(s, len, &c);
+		size_t plain = plain_run(s, len), n = plain ? plain : utf8_char(s, len, &c);
 
-		if (n) {
+		if (plain) {
+			fwrite(s, 1, plain, f);
+		} else if (n) {
 			put_char(f, s, n, c);
 		} else {
 			fputs("\xef\xbf\xbd", f);
@@ -124,6 +136,11 @@ void mp_json_init(struct mp_json *j, FILE *f)
 void mp_json_obj(struct mp_json *j, const char *key)
 {
 	open_level(j, key, '{', j->depth == 0);
+}
+
+void mp_json_line(struct mp_json *j)
+{
+	open_level(j, NULL, '{', false);
 }
 
 void mp_json_arr(struct mp_json *j, const char *key)
@@ -224,10 +241,15 @@ void mp_json_hex(struct mp_json *j, const char *key, uint64_t v)
 	fprintf(j->f, "\"0x%" PRIx64 "\"", v);
 }
 
-int mp_json_finish(struct mp_json *j)
+void mp_json_endline(struct mp_json *j)
 {
 	while (j->depth)
 		mp_json_end(j);
 	fputc('\n', j->f);
+}
+
+int mp_json_finish(struct mp_json *j)
+{
+	mp_json_endline(j);
 	return mp_view_flush(j->f);
 }

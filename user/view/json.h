@@ -31,6 +31,8 @@ struct mp_json {
 void mp_json_init(struct mp_json *j, FILE *f);
 /* Opens an object: its members share a line, except at the top. */
 void mp_json_obj(struct mp_json *j, const char *key);
+/* Opens an object at the top that shares a line with all in it: JSON lines. */
+void mp_json_line(struct mp_json *j);
 /* Opens an array on one line. */
 void mp_json_arr(struct mp_json *j, const char *key);
 /* Opens an array with a line for every element; an object when obj is set. */
@@ -53,6 +55,8 @@ void mp_json_ns(struct mp_json *j, const char *key, uint64_t ns);
 /* An address as the string "0x...". */
 void mp_json_hex(struct mp_json *j, const char *key, uint64_t v);
 
+/* Closes what is open and ends the line; another may begin. */
+void mp_json_endline(struct mp_json *j);
 /* Closes what is open, ends the line, flushes: 0 or -errno (mp_view_flush). */
 int mp_json_finish(struct mp_json *j);
 

@@ -14,6 +14,7 @@
 
 #include "user/util/util.h"
 #include "user/view/figures.h"
+#include "user/view/plain_procs.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define HEADER_EVERY  24  /* lines, on a terminal */
@@ -31,7 +32,7 @@ struct stage {
 
 /* Counters that only grow, as of the end of the last interval. */
 struct counters {
-	uint64_t faults, minor, major, dropped, lost;
+	uint64_t faults, minor, major, other, dropped, lost;
 };
 
 struct mp_plain {
@@ -41,6 +42,8 @@ struct mp_plain {
 	bool started;
 	uint64_t last_ts;
 	struct counters last;
+	struct mp_plain_procs procs; /* of lines that name them */
+	bool several;
 	uint64_t noted_ts;   /* the timeline's notes before it are printed */
 	uint32_t noted;	     /* the last of them */
 	size_t n, cap, told; /* stages kept by mp_plain_event; printed */
@@ -64,6 +67,7 @@ void mp_plain_free(struct mp_plain *pl)
 	if (!pl)
 		return;
 	free(pl->stages);
+	mp_plain_procs_free(&pl->procs);
 	free(pl);
 }
 
@@ -76,6 +80,7 @@ struct now {
 	struct mp_account acc;
 	struct counters d; /* in this interval */
 	uint64_t dt;	   /* ns */
+	bool gap;	   /* what happened is not known: blocks were unreadable */
 };
 
 static uint64_t known(bool source, int64_t v)
@@ -85,32 +90,33 @@ static uint64_t known(bool source, int64_t v)
 
 static uint64_t cell_rss(const struct now *n)
 {
-	return known(n->p->rss_known, n->acc.rss);
+	return known(n->p->rss_known && mp_fig_told(n->m, n->p->rss.ts), n->acc.rss);
 }
 
 static uint64_t cell_used(const struct now *n)
 {
-	return n->heap ? n->heap->used : MP_UNKNOWN;
+	return n->heap && mp_fig_told(n->m, n->heap->ts) ? n->heap->used : MP_UNKNOWN;
 }
 
 static uint64_t cell_committed(const struct now *n)
 {
-	return n->heap ? n->heap->committed : MP_UNKNOWN;
+	return n->heap && mp_fig_told(n->m, n->heap->ts) ? n->heap->committed : MP_UNKNOWN;
 }
 
 static uint64_t cell_lazy(const struct now *n)
 {
-	return known(n->acc.heap_known, n->acc.lazy_heap);
+	return known(n->acc.lazy_known && !n->m->gap_ts, n->acc.lazy_heap);
 }
 
 static uint64_t cell_free(const struct now *n)
 {
-	return known(n->acc.heap_known, n->acc.free_heap_resident);
+	return known(n->acc.heap_known && !n->m->gap_ts, n->acc.free_heap_resident);
 }
 
 static uint64_t cell_owed(const struct now *n)
 {
-	return known(mp_fig_gc_known(n->m, n->p), (int64_t)n->p->owed);
+	return known(mp_fig_gc_known(n->m, n->p) && mp_proc_sized(n->p) && !n->m->gap_ts,
+		     (int64_t)n->p->owed);
 }
 
 static const struct {
@@ -189,9 +195,18 @@ static struct counters count(const struct mp_model *m, const struct mp_proc *p)
 	c.faults = p->faults;
 	c.minor = p->gc_minor;
 	c.major = p->gc_major;
+	c.other = p->gc_other == MP_UNKNOWN ? 0 : p->gc_other;
 	for (unsigned i = 1; i < MP_CALL_MAX; i++)
 		c.dropped += p->calls[i].dropped;
 	return c;
+}
+
+void mp_plain_begin(struct mp_plain *pl, const struct mp_model *m)
+{
+	pl->last = count(m, mp_model_main(m));
+	pl->last_ts = m->now;
+	pl->noted_ts = m->now;
+	mp_plain_procs_begin(&pl->procs, m); /* without memory all is news */
 }
 
 static uint64_t grown(uint64_t now, uint64_t before)
@@ -201,21 +216,24 @@ static uint64_t grown(uint64_t now, uint64_t before)
 
 static void put_figures(struct mp_plain *pl, const struct now *n)
 {
-	char buf[32], gc[48] = "-";
+	char buf[32], gc[64] = "-";
 
 	for (size_t i = 0; i < ARRAY_SIZE(cells); i++)
 		fprintf(pl->f, " %6s",
 			mp_text_bytes(buf, sizeof(buf), n->p ? cells[i].get(n) : MP_UNKNOWN));
 	snprintf(buf, sizeof(buf), "-");
-	if (n->p && n->dt && mp_fig_seen(n->m, MP_FEAT_FAULTS))
+	if (n->p && n->dt && !n->gap && mp_fig_seen(n->m, MP_FEAT_FAULTS))
 		snprintf(buf, sizeof(buf), "%.0f", (double)n->d.faults * 1e9 / (double)n->dt);
 	fprintf(pl->f, " %8s", buf);
-	if (mp_fig_gc_known(n->m, n->p))
+	if (!n->gap && mp_fig_gc_known(n->m, n->p))
 		snprintf(gc, sizeof(gc), "%" PRIu64 "/%" PRIu64, n->d.minor, n->d.major);
+	if (*gc != '-' && n->d.other)
+		snprintf(gc + strlen(gc), sizeof(gc) - strlen(gc), "+%" PRIu64, n->d.other);
 	fprintf(pl->f, " %7s", gc);
 	mp_text_bytes(buf, sizeof(buf),
-		      n->p && mp_fig_seen(n->m, MP_FEAT_CALLS) ? n->d.dropped * MP_PAGE_SIZE
-							       : MP_UNKNOWN);
+		      n->p && !n->gap && mp_fig_seen(n->m, MP_FEAT_CALLS)
+			      ? n->d.dropped * MP_PAGE_SIZE
+			      : MP_UNKNOWN);
 	fprintf(pl->f, " %8s%s\n", buf, n->d.lost ? "!" : "");
 }
 
@@ -230,15 +248,39 @@ static void look(struct mp_plain *pl, const struct mp_model *m, uint64_t ts, str
 		n->heap = mp_proc_heap(n->p, &src);
 	}
 	c = count(m, n->p);
-	if (!pl->started)
+	if (!pl->last_ts)
 		pl->last_ts = m->start;
 	n->dt = grown(ts, pl->last_ts);
-	n->d = (struct counters){ grown(c.faults, pl->last.faults), grown(c.minor, pl->last.minor),
-				  grown(c.major, pl->last.major),
-				  grown(c.dropped, pl->last.dropped),
-				  grown(c.lost, pl->last.lost) };
+	n->d = (struct counters){
+		grown(c.faults, pl->last.faults),   grown(c.minor, pl->last.minor),
+		grown(c.major, pl->last.major),	    grown(c.other, pl->last.other),
+		grown(c.dropped, pl->last.dropped), grown(c.lost, pl->last.lost)
+	};
+	n->gap = m->gap_ts != 0;
+	if (n->gap) { /* what is known again later is about all of that time */
+		pl->last.lost = c.lost;
+		return;
+	}
 	pl->last = c;
 	pl->last_ts = ts;
+}
+
+/* A line for each process, once there have been several. */
+static int put_several(struct mp_plain *pl, const struct mp_model *m, const struct now *n,
+		       uint64_t ts)
+{
+	int err;
+
+	if (!pl->several && pl->started)
+		fputs("-- from here on a line for each process\n", pl->f);
+	pl->several = pl->started = true;
+	if (n->p)
+		put_notes(pl, m, n->p, ts);
+	if (n->d.lost)
+		fprintf(pl->f, "-- %" PRIu64 " events lost: figures of this interval are too low\n",
+			n->d.lost);
+	err = mp_plain_procs_lines(&pl->procs, pl->f, &pl->term, m, ts, n->dt);
+	return err ? err : mp_view_flush(pl->f);
 }
 
 int mp_plain_interval(struct mp_plain *pl, const struct mp_model *m, uint64_t ts)
@@ -246,6 +288,8 @@ int mp_plain_interval(struct mp_plain *pl, const struct mp_model *m, uint64_t ts
 	struct now n;
 
 	look(pl, m, ts, &n);
+	if (pl->several || mp_plain_several(m))
+		return put_several(pl, m, &n, ts);
 	if (!pl->started || (pl->term.tty && pl->lines >= HEADER_EVERY))
 		put_header(pl);
 	pl->started = true;
@@ -270,6 +314,8 @@ int mp_plain_end(struct mp_plain *pl, const struct mp_model *m, const struct mp_
 		put_notes(pl, m, p, UINT64_MAX - 1);
 	fputc('\n', pl->f);
 	mp_report_summary(pl->f, m, info, &pl->term);
+	if (mp_plain_several(m) && mp_plain_procs_end(pl->f, &pl->term, m))
+		return -ENOMEM;
 	return mp_view_flush(pl->f);
 }
 

@@ -30,9 +30,16 @@ void mp_plain_free(struct mp_plain *pl);
 int mp_plain_event(struct mp_plain *pl, const struct mp_model *m, const struct mp_event *e);
 
 /*
+ * Before the first event that is seen of a model that knows earlier ones: intervals
+ * begin with it.
+ */
+void mp_plain_begin(struct mp_plain *pl, const struct mp_model *m);
+
+/*
  * The interval that ends at ts (CLOCK_MONOTONIC ns; the model has been folded so
  * far): a line for every note in it, then one line of figures; before the first,
- * and every 24 on a terminal, the header. 0, -EPIPE or another -errno.
+ * and every 24 on a terminal, the header. Once there have been several processes each
+ * has a line that names it (plain_procs.h). 0, -EPIPE or another -errno.
  */
 int mp_plain_interval(struct mp_plain *pl, const struct mp_model *m, uint64_t ts);
 

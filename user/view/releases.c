@@ -17,7 +17,7 @@
 
 #define TOP_RELEASES 12	 /* of the text */
 #define FRAMES_TEXT  3	 /* frames of a place in the text */
-#define FRAME_MAX    256 /* bytes of a frame's text */
+#define FRAME_MAX    640 /* bytes of a frame's text */
 
 /* What a row is sorted by: bytes that left, or were left to the kernel. */
 static uint64_t weight(const struct mp_release *r)
@@ -51,7 +51,7 @@ static const struct mp_release **sorted(const struct mp_proc *p)
 
 static bool calls_seen(const struct mp_figures *fg)
 {
-	return fg->p && mp_fig_seen(fg->m, MP_FEAT_CALLS);
+	return fg->p && !fg->p->stripped && mp_fig_seen(fg->m, MP_FEAT_CALLS);
 }
 
 /* "madvise", and "dontneed" or NULL. */
@@ -145,7 +145,7 @@ static void put_lazyfree(struct mp_json *j, const struct mp_figures *fg)
 	const struct mp_proc *p = fg->p;
 	uint64_t pages[MP_BACK_MAX], oldest;
 
-	if (!calls_seen(fg)) {
+	if (!calls_seen(fg) || !mp_fig_whole(fg, MP_LOW_PAGES | MP_LOW_CALLS)) {
 		mp_json_null(j, "lazyfree");
 		return;
 	}
@@ -282,8 +282,8 @@ int mp_releases_text(FILE *f, const struct mp_term *term, const struct mp_figure
 	fprintf(f, "  %9s %6s %8s %6s %6s %6s %6s %6s %6s %7s\n", "calls", "asked", "released",
 		"lazy", "kept", "1 s", "10 s", "60 s", "later", "time");
 	for (size_t i = 0; i < p->n_releases; i++) {
-		/* the loader maps over what it reserved: nobody asked for pages there */
-		if (v[i]->call == MP_CALL_MMAP && !weight(v[i]))
+		/* addresses that had no pages: nobody asked for any back */
+		if (!advice_of(v[i]) && !weight(v[i]) && !v[i]->kept)
 			continue;
 		if (shown++ >= TOP_RELEASES)
 			continue;

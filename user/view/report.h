@@ -8,10 +8,12 @@
 #ifndef MEMPROF_VIEW_REPORT_H
 #define MEMPROF_VIEW_REPORT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
 #include "user/model/model.h"
+#include "user/view/joined.h"
 #include "user/view/text.h"
 
 /* What the model cannot know: where its events came from. */
@@ -22,8 +24,20 @@ struct mp_report_info {
 	uint64_t events;      /* MP_UNKNOWN: as folded                        */
 	uint64_t blocks;      /* MP_UNKNOWN: not a file                       */
 	uint64_t bytes;	      /* size of the file; MP_UNKNOWN likewise        */
-	uint32_t pid;         /* the process to report; 0 = the first target  */
+	uint64_t bad_blocks;  /* that could not be read                       */
+	bool open_end;	      /* it has no end mark: what came last is missing */
+	uint32_t pid;	      /* the process to report; 0 = the first target  */
+	bool overview;        /* opened by summaries: not all was read        */
+	uint64_t at;          /* the instant it is of; 0, MP_UNKNOWN: the end */
+	uint64_t first_ts;    /* of the file's first event; 0: the model's    */
+	const struct mp_joined *gc_log; /* joined to it; NULL: none           */
 };
+
+/* Is it of an instant before the end that was asked for? */
+static inline bool mp_report_at(const struct mp_report_info *info)
+{
+	return info->at && info->at != MP_UNKNOWN;
+}
 
 /* Both write all of it and return 0, -EPIPE, -EIO or another -errno. A model
  * without a process is reported too, with nothing known. term may be NULL. */

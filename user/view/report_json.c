@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "user/view/facts.h"
 #include "user/view/faults.h"
 #include "user/view/figures.h"
 #include "user/view/json.h"
@@ -16,32 +17,43 @@
 
 #define SERIES_POINTS 600 /* at most */
 
-static void put_fig(struct mp_json *j, const struct mp_fig *fig)
+static void put_fig(struct mp_json *j, const struct mp_figures *fg, const struct mp_fig *fig)
 {
-	if (fig->known)
+	if (fig->known && mp_fig_whole(fg, fig->group))
 		mp_json_i64(j, fig->key, fig->v);
 	else
 		mp_json_null(j, fig->key);
 }
 
-static void put_figs(struct mp_json *j, const char *key, const struct mp_fig *fig, size_t n)
+/* Levels that the kernel was asked for, and extremes of them. */
+static void put_rss(struct mp_json *j, const struct mp_figures *fg)
 {
-	mp_json_obj(j, key);
-	for (size_t i = 0; i < n; i++)
-		put_fig(j, &fig[i]);
+	bool fresh = fg->p && mp_fig_fresh(fg, fg->p->rss.ts);
+
+	mp_json_obj(j, "rss");
+	for (size_t i = 0; i < MP_FRSS_N; i++) {
+		struct mp_fig f = fg->rss[i];
+
+		f.known = f.known && fresh;
+		put_fig(j, fg, &f);
+	}
 	mp_json_end(j);
 }
 
 /* Figures in succession with one key are one number. */
-static void put_account(struct mp_json *j, const struct mp_fig *fig)
+static void put_account(struct mp_json *j, const struct mp_figures *fg)
 {
+	const struct mp_fig *fig = fg->account;
+	bool fresh = fg->p && mp_fig_fresh(fg, fg->p->rss.ts);
+
 	mp_json_obj(j, "account");
 	for (size_t i = 0; i < MP_ACC_N; i++) {
 		struct mp_fig sum = fig[i];
 
 		for (; i + 1 < MP_ACC_N && strcmp(fig[i + 1].key, sum.key) == 0; i++)
 			sum.v += fig[i + 1].v;
-		put_fig(j, &sum);
+		sum.known = sum.known && fresh;
+		put_fig(j, fg, &sum);
 	}
 	mp_json_end(j);
 }
@@ -50,7 +62,7 @@ static void put_faults(struct mp_json *j, const struct mp_figures *fg)
 {
 	mp_json_obj(j, "faults");
 	for (size_t i = 0; i < MP_FFAULT_N; i++)
-		put_fig(j, &fg->faults[i]);
+		put_fig(j, fg, &fg->faults[i]);
 	mp_faults_json_kinds(j, fg);
 	mp_json_end(j);
 }
@@ -66,11 +78,14 @@ static void put_string_id(struct mp_json *j, const char *key, const struct mp_mo
 	mp_json_str(j, key, id ? mp_str(m, id) : NULL);
 }
 
-/* A name from the process, else from the session's facts. */
-static void put_name(struct mp_json *j, const char *key, const struct mp_model *m, uint32_t id,
+/* A name from the process, else from the session's facts, which are the first target's. */
+static void put_name(struct mp_json *j, const char *key, const struct mp_figures *fg, uint32_t id,
 		     enum mp_meta meta)
 {
-	if (!id && m->meta[meta] <= UINT32_MAX)
+	const struct mp_model *m = fg->m;
+	bool first = !fg->p || !fg->p->tgid || fg->p->tgid == m->meta[MP_META_PID];
+
+	if (!id && first && m->meta[meta] <= UINT32_MAX)
 		id = (uint32_t)m->meta[meta];
 	put_string_id(j, key, m, id);
 }
@@ -78,18 +93,63 @@ static void put_name(struct mp_json *j, const char *key, const struct mp_model *
 static void put_recording(struct mp_json *j, const struct mp_figures *fg,
 			  const struct mp_report_info *info)
 {
+	/* the end mark tells what the disk did not take */
+	bool disk_told = !fg->open_end || fg->m->lost[MP_LOSS_DISK];
+
 	mp_json_obj(j, "recording");
 	mp_json_str(j, "state", info->state);
 	mp_json_ns(j, "duration_s", fg->duration);
 	mp_json_u64(j, "events", info->events != MP_UNKNOWN ? info->events : fg->m->events);
 	mp_json_u64(j, "blocks", info->blocks);
 	mp_json_u64(j, "bytes", info->bytes);
+	mp_json_u64(j, "bad_blocks", info->blocks == MP_UNKNOWN ? MP_UNKNOWN : info->bad_blocks);
+	mp_json_bool(j, "overview", info->overview);
+	if (info->blocks == MP_UNKNOWN)
+		mp_json_null(j, "checked");
+	else
+		mp_json_bool(j, "checked", !info->overview);
+	mp_json_ns(j, "at_s", mp_report_at(info) ? mp_fig_at(fg, info) : MP_UNKNOWN);
 	mp_json_obj(j, "lost");
-	mp_json_u64(j, "total", fg->m->lost_total);
+	put_if(j, "total", disk_told, mp_model_lost_total(fg->m));
 	for (unsigned c = 1; c < MP_LOSS_MAX; c++)
-		mp_json_u64(j, mp_loss_name(c), fg->m->lost[c]);
+		put_if(j, mp_loss_name(c), c != MP_LOSS_DISK || disk_told, mp_model_lost(fg->m, c));
 	mp_json_end(j);
+	mp_facts_json(j, fg);
 	mp_json_end(j);
+}
+
+/* Killed by the kernel for lack of memory: what it had resident then. */
+static void put_oom(struct mp_json *j, const struct mp_figures *fg)
+{
+	const struct mp_oom *o = &fg->p->oom;
+
+	if (!o->ts) {
+		mp_json_null(j, "oom_killed");
+		return;
+	}
+	mp_json_obj(j, "oom_killed");
+	mp_json_ns(j, "t", mp_fig_since(fg->m, o->ts));
+	mp_json_u64(j, "anon", o->anon * MP_PAGE_SIZE);
+	mp_json_u64(j, "file", o->file * MP_PAGE_SIZE);
+	mp_json_u64(j, "shmem", o->shmem * MP_PAGE_SIZE);
+	mp_json_u64(j, "swap", o->swap * MP_PAGE_SIZE);
+	mp_json_end(j);
+}
+
+/* Of /proc/PID/status. */
+static void put_status(struct mp_json *j, const struct mp_figures *fg)
+{
+	static const struct mp_status none;
+	const struct mp_status *s = fg->p ? &fg->p->status : &none;
+
+	put_if(j, "threads", s->ts, s->threads);
+	put_if(j, "locked", s->ts, s->locked);
+	put_if(j, "page_tables", s->ts, s->pte);
+	put_if(j, "vsize", s->ts, s->vsize);
+	if (fg->p)
+		put_oom(j, fg);
+	else
+		mp_json_null(j, "oom_killed");
 }
 
 static void put_target(struct mp_json *j, const struct mp_figures *fg)
@@ -98,9 +158,9 @@ static void put_target(struct mp_json *j, const struct mp_figures *fg)
 
 	mp_json_obj(j, "target");
 	mp_json_u64(j, "pid", p && p->tgid ? p->tgid : fg->m->meta[MP_META_PID]);
-	put_name(j, "comm", fg->m, p ? p->comm : 0, MP_META_COMM);
-	put_name(j, "exe", fg->m, p ? p->exe : 0, MP_META_EXE);
-	if (p)
+	put_name(j, "comm", fg, p ? p->comm : 0, MP_META_COMM);
+	put_name(j, "exe", fg, p ? p->exe : 0, MP_META_EXE);
+	if (p && (p->exited || !mp_fig_may_have_ended(fg)))
 		mp_json_bool(j, "exited", p->exited);
 	else
 		mp_json_null(j, "exited");
@@ -109,23 +169,8 @@ static void put_target(struct mp_json *j, const struct mp_figures *fg)
 	/* beyond the contract's keys: 139 in a shell would be exit_code null here */
 	put_if(j, "signal", p && p->exit_known && WIFSIGNALED(p->wait_status),
 	       p ? (unsigned)WTERMSIG(p->wait_status) : 0);
-	mp_json_end(j);
-}
-
-/* All of them, those that nothing else is kept of included; `target` is the first. */
-static void put_processes(struct mp_json *j, const struct mp_model *m)
-{
-	struct mp_ended all;
-	uint64_t ended;
-
-	mp_model_sums(m, &all, &ended);
-	mp_json_obj(j, "processes");
-	mp_json_u64(j, "seen", all.procs);
-	mp_json_u64(j, "ended", ended);
-	mp_json_u64(j, "forks", all.forks);
-	mp_json_u64(j, "faults", all.faults);
-	mp_json_u64(j, "pages_added", all.pages_added);
-	put_if(j, "rss_max", all.rss_max, all.rss_max);
+	put_status(j, fg);
+	mp_facts_json_target(j, fg);
 	mp_json_end(j);
 }
 
@@ -138,18 +183,18 @@ static void put_probes(struct mp_json *j, const struct mp_model *m)
 	mp_json_end(j);
 }
 
-static void put_delta(struct mp_json *j, const struct mp_fig_call *fc)
+static void put_delta(struct mp_json *j, const struct mp_fig_call *fc, bool known)
 {
-	if (fc->known && mp_fig_delta_known(&fc->st))
+	if (known && mp_fig_delta_known(&fc->st))
 		mp_json_i64(j, "rss_delta", fc->st.rss_delta);
 	else
 		mp_json_null(j, "rss_delta");
 }
 
-static void put_gave(struct mp_json *j, const struct mp_fig_call *fc)
+static void put_gave(struct mp_json *j, const struct mp_fig_call *fc, bool known)
 {
-	put_if(j, "asked", fc->known, fc->gave.asked);
-	if (fc->known)
+	put_if(j, "asked", known, fc->gave.asked);
+	if (known)
 		mp_json_i64(j, "released", fc->gave.released);
 	else
 		mp_json_null(j, "released");
@@ -157,17 +202,20 @@ static void put_gave(struct mp_json *j, const struct mp_fig_call *fc)
 
 static void put_calls(struct mp_json *j, const struct mp_figures *fg)
 {
+	bool whole = mp_fig_whole(fg, MP_LOW_CALLS);
+
 	mp_json_rows(j, "calls", true);
 	for (unsigned i = 0; i < fg->n_calls; i++) {
 		const struct mp_fig_call *fc = &fg->calls[i];
+		bool known = fc->known && whole;
 
 		mp_json_obj(j, fc->name);
-		put_if(j, "calls", fc->known, fc->st.calls);
-		put_if(j, "failed", fc->known, fc->st.failed);
-		put_if(j, "bytes", fc->known, fc->st.bytes);
-		put_delta(j, fc);
-		put_gave(j, fc);
-		mp_json_ns(j, "seconds", fc->known ? fc->st.dur : MP_UNKNOWN);
+		put_if(j, "calls", known, fc->st.calls);
+		put_if(j, "failed", known, fc->st.failed);
+		put_if(j, "bytes", known, fc->st.bytes);
+		put_delta(j, fc, known);
+		put_gave(j, fc, known);
+		mp_json_ns(j, "seconds", known ? fc->st.dur : MP_UNKNOWN);
 		mp_json_end(j);
 	}
 	mp_json_obj(j, "madvise_by_advice");
@@ -175,42 +223,49 @@ static void put_calls(struct mp_json *j, const struct mp_figures *fg)
 		const struct mp_fig_call *fc = &fg->advice[i];
 
 		mp_json_obj(j, fc->name);
-		mp_json_u64(j, "calls", fc->st.calls);
-		mp_json_u64(j, "bytes", fc->st.bytes);
-		put_delta(j, fc);
-		put_gave(j, fc);
+		put_if(j, "calls", whole, fc->st.calls);
+		put_if(j, "bytes", whole, fc->st.bytes);
+		put_delta(j, fc, whole);
+		put_gave(j, fc, whole);
 		mp_json_end(j);
 	}
 	mp_json_end(j);
 	mp_json_end(j);
 }
 
-static void put_range(struct mp_json *j, const char *key, const struct mp_range *r)
+/* Extremes of the whole session, and a level that was told at ts. */
+static void put_range(struct mp_json *j, const char *key, const struct mp_figures *fg,
+		      const struct mp_range *r, uint64_t ts)
 {
 	mp_json_obj(j, key);
-	mp_json_u64(j, "start", r->start);
-	mp_json_u64(j, "max", r->max);
-	mp_json_u64(j, "end", r->end);
+	put_if(j, "start", mp_fig_whole(fg, MP_LOW_RSS), r->start);
+	put_if(j, "max", mp_fig_whole(fg, MP_LOW_RSS), r->max);
+	put_if(j, "end", mp_fig_fresh(fg, ts), r->end);
 	mp_json_end(j);
 }
 
-static void put_heap(struct mp_json *j, const struct mp_model *m, const struct mp_heap *h,
+static void put_heap(struct mp_json *j, const struct mp_figures *fg, const struct mp_heap *h,
 		     unsigned source)
 {
+	const struct mp_model *m = fg->m;
+	bool fresh = mp_fig_fresh(fg, h->ts);
+
 	mp_json_obj(j, NULL);
 	mp_json_str(j, "source", mp_source_name(source));
-	put_range(j, "used", &h->r_used);
-	put_range(j, "committed", &h->r_committed);
-	put_range(j, "external", &h->r_external);
-	mp_json_u64(j, "limit", h->limit);
+	mp_json_ns(j, "as_of_s", h->ts ? mp_fig_since(m, h->ts) : MP_UNKNOWN);
+	put_range(j, "used", fg, &h->r_used, h->ts);
+	put_range(j, "committed", fg, &h->r_committed, h->ts);
+	put_range(j, "external", fg, &h->r_external, h->ts);
+	put_if(j, "arrays", fresh, h->arrays);
+	put_if(j, "limit", fresh, h->limit);
 	mp_json_obj(j, "spaces");
 	for (unsigned i = 0; i < h->n_spaces && i < MP_SPACES_MAX; i++) {
 		const struct mp_space *s = &h->spaces[i];
 
 		mp_json_obj(j, mp_str(m, s->name));
-		mp_json_u64(j, "used", s->used);
-		mp_json_u64(j, "committed", s->committed);
-		mp_json_u64(j, "resident", s->resident);
+		put_if(j, "used", fresh, s->used);
+		put_if(j, "committed", fresh, s->committed);
+		put_if(j, "resident", fresh, s->resident);
 		mp_json_end(j);
 	}
 	mp_json_end(j);
@@ -222,7 +277,7 @@ static void put_heaps(struct mp_json *j, const struct mp_figures *fg)
 	mp_json_rows(j, "heap", false);
 	for (unsigned s = 1; fg->p && s < MP_SRC_MAX; s++)
 		if (fg->p->heaps[s].present)
-			put_heap(j, fg->m, &fg->p->heaps[s], s);
+			put_heap(j, fg, &fg->p->heaps[s], s);
 	mp_json_end(j);
 }
 
@@ -235,34 +290,37 @@ static void put_collection(struct mp_json *j, const struct mp_model *m, const st
 	mp_json_u64(j, "before", g->before);
 	mp_json_u64(j, "after", g->after);
 	mp_json_ns(j, "pause_s", g->pause);
-	mp_json_u64(j, "freed", g->freed);
-	mp_json_u64(j, "returned", g->returned);
-	mp_json_u64(j, "rss_fell", g->rss_fell);
+	mp_json_u64(j, "freed", mp_gc_told(g, g->freed));
+	mp_json_u64(j, "returned", mp_gc_told(g, g->returned));
+	mp_json_u64(j, "rss_fell", mp_gc_told(g, g->rss_fell));
 	mp_json_ns(j, "return_lag_s", mp_fig_lag(g));
-	mp_json_u64(j, "refaulted", g->refaulted);
+	mp_json_u64(j, "refaulted", mp_gc_told(g, g->refaulted));
 	mp_json_end(j);
 }
 
 static void put_gc(struct mp_json *j, const struct mp_figures *fg)
 {
 	const struct mp_proc *p = fg->p;
-	bool known = p && fg->gc_known;
+	bool known = p && fg->gc_known && mp_fig_whole(fg, MP_LOW_GC);
 
 	mp_json_obj(j, "gc");
 	put_if(j, "minor", known, p ? p->gc_minor : 0);
 	put_if(j, "major", known, p ? p->gc_major : 0);
+	put_if(j, "other", known, p ? p->gc_other : 0);
 	mp_json_obj(j, "pause_s");
 	mp_json_ns(j, "total", known ? p->gc_pause : MP_UNKNOWN);
-	mp_json_ns(j, "p50", fg->pause_p50);
-	mp_json_ns(j, "max", fg->pause_max);
+	mp_json_ns(j, "p50", known ? fg->pause_p50 : MP_UNKNOWN);
+	mp_json_ns(j, "max", known ? fg->pause_max : MP_UNKNOWN);
 	mp_json_end(j);
 	mp_json_rows(j, "collections", false);
 	for (size_t i = 0; p && i < p->n_gcs; i++)
 		put_collection(j, fg->m, &p->gcs[i]);
 	mp_json_end(j);
+	put_if(j, "older", known, p ? mp_proc_gcs(p) - p->n_gcs : 0);
 	mp_json_obj(j, "owed");
+	known = known && mp_proc_sized(p);
 	put_if(j, "max", known, p ? p->owed_max : 0);
-	put_if(j, "end", known, p ? p->owed : 0);
+	put_if(j, "end", known && !p->stripped, p ? p->owed : 0);
 	mp_json_end(j);
 	mp_json_end(j);
 }
@@ -272,9 +330,27 @@ static void put_classes(struct mp_json *j, const struct mp_figures *fg)
 {
 	mp_json_obj(j, "classes");
 	for (enum mp_class c = 0; c < MP_CLS_MAX; c++)
-		put_if(j, mp_class_name(c), fg->maps_known,
+		put_if(j, mp_class_name(c), fg->maps_known && mp_fig_whole(fg, MP_LOW_PAGES),
 		       fg->maps_known ? fg->p->cls_pages[c] * MP_PAGE_SIZE : 0);
 	mp_json_end(j);
+}
+
+static void put_cgroup_more(struct mp_json *j, const struct mp_figures *fg)
+{
+	const struct mp_cgroup *g = &fg->p->cgroup;
+	bool told = g->more_ts;
+
+	put_if(j, "inactive_file", told, g->inactive_file);
+	put_if(j, "active_file", told, g->active_file);
+	put_if(j, "slab_reclaimable", told, g->slab);
+	put_if(j, "dirty", told, g->dirty);
+	put_if(j, "refaults", told, g->refaults);
+	put_if(j, "oom_kills", told, g->oom_kills);
+	put_if(j, "high", told, g->high);
+	if (told && g->stalled)
+		mp_json_dec(j, "stalled", g->stalled - 1, 4);
+	else
+		mp_json_null(j, "stalled");
 }
 
 /* null where there is no group, or none that could be read. */
@@ -289,7 +365,7 @@ static void put_cgroup(struct mp_json *j, const struct mp_figures *fg)
 	mp_json_obj(j, "cgroup");
 	mp_json_u64(j, "version", g->version);
 	put_string_id(j, "path", fg->m, g->name);
-	put_range(j, "charged", &fg->p->r_charged);
+	put_range(j, "charged", fg, &fg->p->r_charged, fg->p->rss.ts);
 	mp_json_u64(j, "limit", g->limit);
 	mp_json_u64(j, "anon", g->anon);
 	mp_json_u64(j, "file", g->file);
@@ -297,12 +373,13 @@ static void put_cgroup(struct mp_json *j, const struct mp_figures *fg)
 	mp_json_u64(j, "kernel", g->kernel);
 	mp_json_u64(j, "swap", g->swap);
 	mp_json_u64(j, "beyond_rss", mp_fig_beyond(fg));
+	put_cgroup_more(j, fg);
 	mp_json_end(j);
 }
 
 static void put_mappings(struct mp_json *j, const struct mp_figures *fg)
 {
-	if (!fg->maps_known) {
+	if (!fg->maps_known || !mp_fig_fresh(fg, fg->p->maps_ts)) {
 		mp_json_null(j, "mappings");
 		return;
 	}
@@ -317,9 +394,11 @@ static void put_mappings(struct mp_json *j, const struct mp_figures *fg)
 		mp_json_str(j, "perms", perms);
 		mp_json_str(j, "name", mp_str(fg->m, mp->name));
 		mp_json_str(j, "class", mp_class_name(mp->cls));
-		mp_json_u64(j, "resident", mp->resident * MP_PAGE_SIZE);
-		put_if(j, "faults", fg->faults[0].known, mp->faults);
-		put_if(j, "released", fg->calls[0].known, mp->released * MP_PAGE_SIZE);
+		put_if(j, "resident", mp_fig_whole(fg, MP_LOW_PAGES), mp->resident * MP_PAGE_SIZE);
+		put_if(j, "faults", fg->faults[0].known && mp_fig_whole(fg, MP_LOW_FAULTS),
+		       mp->faults);
+		put_if(j, "released", fg->calls[0].known && mp_fig_whole(fg, MP_LOW_CALLS),
+		       mp->released * MP_PAGE_SIZE);
 		mp_faults_json_mapping(j, fg, mp);
 		mp_json_end(j);
 	}
@@ -380,10 +459,9 @@ int mp_report_json(FILE *f, const struct mp_model *m, const struct mp_report_inf
 	mp_json_u64(&j, "version", 1);
 	put_recording(&j, &fg, info);
 	put_target(&j, &fg);
-	put_processes(&j, m);
 	put_probes(&j, m);
-	put_figs(&j, "rss", fg.rss, MP_FRSS_N);
-	put_account(&j, fg.account);
+	put_rss(&j, &fg);
+	put_account(&j, &fg);
 	put_classes(&j, &fg);
 	put_faults(&j, &fg);
 	put_calls(&j, &fg);
@@ -393,8 +471,12 @@ int mp_report_json(FILE *f, const struct mp_model *m, const struct mp_report_inf
 		return err;
 	put_heaps(&j, &fg);
 	put_gc(&j, &fg);
+	if (info->gc_log)
+		mp_joined_json(&j, info->gc_log);
 	put_mappings(&j, &fg);
 	err = mp_faults_json(&j, &fg);
+	if (!err)
+		err = mp_facts_json_tables(&j, &fg);
 	put_series(&j, &fg);
 	return err ? err : mp_json_finish(&j);
 }

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 
 #include "user/util/util.h"
+#include "user/view/facts.h"
 #include "user/view/faults.h"
 #include "user/view/figures.h"
 #include "user/view/releases.h"
@@ -121,27 +122,102 @@ static const char *say_fig(struct txt *t, const struct mp_fig *fig)
 	return glue(fig_bytes(t, fig), t);
 }
 
+static const char *when(const struct out *o)
+{
+	return mp_report_at(o->info) ? "at that instant" : "at the end";
+}
+
+/* Who else is in the recording. */
+static void say_others(const struct out *o, FILE *f)
+{
+	const struct mp_model *m = o->fg->m;
+	const struct mp_proc *top = NULL;
+	char name[NAME_MAX_OUT];
+	struct mp_ended all;
+	uint64_t ended;
+	struct txt a, b;
+
+	mp_model_sums(m, &all, &ended);
+	for (size_t i = 0; i < m->n_procs; i++)
+		if (m->procs[i]->r_rss.max != MP_UNKNOWN &&
+		    (!top || m->procs[i]->r_rss.max > top->r_rss.max))
+			top = m->procs[i];
+	if (all.procs < 2 || !top)
+		return;
+	fprintf(f, "One of %s processes that were seen", count(&a, all.procs));
+	if (top != o->fg->p)
+		fprintf(f, "; %s (%u) had the highest RSS, %s",
+			mp_text_clean(name, sizeof(name), o->term,
+				      top->comm ? mp_str(m, top->comm) : "?"),
+			top->tgid, say_bytes(&b, top->r_rss.max));
+	fputs(".\n", f);
+}
+
+/* What the recording cannot tell: before anything that it does. */
+static void say_missing(const struct out *o, FILE *f)
+{
+	const struct mp_report_info *info = o->info;
+	struct txt t;
+
+	if (info->state && strcmp(info->state, "damaged") == 0)
+		fputs("The recording is damaged: parts are missing.\n", f);
+	if (info->bad_blocks)
+		fprintf(f, "%s of its blocks could not be read%s.\n", count(&t, info->bad_blocks),
+			o->fg->gone ? ": nobody can say by how much figures marked ! are wrong"
+				    : "; a state that was stored behind them made the figures "
+				      "right again, but for the curves");
+	if (info->open_end || (info->state && strcmp(info->state, "truncated") == 0))
+		fprintf(f,
+			"The recording was cut off: \"end\" is the last that could be read, "
+			"after %s; how it went on is not known.\n",
+			glue(duration(&t, o->fg->duration), &t));
+	if (o->fg->m->lost[MP_LOSS_LIMIT])
+		fputs("It asks for more work or memory than a recording of its size can need: what "
+		      "goes beyond was left out.\n",
+		      f);
+}
+
+/* What a ring or a rotated file shows began before it. */
+static void say_before(const struct out *o, FILE *f)
+{
+	uint64_t before = mp_fig_before(o->fg), all = mp_fig_since(o->fg->m, o->fg->m->now);
+	struct txt a, b;
+
+	if (before)
+		fprintf(f, "Counts are since the session's start, %s: %s before this file.\n",
+			glue(duration(&a, all), &a), glue(duration(&b, before), &b));
+}
+
 static void say_target(const struct out *o, FILE *f)
 {
 	const struct mp_proc *p = o->fg->p;
 	char name[NAME_MAX_OUT];
-	struct txt t;
+	struct txt t, at;
 
 	mp_text_clean(name, sizeof(name), o->term, p && p->comm ? mp_str(o->fg->m, p->comm) : "?");
 	if (p && p->tgid)
 		fprintf(f, "%s (%u)", name, p->tgid);
 	else
 		fputs(p ? name : "No process was seen", f);
-	fprintf(f, ", %s %s, %s", glue(duration(&t, o->fg->duration), &t),
+	if (mp_report_at(o->info))
+		fprintf(f, ", at %s s of", seconds(&at, mp_fig_at(o->fg, o->info)));
+	else
+		fputc(',', f);
+	fprintf(f, " %s %s, %s%s", glue(duration(&t, o->fg->duration), &t),
 		o->info->path ? "recorded" : "seen",
-		o->info->state ? o->info->state : "state unknown");
+		o->info->state ? o->info->state : "state unknown",
+		o->info->overview ? " (blocks not checked: --full reads them all)" : "");
 	if (p && p->exit_known && WIFEXITED(p->wait_status))
 		fprintf(f, "; exited with %d", WEXITSTATUS(p->wait_status));
 	else if (p && p->exit_known && WIFSIGNALED(p->wait_status))
-		fprintf(f, "; killed by signal %d", WTERMSIG(p->wait_status));
+		fprintf(f, "; killed by signal %d%s", WTERMSIG(p->wait_status),
+			p->oom.ts ? " for lack of memory" : "");
 	else if (p && p->exited)
 		fputs("; exited", f);
 	fputs(".\n", f);
+	say_before(o, f);
+	say_missing(o, f);
+	say_others(o, f);
 }
 
 static void say_rss(const struct out *o, FILE *f)
@@ -155,7 +231,7 @@ static void say_rss(const struct out *o, FILE *f)
 		fputs("RSS is not known: no source told.\n", f);
 		return;
 	}
-	fprintf(f, "RSS %s at the end", say_fig(&a, &acc[MP_ACC_RSS]));
+	fprintf(f, "RSS %s %s", say_fig(&a, &acc[MP_ACC_RSS]), when(o));
 	if (rss[MP_FRSS_SLACK].v) /* up to 6.1, threads at work */
 		fprintf(f, " give or take %s", say_fig(&b, &rss[MP_FRSS_SLACK]));
 	if (max->known && start->known)
@@ -178,24 +254,37 @@ static void say_heap(const struct out *o, FILE *f)
 {
 	const struct mp_fig *acc = o->fg->account;
 	const struct mp_proc *p = o->fg->p;
+	enum mp_heap_source src;
 	struct txt a, b;
+	uint64_t age;
 
-	if (!acc[MP_ACC_LIVE].known) {
-		fputs("No heap source spoke: what a collector holds is in the other rows.\n", f);
+	if (!mp_proc_sized(p)) {
+		fputs("The collector told no sizes: what it holds is in the other rows.\n", f);
 		return;
 	}
-	if (acc[MP_ACC_LAZY].v > 0)
+	if (!acc[MP_ACC_LIVE].known) {
+		fputs(acc[MP_ACC_UNSPLIT].v > 0 ? "No heap source spoke: the heap is known by its "
+						  "mappings, its use is not.\n"
+						: "No heap source spoke: what a collector holds is "
+						  "in the other rows.\n",
+		      f);
+		return;
+	}
+	if (!p->exited && acc[MP_ACC_LAZY].known && acc[MP_ACC_LAZY].v > acc[MP_ACC_RSS].v / 200)
 		fprintf(f, "%s%s more of the heap is committed but not resident.\n",
 			say_fig(&a, &acc[MP_ACC_LAZY]), bang(o, acc[MP_ACC_LAZY].group));
+	if (mp_proc_heap(p, &src) && (age = mp_fig_heap_age(o->fg->m, p, src)))
+		fprintf(f, "What the heap holds is as of its last collection, %s before the end.\n",
+			glue(duration(&a, age), &a));
 	if (p->owed)
 		fprintf(f, "%s%s owed: freed by collections and not returned (max %s).\n",
 			say_bytes(&a, p->owed), bang(o, MP_LOW_GC | MP_LOW_CALLS),
 			say_bytes(&b, p->owed_max));
 	else if (p->owed_max)
 		fprintf(f,
-			"Nothing owed at the end: what collections freed was returned or reused "
+			"Nothing owed %s: what collections freed was returned or reused "
 			"(max owed %s).\n",
-			say_bytes(&b, p->owed_max));
+			when(o), say_bytes(&b, p->owed_max));
 }
 
 static void say_losses(const struct out *o, FILE *f)
@@ -207,10 +296,10 @@ static void say_losses(const struct out *o, FILE *f)
 			"%s events were lost: figures marked ! are not exact, counts among them "
 			"at least what is shown.\n",
 			count(&t, o->fg->m->lost_total));
-	if (o->info->state && strcmp(o->info->state, "truncated") == 0)
-		fputs("The recording was cut off: \"end\" is the last that could be read.\n", f);
-	else if (o->info->state && strcmp(o->info->state, "damaged") == 0)
-		fputs("The recording is damaged: parts are missing.\n", f);
+	if (o->info->overview)
+		fputs("It was opened by its summaries and its last state.\n", f);
+	if (mp_report_at(o->info))
+		fprintf(f, "All figures are as of %s s.\n", seconds(&t, mp_fig_at(o->fg, o->info)));
 }
 
 static int put_summary(const struct out *o)
@@ -259,7 +348,6 @@ static void put_account(const struct out *o)
 	unsigned cols = mp_text_left(o->term, 47);
 	const struct mp_fig *beside[] = { &acc[MP_ACC_LAZY],
 					  &o->fg->rss[MP_FRSS_SWAP],
-					  &o->fg->rss[MP_FRSS_LAZYFREE],
 					  &o->fg->rss[MP_FRSS_HUGETLB],
 					  &o->fg->rss[MP_FRSS_MULTI],
 					  &o->fg->rss[MP_FRSS_FORKED],
@@ -267,15 +355,16 @@ static void put_account(const struct out *o)
 					  &o->fg->rss[MP_FRSS_UNASKED] };
 	static const char *const why[] = { "beside RSS",
 					   "beside RSS",
-					   "in RSS, the kernel may take it",
 					   "in no counter of RSS",
 					   "in RSS again",
 					   "in RSS, shared since a fork",
 					   "in RSS, touched or not",
 					   "no fault asked for it" };
+	char title[32];
 	struct txt t;
 
-	head(o, "Account at the end", MP_LOW_PAGES | MP_LOW_GC);
+	snprintf(title, sizeof(title), "Account %s", when(o));
+	head(o, title, MP_LOW_PAGES | MP_LOW_GC);
 	for (size_t i = 0; i <= MP_ACC_RSS; i++) {
 		int64_t tenths = 0;
 
@@ -300,7 +389,7 @@ static void put_account(const struct out *o)
 		fputc('\n', o->f);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(beside); i++) {
-		if (i >= 3 && !beside[i]->v) /* few programs have any */
+		if (i >= 2 && (!beside[i]->known || !beside[i]->v)) /* few programs have any */
 			continue;
 		fprintf(o->f, "  %-24s %8s%c  (%s)\n", beside[i]->label, fig_bytes(&t, beside[i]),
 			beside[i]->known ? mark(o, beside[i]->group) : ' ', why[i]);
@@ -333,6 +422,45 @@ static void put_cgroup(const struct out *o)
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
 		fprintf(o->f, "  %-24s %8s\n", parts[i].name, bytes(&a, parts[i].v));
 	fprintf(o->f, "  %-24s %8s\n", "beyond this RSS", bytes(&a, mp_fig_beyond(o->fg)));
+	if (g->more_ts)
+		fprintf(o->f, "  %-24s %8s  (active, beside it: %s)\n", "inactive page cache",
+			bytes(&a, g->inactive_file), bytes(&b, g->active_file));
+	if (g->more_ts && g->oom_kills && g->oom_kills != MP_UNKNOWN)
+		fprintf(o->f, "  %-24s %8" PRIu64 "  (processes, since the group was made)\n",
+			"killed for lack of memory", g->oom_kills);
+}
+
+static void put_space(const struct out *o, const struct mp_space *s)
+{
+	const struct {
+		const char *name;
+		uint64_t v;
+	} part[] = { { "used", s->used },
+		     { "committed", s->committed },
+		     { "resident", s->resident } };
+	const char *sep = "";
+	struct txt t;
+
+	fputs("         space ", o->f);
+	mp_text_fit(o->f, o->term, mp_str(o->fg->m, s->name), 23);
+	for (size_t i = 0; i < ARRAY_SIZE(part); i++) {
+		if (part[i].v == MP_UNKNOWN)
+			continue;
+		fprintf(o->f, "%s %s %s", sep, part[i].name, bytes(&t, part[i].v));
+		sep = ",";
+	}
+	fputc('\n', o->f);
+}
+
+static void put_age(const struct out *o, enum mp_heap_source src)
+{
+	uint64_t age = mp_fig_heap_age(o->fg->m, o->fg->p, src);
+	struct txt t;
+
+	if (age)
+		fprintf(o->f,
+			"         as of the last collection, %s before the end; nothing since\n",
+			duration(&t, age));
 }
 
 static void put_heaps(const struct out *o)
@@ -351,8 +479,9 @@ static void put_heaps(const struct out *o)
 			     { "committed", &h->r_committed },
 			     { "external", &h->r_external } };
 
-		if (!h->present)
-			continue;
+		if (!h->present || (h->used == MP_UNKNOWN && h->r_used.max == MP_UNKNOWN &&
+				    !h->n_spaces && h->limit == MP_UNKNOWN))
+			continue; /* its collector tells no sizes */
 		if (!any)
 			head(o, "Heap", MP_LOW_GC);
 		any = true;
@@ -363,13 +492,11 @@ static void put_heaps(const struct out *o)
 				bytes(&a, rows[i].r->start), bytes(&b, rows[i].r->max),
 				bytes(&c, rows[i].r->end),
 				rows[i].r->end != MP_UNKNOWN ? bang(o, MP_LOW_GC) : "");
-		for (unsigned i = 0; i < h->n_spaces && i < MP_SPACES_MAX; i++) {
-			fputs("         space ", o->f);
-			mp_text_fit(o->f, o->term, mp_str(o->fg->m, h->spaces[i].name), 20);
-			fprintf(o->f, " used %s, committed %s, resident %s\n",
-				bytes(&a, h->spaces[i].used), bytes(&b, h->spaces[i].committed),
-				bytes(&c, h->spaces[i].resident));
-		}
+		if (h->arrays != MP_UNKNOWN)
+			fprintf(o->f, "         %-12s %21s\n", "  arrays", bytes(&a, h->arrays));
+		for (unsigned i = 0; i < h->n_spaces && i < MP_SPACES_MAX; i++)
+			put_space(o, &h->spaces[i]);
+		put_age(o, s);
 	}
 }
 
@@ -382,7 +509,22 @@ static bool column(const struct mp_timeline *tl, unsigned i, unsigned cols, stru
 			   tl->start + tl->n * (i + 1) / cols * tl->width, pt);
 }
 
-/* Fills v with a series; RSS with its peaks. Returns the highest. */
+/* The highest of a level in a column: what its points say, not the last of them. */
+static uint64_t highest(const struct mp_figures *fg, size_t series, unsigned i, unsigned cols)
+{
+	const struct mp_timeline *tl = &fg->p->tl;
+	uint64_t max = MP_UNKNOWN;
+
+	for (size_t k = tl->n * i / cols; k < tl->n * (i + 1) / cols; k++) {
+		uint64_t v = mp_series[series].get(fg, &tl->p[k]);
+
+		if (v != MP_UNKNOWN && (max == MP_UNKNOWN || v > max))
+			max = v;
+	}
+	return max;
+}
+
+/* Fills v with a series, levels with their peaks. Returns the highest. */
 static uint64_t sample(const struct mp_figures *fg, size_t series, uint64_t *v, unsigned cols)
 {
 	uint64_t max = 0;
@@ -396,6 +538,8 @@ static uint64_t sample(const struct mp_figures *fg, size_t series, uint64_t *v, 
 		v[i] = mp_series[series].get(fg, &pt);
 		if (series == 0 && v[i] != MP_UNKNOWN)
 			v[i] = (uint64_t)pt.rss_max;
+		else if (series && series < MP_SERIES_JSON)
+			v[i] = highest(fg, series, i, cols);
 		if (v[i] != MP_UNKNOWN && v[i] > max)
 			max = v[i];
 	}
@@ -404,14 +548,21 @@ static uint64_t sample(const struct mp_figures *fg, size_t series, uint64_t *v, 
 
 static void put_gc_lane(const struct out *o, unsigned cols)
 {
+	bool others = false;
+
 	fprintf(o->f, "  %-12s", "collections");
 	for (unsigned i = 0; i < cols; i++) {
 		struct mp_point pt;
 		bool some = column(&o->fg->p->tl, i, cols, &pt);
 
-		fputc(some && pt.gc_major ? 'M' : some && pt.gc_minor ? 'm' : ' ', o->f);
+		fputc(some && pt.gc_major   ? 'M'
+		      : some && pt.gc_minor ? 'm'
+		      : some && pt.gc_other ? 'o'
+					    : ' ',
+		      o->f);
+		others |= some && pt.gc_other && !pt.gc_major && !pt.gc_minor;
 	}
-	fputs("  m minor, M major\n", o->f);
+	fprintf(o->f, "  m minor, M major%s\n", others ? ", o other" : "");
 }
 
 static void put_notes(const struct out *o)
@@ -462,7 +613,7 @@ static int put_timeline(const struct out *o)
 		mp_text_spark(o->f, o->term, v[s], cols, s < MP_SERIES_JSON ? top : max[s]);
 		fprintf(o->f, "  max %s%s\n", bytes(&a, max[s]), s < MP_SERIES_JSON ? "" : "/col");
 	}
-	if (o->fg->p->gc_minor || o->fg->p->gc_major)
+	if (mp_proc_gcs(o->fg->p))
 		put_gc_lane(o, cols);
 	fprintf(o->f, "  %-12s%-8s%*s\n", "seconds", seconds(&b, mp_fig_since(o->fg->m, tl->start)),
 		(int)(cols > 16 ? cols - 8 : 8),
@@ -541,9 +692,10 @@ static void put_collection(const struct out *o, const struct mp_gc *g)
 		seconds(&a, mp_fig_since(o->fg->m, g->ts)), mp_gc_kind_name(g->kind),
 		bytes(&b, g->before), bytes(&c, g->after), duration(&d, g->pause));
 	if (wide)
-		fprintf(o->f, " %6s %6s", bytes(&e, g->freed), bytes(&k, g->reused));
-	fprintf(o->f, " %8s %7s %7s ", bytes(&f, g->returned), duration(&h, mp_fig_lag(g)),
-		bytes(&i, g->refaulted));
+		fprintf(o->f, " %6s %6s", bytes(&e, mp_gc_told(g, g->freed)),
+			bytes(&k, mp_gc_told(g, g->reused)));
+	fprintf(o->f, " %8s %7s %7s ", bytes(&f, mp_gc_told(g, g->returned)),
+		duration(&h, mp_fig_lag(g)), bytes(&i, mp_gc_told(g, g->refaulted)));
 	mp_text_cut(o->f, o->term, mp_str(o->fg->m, g->reason),
 		    mp_text_left(o->term, wide ? 84 : 70), false);
 	fputc('\n', o->f);
@@ -560,16 +712,19 @@ static void put_gcs(const struct out *o)
 		fputs("  not seen: no heap source\n", o->f);
 		return;
 	}
-	fprintf(o->f, "%c %s minor, %s major; pauses: p50 %s, max %s, total %s\n",
-		mark(o, GC_GROUPS), count(&a, p->gc_minor), count(&b, p->gc_major),
-		duration(&c, o->fg->pause_p50), duration(&d, o->fg->pause_max),
-		duration(&e, p->gc_pause));
+	fprintf(o->f, "%c %s minor, %s major", mark(o, GC_GROUPS), count(&a, p->gc_minor),
+		count(&b, p->gc_major));
+	if (p->gc_other && p->gc_other != MP_UNKNOWN)
+		fprintf(o->f, ", %s other", count(&a, p->gc_other));
+	fprintf(o->f, "; pauses: p50 %s, max %s, total %s\n", duration(&c, o->fg->pause_p50),
+		duration(&d, o->fg->pause_max), duration(&e, p->gc_pause));
 	if (!p->n_gcs)
 		return;
 	if (first)
 		fprintf(o->f, "  the last %d:\n", LAST_GCS);
-	if (p->gc_dropped)
-		fprintf(o->f, "  %s older ones are in the counts only\n", count(&a, p->gc_dropped));
+	if (mp_proc_gcs(p) > p->n_gcs)
+		fprintf(o->f, "  %s older ones are in the counts only\n",
+			count(&a, mp_proc_gcs(p) - p->n_gcs));
 	fprintf(o->f, "  %8s %-7s %6s    %6s %7s%s %8s %7s %7s %s\n", "t", "kind", "before",
 		"after", "pause", mp_text_width(o->term) >= WIDE ? "  freed reused" : "",
 		"returned", "lag", "refault", "reason");
@@ -643,9 +798,10 @@ static void put_losses(const struct out *o)
 
 	mp_text_head(o->f, o->term, "Lost events");
 	for (unsigned c = 1; c < MP_LOSS_MAX; c++)
-		if (m->lost[c])
-			fprintf(o->f, "  %12s  %s\n", count(&t, m->lost[c]), mp_loss_name(c));
-	if (!m->lost_total)
+		if (mp_model_lost(m, c))
+			fprintf(o->f, "  %12s  %s\n", count(&t, mp_model_lost(m, c)),
+				mp_loss_name(c));
+	if (!mp_model_lost_total(m))
 		fputs("  none\n", o->f);
 }
 
@@ -705,9 +861,13 @@ int mp_report_text(FILE *f, const struct mp_model *m, const struct mp_report_inf
 		if (!err)
 			err = mp_releases_text(f, term, &fg);
 		put_gcs(&o);
+		if (info->gc_log)
+			mp_joined_text(f, term, info->gc_log);
 		if (!err)
 			err = put_mappings(&o);
 	}
+	if (!err)
+		err = mp_facts_text(f, term, &fg);
 	put_losses(&o);
 	put_probes(&o);
 	return err ? err : mp_view_flush(f);

@@ -129,8 +129,8 @@ void mp_text_spark(FILE *f, const struct mp_term *term, const uint64_t *v, size_
 			fputc(' ', f);
 			continue;
 		}
-		step = (unsigned)((double)v[i] / (double)max * 7 + 0.5);
-		fputs(glyph[step > 7 ? 7 : step], f);
+		step = v[i] >= max ? 7 : (unsigned)((double)v[i] / (double)max * 7 + 0.5);
+		fputs(glyph[step], f);
 	}
 }
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Swap, cgroup v2 and hugetlb: what the machines that build this project mostly lack."""
 import ctypes
+import json
 import os
 import pathlib
 import subprocess
@@ -112,3 +113,49 @@ def test_reclaim_by_cgroup_limit(swap, cgroup, tmp_path):
 def quiet_below(pid, limit):
     a = mp.kernel_rss(pid)
     return a if a["rss"] < limit and a == mp.kernel_rss(pid) else None
+
+
+def diagnose(path, **thresholds):
+    with open(f"{path}.thresholds", "x", encoding="utf-8") as f:
+        f.writelines(f"{name.replace('_', '-')} = {v}\n" for name, v in thresholds.items())
+    return json.loads(mp.memprof("diagnose", path, "--json", "--thresholds", f"{path}.thresholds", check=0).stdout)
+
+
+@pytest.mark.parametrize("mode", ["anon", "tmpfs"])
+def test_killed_for_memory(cgroup, tmp_path, mode):
+    """By what it had itself, and by what is in no RSS; counters of the moment of the kill."""
+    group = cgroup / mode
+    group.mkdir()
+    (group / "memory.max").write_text(str(32 << 20))
+    if (group / "memory.swap.max").exists():
+        (group / "memory.swap.max").write_text("0")
+    with mp.Workload("limit", mode, 32) as w:
+        (group / "cgroup.procs").write_text(str(w.pid))
+        with mp.Recording(w.pid, tmp_path / "r") as r:
+            w.go()
+            r.wait()
+            assert w.proc.wait(mp.DEADLINE) == -9
+    mp.wait_until(lambda: not (group / "cgroup.procs").read_text(), what="end of the group's processes")
+    rep = r.report()
+    d = diagnose(tmp_path / "r", significant_bytes_limited="8M")
+    group.rmdir()
+    assert rep["probes"]["oom"] == "tracepoint"
+    killed, = d["oom_killed"]
+    assert killed["pid"] == w.pid and killed["limit"] == 32 << 20
+    assert rep["cgroup"]["version"] == 2 and rep["cgroup"]["inactive_file"] is not None
+    assert ("oom-outside" in [f["class"] for f in d["findings"]]) == (mode == "tmpfs"), d
+    if mode == "anon":
+        assert 24 << 20 <= killed["anon"] <= 48 << 20
+    else:
+        assert killed["anon"] <= 16 << 20
+
+
+def test_swap_storm(swap, tmp_path):
+    """What was sent to swap is wanted again: a class that other machines cannot produce."""
+    with mp.Workload("limit", "swap", 16) as w, mp.Recording(w.pid, tmp_path / "r") as r:
+        w.step("done")
+        r.stop()
+    d = diagnose(tmp_path / "r", significant_bytes="4M", swap_in_rate=1)
+    storm = [f for f in d["findings"] if f["class"] == "swap-storm"]
+    assert len(storm) == 1 and 4 << 20 <= storm[0]["bytes"] <= 12 << 20, d
+    assert "refault-thrash" not in [f["class"] for f in d["findings"]]

@@ -23,6 +23,16 @@ def test_best_rungs_are_chosen():
     assert (chosen["faults"], chosen["calls"], chosen["tasks"]) == ("tp_btf", "fentry", "tp_btf")
 
 
+def test_usdt_where_it_works():
+    """Up to 5.14 not in libraries, and so never in a JVM."""
+    rows = {f["name"]: {r["rung"]: r for r in f["rungs"]} for f in mp.doctor()["features"]}
+    jvm, python = rows["heap_jvm"]["usdt"], rows["heap_python"]["usdt"]
+    everywhere = mp.KERNEL >= (5, 15)
+    assert jvm["ok"] == everywhere and (jvm["why"] is None) == everywhere
+    assert python["ok"] and (python["why"] is None) == everywhere
+    assert everywhere or ("5.15" in jvm["why"] and "5.15" in python["why"])
+
+
 def test_no_hooks_says_how_far_off(tmp_path):
     """/proc/PID/status is off by what threads hold back: then the figure says so."""
     with mp.Workload("touch-threads", 4, 16) as w:

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What a scenario of the confusion matrix is. A program stands at `step start`, is recorded by
+the real probes from there, does one thing, stands at `step done`, and is diagnosed as it stands."""
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import mp
+
+W = mp.ROOT / "tests" / "workloads"
+PYTHON = sys.executable
+
+
+@dataclasses.dataclass
+class Scenario:
+    name: str
+    argv: list                       # a list, or a function of a scratch folder that returns one
+    cls: str = None                  # the finding expected first; None: nothing above information
+    bytes: tuple = None              # (least, most) that it explains
+    absent: tuple = ()               # neighbours that must not be found, beside all that is not `also`
+    also: tuple = ()                 # further classes that are true of it too
+    record: tuple = ()               # options of memprof record
+    launch: bool = False             # started by memprof: -- CMD
+    needs: object = None             # a function that returns why it cannot run here, or None
+    env: dict = dataclasses.field(default_factory=dict)
+    thresholds: dict = dataclasses.field(default_factory=dict)  # for `diagnose --thresholds`
+    around: object = contextlib.nullcontext  # of the workload: holds from its start to the recording's end
+    group: int = 0                   # MiB: it runs in a control group of its own with this limit
+    killed: bool = False             # the kernel ends it, and so the recording
+    check: object = None             # a function of (diagnosis, recording's path): more to hold
+
+    def __str__(self):
+        return self.name
+
+
+def workload(name, *args):
+    """A program of tests/workloads/*.c."""
+    return [str(mp.BUILD / "workloads" / name), *map(str, args)]
+
+
+def node(script, *args, flags=()):
+    return ["node", *flags, str(W / "node" / script), *map(str, args)]
+
+
+def missing(command):
+    """For `needs`: the command is not installed."""
+    return lambda: None if any(os.access(os.path.join(d, command), os.X_OK)
+                               for d in os.environ["PATH"].split(":")) else f"{command} is not installed"
+
+
+def java(folder, *args, flags=()):
+    """Keeps.java with these arguments; compiled once, and put in its place whole."""
+    src, out = W / "java" / "Keeps.java", mp.BUILD / "java" / "Keeps.class"
+    if not out.exists() or out.stat().st_mtime < src.stat().st_mtime:
+        subprocess.run(["javac", "-nowarn", "--release", "8", "-d", str(folder), str(src)], check=True, timeout=120)
+        out.parent.mkdir(exist_ok=True)
+        part = out.with_suffix(f".{os.getpid()}")
+        shutil.copyfile(folder / "Keeps.class", part)
+        os.replace(part, out)
+    return ["java", *flags, "-cp", str(out.parent), "Keeps", *map(str, args)]
+
+
+def go(folder, *args):
+    """keeps.go with these arguments, built into the folder."""
+    env = dict(os.environ, GO111MODULE="off", GOFLAGS="", GOPROXY="off", GOTOOLCHAIN="local", CGO_ENABLED="0",
+               GOCACHE=str(mp.BUILD / "go-cache"))
+    subprocess.run(["go", "build", "-o", str(folder / "keeps"), str(W / "go" / "keeps.go")],
+                   check=True, env=env, timeout=120)
+    return [str(folder / "keeps"), *map(str, args)]
+
+
+@contextlib.contextmanager
+def group(w, limit=None):
+    """The workload stands in a control group of its own, with that limit. Yields its folder."""
+    v1 = pathlib.Path("/sys/fs/cgroup/memory")
+    root, name = (v1, "memory.limit_in_bytes") if v1.is_dir() else (v1.parent, "memory.max")
+    folder = root / f"memprof-test-{os.getpid()}-{w.pid}"
+    try:
+        folder.mkdir()
+        if limit:
+            (folder / name).write_text(str(limit))
+        (folder / name).read_text()
+        (folder / "cgroup.procs").write_text(str(w.pid))
+    except OSError as e:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+        mp.lacking(f"no control group of memory: {e}")
+    try:
+        yield folder
+    finally:
+        for pid in (folder / "cgroup.procs").read_text().split():
+            with contextlib.suppress(OSError):
+                (root / "cgroup.procs").write_text(pid)
+        mp.wait_until(lambda: not (folder / "cgroup.procs").read_text(), what="an empty group")
+        folder.rmdir()
+
+
+def diagnose(path, thresholds=None):
+    opts = []
+    if thresholds:
+        opts = ["--thresholds", f"{path}.thresholds"]
+        with open(opts[1], "x", encoding="utf-8") as f:
+            f.writelines(f"{name} = {value}\n" for name, value in thresholds.items())
+    p = mp.memprof("diagnose", path, "--json", *opts, check=0)
+    return json.loads(p.stdout)
+
+
+def keep(s, found):
+    """The row of the matrix: expected, found."""
+    out = mp.BUILD / "diagnose"
+    out.mkdir(exist_ok=True)
+    row = {"scenario": s.name, "expected": s.cls, "also": list(s.also),
+           "found": [{k: f[k] for k in ("class", "level", "bytes", "confidence")} for f in found]}
+    (out / f"{s.name}.json").write_text(json.dumps(row) + "\n")

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What all rules stand on: series over any number of processes and any length of time,
+ * sums that hold, what is withheld and why.
+ */
+#include "tests/unit/dx.h"
+#include "user/diagnose/series.h"
+
+#define MANY (DX_PROCS_MAX + 20)
+
+static void halving_keeps_the_last(void **state)
+{
+	for (size_t n = 1; n < 9; n++) {
+		struct dx x = dx_new(NULL);
+		struct dx_series *s = dx_series_new(P(&x.f));
+
+		assert_non_null(s);
+		for (size_t i = 0; i < n; i++)
+			dx_series_add(s, x.f.m, P(&x.f), T0 + i * SEC, false);
+		dx_series_halve(s);
+		assert_int_equal(s->n, n / 2 + 1);
+		assert_true(s->t[0] < 0.1);
+		assert_true(s->t[s->n - 1] > (double)(n - 1) - 0.1);
+		for (size_t i = 1; i < s->n; i++)
+			assert_true(s->t[i] > s->t[i - 1]);
+		dx_series_free(s);
+		dx_free(&x);
+	}
+	(void)state;
+}
+
+/* Processes one after the other, each gone before the next; the last is the one to find. */
+static void many_processes_and_the_last_is_judged(void **state)
+{
+	struct dx x = dx_new(NULL);
+	const struct mp_findings *fs;
+	double s = 1;
+
+	for (uint32_t i = 0; i < MANY; i++, s += 0.4) {
+		uint32_t mm = 10 + i;
+		struct mp_event e = ev_rss(mm, dx_s(s + 0.1), 500 * MIB / PG, 0, 0);
+
+		dx_fold(&x, ev_task(mm, dx_s(s), MP_TASK_TARGET, 1000 + i, 0));
+		e.rss.lazyfree = i == MANY - 1 ? 300 * MIB / PG : 0;
+		dx_fold(&x, e);
+		dx_fold(&x, ev(MP_EV_TICK, 0, 0, dx_s(s + 0.2)));
+		if (i < MANY - 1)
+			dx_fold(&x, ev_task(mm, dx_s(s + 0.3), MP_TASK_MM_EXIT, 0, 0));
+	}
+	fs = dx_make(&x);
+	assert_true(fs->left_out > 0 && fs->n_procs <= DX_PROCS_MAX);
+	assert_true(fs->rss >= 500 * MIB);
+	assert_int_equal(fs->live + fs->explained + fs->unexplained, fs->rss);
+	dx_free(&x);
+	(void)state;
+}
+
+/* Who lives keeps its place, and those without one are told. */
+static void more_that_live_than_there_is_room(void **state)
+{
+	struct dx x = dx_new(NULL);
+	const struct mp_findings *fs;
+
+	for (uint32_t i = 0; i < MANY; i++) {
+		dx_fold(&x, ev_task(10 + i, dx_s(1 + i * 0.001), MP_TASK_TARGET, 1000 + i, 0));
+		dx_fold(&x, ev_rss(10 + i, dx_s(1 + i * 0.001), MIB / PG, 0, 0));
+	}
+	for (double s = 2; s < 4; s += 0.1)
+		dx_fold(&x, ev(MP_EV_TICK, 0, 0, dx_s(s)));
+	fs = dx_make(&x);
+	assert_int_equal(fs->n_procs, DX_PROCS_MAX);
+	assert_int_equal(fs->left_out, x.f.m->n_procs - DX_PROCS_MAX);
+	dx_free(&x);
+	(void)state;
+}
+
+/* Hours at a border every 50 ms: the series stays in its bounds, and evenly spread. */
+static void hours(void **state)
+{
+	struct dx x = dx_new(NULL);
+
+	for (double s = 1; s < 3 * 3600; s += 3)
+		dx_rss(&x, s, 100 * MIB, 0, 0);
+	dx_make(&x);
+	assert_true(x.fs.window >= 10700 * SEC);
+	assert_int_equal(x.fs.rss, 100 * MIB);
+	dx_free(&x);
+	(void)state;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(halving_keeps_the_last),
+		cmocka_unit_test(many_processes_and_the_last_is_judged),
+		cmocka_unit_test(more_that_live_than_there_is_room),
+		cmocka_unit_test(hours),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
