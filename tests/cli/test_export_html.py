@@ -110,8 +110,8 @@ def test_data_is_the_reports(packages, heap, tmp_path):
     assert sum(m["resident"] for m in maps) == sum(m["resident"] for m in rep["mappings"])
     assert len(maps) == len(rep["mappings"])
     account = {}
-    for k, _, v, _ in d["account"]:
-        account[k] = account.get(k, 0) + v
+    for k, _, v, _ in d["account"]:  # a part nobody knows is null: of a heap that is gone nothing is committed
+        account[k] = None if v is None else account.get(k, 0) + v
     assert account == rep["account"]
     tiles = {t[0]: t[1] for t in shown}
     assert tiles["RSS at the end"] == shown_bytes(rep["rss"]["end"])

@@ -105,8 +105,11 @@ def test_no_address_is_left(real, redacted):
     assert len(before) > 20 and len(before) == len(after)
     assert not before & after
     data = payloads(redacted)
-    for a in before:
-        assert struct.pack("<Q", a)[:6] not in data
+    # a round address (file-map puts a page at 1 << 44) is the same bytes as any small number behind zeros
+    told = [b for b in (struct.pack("<Q", a)[:6] for a in before) if len(b) - b.count(0) >= 4]
+    assert len(told) > 20
+    for b in told:
+        assert b not in data
     # the pages of random places cannot be told from those of the redacted ones
     assert not {a >> 26 for a in before} & {a >> 26 for a in after}
 
