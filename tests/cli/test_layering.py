@@ -34,7 +34,7 @@ RULES = [
     (r"tui/", [r"bpf/events\.h$", r"user/model/", r"user/util/", r"user/view/",
                r"user/diagnose/diagnose\.h$", r"tui/"], [CURSES]),
     # many targets at once: above the session, below the commands
-    (r"user/daemon/", [r"bpf/events\.h$", r"user/(model|util|rec|view|diagnose|live|daemon)/",
+    (r"user/daemon/", [r"bpf/events\.h$", r"user/(model|util|rec|rt|view|diagnose|live|daemon)/",
                        r"user/export/metrics\.h$"], []),
     (r"user/cmd/.*demo", [r"bpf/", r"user/", r"tui/", r"gc/gc(_segment)?\.h$"],
      [BPFLIB, ZLIB, CURSES]),

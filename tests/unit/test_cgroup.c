@@ -43,6 +43,34 @@ static void places(void **state)
 	assert_int_equal(cgroup_place("0:", mounts_v2, &g), -ENOENT);
 }
 
+/* The path alone, as others ask for it. */
+static void paths(void **state)
+{
+	static const struct {
+		const char *groups, *path;
+		unsigned version;
+	} t[] = { { "0::/a/b\n", "/a/b", 2 },
+		  { "0::/a/b", "/a/b", 2 },
+		  { "0::/a\n5:cpu,memory:/b:c\n7:pids:/d\n", "/b:c", 1 },
+		  { "5:memory,cpu:/b\n0::/a\n", "/b", 1 },
+		  { "5:cpu:/b\n1:name=memory:/c\n0::/\n", "/", 2 },
+		  { "5:cpu:/b\n", "", 0 },
+		  { "", "", 0 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		unsigned version = 9;
+		size_t len = 9;
+		const char *path = cgroup_path(t[i].groups, &version, &len);
+
+		assert_int_equal(version, t[i].version);
+		assert_int_equal(path != NULL, version != 0);
+		assert_int_equal(len, strlen(t[i].path));
+		if (path)
+			assert_memory_equal(path, t[i].path, len);
+	}
+}
+
 /* In a container a part of the hierarchy is mounted. */
 static void places_below_a_mount(void **state)
 {
@@ -373,12 +401,19 @@ static void multi_mapped(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(places),	    cmocka_unit_test(places_below_a_mount),
-		cmocka_unit_test(places_too_long),  cmocka_unit_test(numbers),
-		cmocka_unit_test(stat_v2),	    cmocka_unit_test(stat_v1),
-		cmocka_unit_test(model_keeps_it),   cmocka_unit_test(multi_mapped),
-		cmocka_unit_test(stat_more),	    cmocka_unit_test(kills_and_pressure),
-		cmocka_unit_test(model_keeps_more), cmocka_unit_test(killed),
+		cmocka_unit_test(places),
+		cmocka_unit_test(paths),
+		cmocka_unit_test(places_below_a_mount),
+		cmocka_unit_test(places_too_long),
+		cmocka_unit_test(numbers),
+		cmocka_unit_test(stat_v2),
+		cmocka_unit_test(stat_v1),
+		cmocka_unit_test(model_keeps_it),
+		cmocka_unit_test(multi_mapped),
+		cmocka_unit_test(stat_more),
+		cmocka_unit_test(kills_and_pressure),
+		cmocka_unit_test(model_keeps_more),
+		cmocka_unit_test(killed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

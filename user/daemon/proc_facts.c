@@ -5,72 +5,33 @@
  */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "user/daemon/targets_int.h"
 #include "user/live/procfs.h"
+#include "user/rt/cgroup_text.h"
 #include "user/util/util.h"
 
 /* The whole of a small file of /proc/PID, ended by 0; -errno. st: of the file, or NULL. */
 static int slurp(pid_t pid, const char *name, char *buf, size_t size, struct stat *st)
 {
 	char path[64];
-	size_t n = 0;
-	ssize_t got;
-	int fd, err = 0;
+	int err;
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT ? -ESRCH : -errno;
-	if (st && fstat(fd, st))
-		err = -errno;
-	while (n + 1 < size && (got = read(fd, buf + n, size - 1 - n)) > 0)
-		n += (size_t)got;
-	buf[n] = 0;
-	close(fd);
-	return err ? err : n ? 0 : -ESRCH;
-}
-
-/* Is one of the controllers of a hierarchy, "cpu,memory:/path", that of memory? */
-static bool is_memory(const char *list)
-{
-	size_t n;
-
-	for (; *list && *list != ':'; list += n, list += *list == ',') {
-		n = strcspn(list, ",:");
-		if (n == 6 && !strncmp(list, "memory", 6))
-			return true;
-	}
-	return false;
-}
-
-/* The path in the hierarchy of memory: that of version 1 where there is one. */
-static void memory_group(char *groups, char *out, size_t size)
-{
-	char *rest = groups, *line;
-
-	out[0] = 0;
-	while ((line = strsep(&rest, "\n"))) {
-		char *list = strchr(line, ':'), *path = list ? strchr(list + 1, ':') : NULL;
-		bool memory = path && is_memory(list + 1);
-
-		if (memory || (path && !strncmp(line, "0::", 3)))
-			snprintf(out, size, "%s", path + 1);
-		if (memory)
-			return;
-	}
+	err = proc_text_read(path, buf, size, st);
+	return err == -ENOENT || (!err && !*buf) ? -ESRCH : err;
 }
 
 int dm_facts_read(pid_t pid, struct dm_facts *f)
 {
 	static const char deleted[] = " (deleted)";
-	char path[64], groups[8192];
+	char path[64], groups[CGROUP_TEXT_MAX];
+	const char *group;
+	unsigned version;
 	struct stat st;
 	size_t n;
 	int err;
@@ -87,8 +48,10 @@ int dm_facts_read(pid_t pid, struct dm_facts *f)
 	n = strlen(f->exe);
 	if (n >= sizeof(deleted) && !strcmp(f->exe + n - (sizeof(deleted) - 1), deleted))
 		f->exe[n - (sizeof(deleted) - 1)] = 0;
-	if (!slurp(pid, "cgroup", groups, sizeof(groups), NULL))
-		memory_group(groups, f->cgroup, sizeof(f->cgroup));
+	if (!slurp(pid, "cgroup", groups, sizeof(groups), NULL)) {
+		group = cgroup_path(groups, &version, &n);
+		snprintf(f->cgroup, sizeof(f->cgroup), "%.*s", (int)n, group ? group : "");
+	}
 	return 0;
 }
 

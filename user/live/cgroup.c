@@ -7,11 +7,9 @@
  * one whose group cannot be read here. The limit is the lowest on the way up.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "user/live/session_int.h"
 #include "user/rt/cgroup_text.h"
@@ -23,23 +21,12 @@
 #define TEXT_MAX   65536
 #define SHARED_MAX 64 /* targets that are asked whether a group is theirs */
 
-/* The whole of a small file, ended by 0; -errno. */
 static int slurp(const char *dir, const char *name, char *buf, size_t size)
 {
 	char path[CGROUP_PATH_MAX + 64];
-	size_t n = 0;
-	ssize_t got;
-	int fd;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	while (n + 1 < size && (got = read(fd, buf + n, size - 1 - n)) > 0)
-		n += (size_t)got;
-	buf[n] = 0;
-	close(fd);
-	return 0;
+	return proc_text_read(path, buf, size, NULL);
 }
 
 static __u64 number_of(const char *dir, const char *name)
@@ -118,7 +105,7 @@ static int read_figures(const struct cgroup_place *g, struct mp_event *e, struct
 /* Which group it is in may change; what is mounted is looked up with it. */
 static int find(pid_t pid, struct cgroup_place *g)
 {
-	static char groups[TEXT_MAX / 8], mounts[TEXT_MAX];
+	static char groups[CGROUP_TEXT_MAX], mounts[TEXT_MAX];
 	char dir[32];
 	int err;
 

@@ -29,6 +29,23 @@ static FILE *proc_open(pid_t pid, const char *what)
 	return fopen(path, "re");
 }
 
+int proc_text_read(const char *path, char *buf, size_t size, struct stat *st)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), err = 0;
+	size_t n = 0;
+	ssize_t got;
+
+	if (fd < 0)
+		return -errno;
+	if (st && fstat(fd, st))
+		err = -errno;
+	while (n + 1 < size && (got = read(fd, buf + n, size - 1 - n)) > 0)
+		n += (size_t)got;
+	buf[n] = 0;
+	close(fd);
+	return err;
+}
+
 static int gone(int err)
 {
 	return err == ENOENT || err == ESRCH ? -ESRCH : -err;

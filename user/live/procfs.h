@@ -28,6 +28,12 @@ struct proc_maps {
 	size_t names_len, names_cap;
 };
 
+struct stat;
+/* The whole text of a small file of /proc or of a group, cut to fit, ended by 0: "" where it
+ * cannot be read any more. st: of the file, or NULL. 0; -errno: it cannot be opened, or
+ * not be asked for *st. */
+int proc_text_read(const char *path, char *buf, size_t size, struct stat *st);
+
 /* Reads /proc/PID/maps into *m, reusing its memory. */
 int proc_maps_read(pid_t pid, struct proc_maps *m);
 /* The same from its text; what else has to be known of a file's kind, of process pid. */
@@ -35,12 +41,12 @@ int proc_maps_parse(FILE *f, pid_t pid, struct proc_maps *m);
 void proc_maps_free(struct proc_maps *m);
 
 struct proc_status {
-	uint64_t anon, file, shmem, swap; /* pages */
-	uint64_t hugetlb;		  /* bytes, MP_UNKNOWN before 4.4 */
+	uint64_t anon, file, shmem, swap;   /* pages */
+	uint64_t hugetlb;		    /* bytes, MP_UNKNOWN before 4.4 */
 	uint64_t locked, pte, vsize, stack; /* bytes, or MP_UNKNOWN */
 	uint64_t threads;
 	uint32_t tgid, ppid; /* 0: not told */
-	bool zombie; /* dead, not reaped: the counters are gone */
+	bool zombie;	     /* dead, not reaped: the counters are gone */
 	char comm[64];
 };
 int proc_status_read(pid_t pid, struct proc_status *s);

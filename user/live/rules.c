@@ -13,6 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "user/live/procfs.h"
+#include "user/rt/cgroup_text.h"
+
 _Static_assert(MP_RULE_NAME_MAX == MP_RULE_EXE_MAX - 1, "room for the NUL that ends a name");
 
 static uint64_t bit_of(size_t rule)
@@ -133,18 +136,10 @@ void rules_keys_free(struct rule_keys *k)
 
 bool rules_groups_v1(void)
 {
-	FILE *f = fopen("/proc/self/cgroup", "re");
-	char line[4352], list[256];
-	bool v1 = false;
+	char groups[CGROUP_TEXT_MAX];
+	unsigned version;
+	size_t len;
 
-	/* "4:memory:/path", "5:cpu,memory:/path"; of version 2 "0::/path" */
-	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%*u:%255[^:]:", list) != 1)
-			continue;
-		for (char *c = strtok(list, ","); c; c = strtok(NULL, ","))
-			v1 |= !strcmp(c, "memory");
-	}
-	if (f)
-		fclose(f);
-	return v1;
+	return !proc_text_read("/proc/self/cgroup", groups, sizeof(groups), NULL) &&
+	       cgroup_path(groups, &version, &len) && version == 1;
 }

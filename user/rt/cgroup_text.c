@@ -29,25 +29,24 @@ static bool in_list(const char *s, const char *word)
 	}
 }
 
-/* The path of the line `number:controllers:path` in question; version 1 wins, since
- * where it has the controller version 2 has it not. */
-static const char *path_of(const char *groups, unsigned *version)
+/* Lines are `number:controllers:path`; version 1 wins, since where it has the controller
+ * version 2 has it not. */
+const char *cgroup_path(const char *groups, unsigned *version, size_t *len)
 {
 	const char *found = NULL;
 
 	*version = 0;
-	for (const char *line = groups; *line;) {
+	*len = 0;
+	for (const char *line = groups; *line && *version != 1;) {
 		const char *list = strchr(line, ':'), *path = list ? strchr(list + 1, ':') : NULL;
+		bool v1 = path && in_list(list + 1, "memory");
 
 		if (!path)
 			break;
-		if (in_list(list + 1, "memory")) {
-			*version = 1;
-			return path + 1;
-		}
-		if (path == list + 1 && !strncmp(line, "0:", 2)) {
-			*version = 2;
+		if (v1 || (path == list + 1 && !strncmp(line, "0:", 2))) {
+			*version = v1 ? 1 : 2;
 			found = path + 1;
+			*len = strcspn(found, "\n");
 		}
 		line = path + strcspn(path, "\n");
 		line += *line == '\n';
@@ -138,8 +137,8 @@ static int join(struct cgroup_place *out, const char *line)
 
 int cgroup_place(const char *groups, const char *mounts, struct cgroup_place *out)
 {
-	const char *path = path_of(groups, &out->version);
-	size_t len = path ? strcspn(path, "\n") : 0;
+	size_t len;
+	const char *path = cgroup_path(groups, &out->version, &len);
 	int err = -ENOENT;
 
 	if (!path || len >= sizeof(out->name))

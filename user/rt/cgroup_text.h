@@ -11,6 +11,7 @@
 #include "bpf/events.h"
 
 #define CGROUP_PATH_MAX 512
+#define CGROUP_TEXT_MAX 8192 /* of /proc/PID/cgroup: version 1 has a line for each hierarchy */
 
 /* A group of memory in the file system. */
 struct cgroup_place {
@@ -19,6 +20,12 @@ struct cgroup_place {
 	size_t top;		    /* length of the part of dir that is the mount */
 	char name[CGROUP_PATH_MAX]; /* as /proc/PID/cgroup has it */
 };
+
+/*
+ * The path of a process in the hierarchy that memory is accounted in, *len bytes of `groups`,
+ * which is its /proc/PID/cgroup. NULL, 0 bytes and version 0: it is in none.
+ */
+const char *cgroup_path(const char *groups, unsigned *version, size_t *len);
 
 /*
  * The place of a process: `groups` is its /proc/PID/cgroup, `mounts` the reader's
