@@ -14,6 +14,9 @@ import mp
 # of this process of tests: containers side by side have the same pids
 OWN = f"{os.getpid():x}{time.time_ns() >> 10 & 0xfff:03x}"
 
+# The kernel counts what exec itself touches, before there is a program: arguments, the stack.
+BY_EXEC = 24
+
 
 class Daemon:
     """In the foreground, with everything it makes below `where`; ready on entry.

@@ -18,8 +18,6 @@ import pytest
 from daemon import Daemon
 
 SLEEP = "/bin/sleep"
-# The kernel counts what exec itself touches, before there is a program: arguments, the stack.
-BY_EXEC = 24
 PREY = daemon.own("prey")
 
 
@@ -64,7 +62,7 @@ def workload(where, name, *args, binary="touch-threads"):
 
 def check_from_exec_on(rep, kernel_faults):
     """All faults since exec were recorded, no more and no less."""
-    assert 0 <= sum(kernel_faults) - rep["faults"]["total"] <= BY_EXEC, (kernel_faults, rep["faults"])
+    assert 0 <= sum(kernel_faults) - rep["faults"]["total"] <= daemon.BY_EXEC, (kernel_faults, rep["faults"])
     mp.check_lossless(rep)
     mp.check_account(rep)
 

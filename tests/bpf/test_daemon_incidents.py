@@ -164,6 +164,93 @@ def test_ring_in_memory(where):
     assert pids(folder / "recording.mprof") == {w.pid}
 
 
+# A disk that takes nothing of the copy as long as $HOLD is there; $HOLD.held says that it was asked.
+SLOW_DISK = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+ssize_t write(int fd, const void *p, size_t n)
+{
+	ssize_t (*real)(int, const void *, size_t) = (ssize_t (*)(int, const void *, size_t))dlsym(RTLD_NEXT, "write");
+	const char *hold = getenv("HOLD");
+	char name[64], path[512] = "", held[512];
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	if (hold && readlink(name, path, sizeof(path) - 1) > 0 && strstr(path, "/raw.mprof")) {
+		snprintf(held, sizeof(held), "%s.held", hold);
+		close(open(held, O_WRONLY | O_CREAT, 0600));
+		while (!access(hold, F_OK))
+			usleep(1000);
+	}
+	return real(fd, p, n);
+}
+"""
+
+
+@contextlib.contextmanager
+def slow_disk(where):
+    """The environment of a daemon with such a disk, and what ends it."""
+    hold, lib = where / "hold", where / "slow.so"
+    (where / "slow.c").write_text(SLOW_DISK)
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", lib, where / "slow.c", "-ldl"], check=True)
+    hold.touch()
+    try:
+        yield {"LD_PRELOAD": str(lib), "HOLD": str(hold)}, hold
+    finally:
+        hold.unlink(missing_ok=True)
+
+
+def test_ring_in_memory_and_a_disk_that_takes_nothing(where):
+    """The loop goes on while the copy waits for the disk: it drains, finds targets and answers; and
+    the copy is of the moment at which it was asked for, whole."""
+    groups = group("eat") + group("other", OTHER)
+    with slow_disk(where) as (env, hold), Daemon(where, groups, "ring = memory", env=env) as d, prey(where) as w:
+        w.step("all")
+        faults = sum(daemon.minflt(w.pid))
+        mp.looked(d.pid)
+        ask(d)
+        mp.wait_until(hold.with_name("hold.held").exists, what="a copy")
+        with prey(where, OTHER) as v:
+            v.step("all")
+            others = sum(daemon.minflt(v.pid))
+            mp.wait_until(lambda: v.pid in {t["pid"] for t in d.list()["targets"]}, what="the other in the list")
+            mp.looked(d.pid)
+            assert hold.exists() and not list((d.state / "incidents").glob("2*"))
+            hold.unlink()
+            first = saved(d)
+            ask(d)
+            more = {read(f)["target"]: f for f in (saved(d), saved(d))}
+            d.stop()
+    rep = mp.report(first / "recording.mprof")
+    assert {f.name for f in first.iterdir()} == FILES and read(first)["ring"] == "memory"
+    assert pids(first / "recording.mprof") == {w.pid}
+    mp.check_lossless(rep)
+    assert 0 <= faults - rep["faults"]["total"] <= daemon.BY_EXEC
+    # what happened while the copy waited
+    rep = mp.report(more["other"] / "recording.mprof")
+    assert pids(more["other"] / "recording.mprof") == {v.pid}
+    mp.check_lossless(rep)
+    assert 0 <= others - rep["faults"]["total"] <= daemon.BY_EXEC
+
+
+def test_ended_while_the_disk_takes_nothing(where):
+    """A stop waits some seconds for the copy, not for ever, and half of one is no incident."""
+    with slow_disk(where) as (env, hold), Daemon(where, group(), "ring = memory", env=env) as d, prey(where) as w:
+        w.step("all")
+        mp.looked(d.pid)
+        ask(d)
+        mp.wait_until(hold.with_name("hold.held").exists, what="a copy")
+        d.stop()
+        assert [f.name for f in next((d.state / "incidents").glob(".2*")).iterdir() if "raw" in f.name] == ["raw.mprof.part"]
+    with Daemon(where, group(), "ring = memory") as d:
+        assert not list((d.state / "incidents").iterdir())
+        d.stop()
+
+
 def test_as_another_user(where):
     """A daemon that gave root up: its folder, its incidents and its commands are that user's."""
     told = where / "state/told"

@@ -16,6 +16,7 @@
 
 #include "tests/unit/rec_stream.h"
 #include "user/model/model.h"
+#include "user/rec/held.h"
 #include "user/rec/history.h"
 #include "user/rec/reader.h"
 #include "user/rec/writer.h"
@@ -191,6 +192,46 @@ static void saved_and_read_again(void **unused)
 	for (i = 0; t.ts[i] < first;)
 		i++;
 	check_all(h, &t, i);
+	mp_history_free(h);
+	mp_reader_close(r);
+	session_end(&t);
+}
+
+/* What the ring holds at a moment, written when it has long dropped all of it. */
+static void held_while_it_goes_on(void **unused)
+{
+	struct mp_held_list l;
+	struct mp_history *h;
+	struct mp_reader *r;
+	struct session t, was;
+	uint64_t last, now;
+	unsigned i;
+
+	(void)unused;
+	session_start(&t, 60000);
+	for (i = 0; i < 10; i++) {
+		t.n_marks = 0;
+		session_run(&t, PIECES);
+	}
+	assert_int_equal(mp_history_hold(t.h, &l), 0);
+	was = t;
+	for (i = 0; i < 10; i++)
+		session_run(&t, PIECES);
+	assert_int_equal(mp_history_span(t.h, &now, &last), 0);
+	assert_true(now > was.ts[was.n_marks - 1]);
+	unlink(path);
+	assert_int_equal(mp_held_write(&l, path), 0);
+	assert_int_equal(mp_held_write(&l, path), -EEXIST);
+	mp_held_list_free(&l);
+	assert_int_equal(mp_reader_open(path, &r), 0);
+	assert_int_equal(mp_history_from_reader(r, &h), 0);
+	assert_int_equal(mp_history_hold(h, &l), -EINVAL);
+	assert_int_equal(mp_history_span(h, &now, &last), 0);
+	assert_true(now < was.ts[was.n_marks - 1]);
+	for (i = 0; was.ts[i] < now;)
+		i++;
+	check_all(h, &was, i);
+	assert_int_equal(last, was.ts[was.n_marks - 1]);
 	mp_history_free(h);
 	mp_reader_close(r);
 	session_end(&t);
@@ -643,6 +684,7 @@ int main(void)
 		cmocka_unit_test(while_live),
 		cmocka_unit_test(ring_is_bounded),
 		cmocka_unit_test(saved_and_read_again),
+		cmocka_unit_test(held_while_it_goes_on),
 		cmocka_unit_test(tee),
 		cmocka_unit_test(late_start),
 		cmocka_unit_test(in_slices),

@@ -4,7 +4,7 @@
  * becomes of a copy of it (jobs.h).
  *
  * One copy of the ring is made at a time, by the thread that writes it. Where there is no ring
- * on the disk, or it has broken, the past in memory is written instead: 64 MiB at most.
+ * on the disk, or it has broken, the past in memory is written instead (copy.h): 64 MiB at most.
  */
 #include "user/daemon/incidents.h"
 
@@ -15,19 +15,21 @@
 
 #include <pwd.h>
 
+#include "user/daemon/copy.h"
 #include "user/daemon/jobs.h"
 #include "user/daemon/log.h"
 #include "user/daemon/runner.h"
 #include "user/daemon/store.h"
 #include "user/daemon/watch.h"
 #include "user/live/session.h"
+#include "user/rec/held.h"
 #include "user/rec/history.h"
 #include "user/rec/shards.h"
 #include "user/util/util.h"
 
 #define LOOK_NS	   1000000000ULL  /* between looks whether the folders are there */
 #define BOUND_NS   60000000000ULL /* between looks at their size without a reason */
-#define CAPTURE_NS 60000000000ULL /* a copy that takes longer is given up */
+#define CAPTURE_NS 60000000000ULL /* a copy that takes longer is given up, or told of */
 #define SELF	   "/proc/self/exe"
 
 /* An incident of a group that waits for its copy. */
@@ -53,6 +55,8 @@ struct dm_incidents {
 	uint64_t now;
 	int copying; /* job whose copy is being made, or -1 */
 	uint64_t copy_since;
+	struct dm_copy *memory; /* ... of the past in memory; NULL: of the ring's files */
+	bool slow_told;		/* it takes long */
 	char raw[DM_STORE_PATH + DM_STORE_NAME];
 	uint64_t next_look, next_bound;
 	bool gone_told;
@@ -177,8 +181,18 @@ static uint32_t *mms_of(const struct dm_incidents *i, int group, size_t *n)
 
 static void from_memory(struct dm_incidents *i, int id)
 {
-	unlink(i->raw);
-	dm_jobs_have(i->jobs, id, mp_history_save(mp_session_history(i->s), i->raw));
+	struct mp_held_list l;
+	int err = mp_history_hold(mp_session_history(i->s), &l);
+
+	if (!err)
+		err = dm_copy_start(&l, i->raw, &i->memory);
+	if (err) {
+		dm_jobs_have(i->jobs, id, err);
+		return;
+	}
+	i->copying = id;
+	i->copy_since = i->now;
+	i->slow_told = false;
 }
 
 /* A copy that was asked for and came too late. */
@@ -235,8 +249,23 @@ static void begin(struct dm_incidents *i, int group)
 		copy(i, id, w.why);
 }
 
-/* What came of the copy that is being made. */
-static void take_copy(struct dm_incidents *i)
+/* As long as it takes: there is nothing else to make an incident of. */
+static void take_memory(struct dm_incidents *i)
+{
+	int err;
+
+	if (dm_copy_over(i->memory, &err)) {
+		i->memory = NULL;
+		dm_jobs_have(i->jobs, i->copying, err);
+		i->copying = -1;
+	} else if (!i->slow_told && i->now - i->copy_since > CAPTURE_NS) {
+		i->slow_told = true;
+		dm_log("%s is slow: a copy of the ring has taken a minute so far", i->c->state);
+	}
+}
+
+/* What came of the copy of the ring's files. */
+static void take_files(struct dm_incidents *i)
 {
 	char path[MP_SHARD_PATH];
 	int id = i->copying, err;
@@ -323,6 +352,7 @@ void dm_incidents_free(struct dm_incidents *i)
 {
 	if (!i)
 		return;
+	dm_copy_end(i->memory);
 	dm_jobs_free(i->jobs);
 	dm_watch_free(i->watch);
 	free(i);
@@ -330,7 +360,7 @@ void dm_incidents_free(struct dm_incidents *i)
 
 bool dm_incidents_busy(const struct dm_incidents *i)
 {
-	return i->copying >= 0;
+	return i->copying >= 0 && !i->memory;
 }
 
 int dm_incidents_anew(struct dm_incidents *i, struct mp_output_opts *out, char *path)
@@ -398,8 +428,10 @@ void dm_incidents_tick(struct dm_incidents *i, uint64_t now)
 	i->now = now;
 	look(i);
 	dm_watch_tick(i->watch, mp_session_model(i->s), now, want, i);
-	if (i->copying >= 0)
-		take_copy(i);
+	if (i->memory)
+		take_memory(i);
+	else if (i->copying >= 0)
+		take_files(i);
 	for (size_t g = 0; g < i->c->n_groups && i->copying < 0; g++)
 		if (i->wish[g].is)
 			begin(i, (int)g);

@@ -16,13 +16,13 @@
 
 #include "user/model/model.h"
 #include "user/rec/encoder.h"
+#include "user/rec/held.h"
 #include "user/rec/reader.h"
-#include "user/rec/writer.h"
 #include "user/util/util.h"
 
 struct entry {
 	struct mp_index_entry at; /* in the file; offset unused in a ring */
-	uint8_t *bytes;		  /* ring: room for a header, the payload */
+	struct mp_held *held;	  /* ring: the block; NULL: in the file   */
 	uint64_t t_max;		  /* highest t_last up to here            */
 };
 
@@ -77,7 +77,7 @@ static void drop_front(struct mp_history *h, size_t n)
 
 	for (i = 0; i < n; i++) {
 		h->bytes -= MP_BLOCK_HEAD + h->e[i].at.head.stored_len;
-		free(h->e[i].bytes);
+		mp_held_put(h->e[i].held);
 	}
 	h->n -= n;
 	h->first += n;
@@ -98,7 +98,7 @@ static void keep_limit(struct mp_history *h)
 	}
 }
 
-static int add(struct mp_history *h, const struct mp_index_entry *at, uint8_t *bytes)
+static int add(struct mp_history *h, const struct mp_index_entry *at, struct mp_held *held)
 {
 	uint64_t t_max = h->n ? h->e[h->n - 1].t_max : 0;
 	int err = mp_grow(&h->e, &h->cap, h->n + 1, sizeof(*h->e));
@@ -106,7 +106,7 @@ static int add(struct mp_history *h, const struct mp_index_entry *at, uint8_t *b
 	if (err)
 		return err;
 	h->e[h->n].at = *at;
-	h->e[h->n].bytes = bytes;
+	h->e[h->n].held = held;
 	h->e[h->n++].t_max = at->head.t_last > t_max ? at->head.t_last : t_max;
 	h->bytes += MP_BLOCK_HEAD + at->head.stored_len;
 	return 0;
@@ -116,16 +116,14 @@ static int sink(void *ctx, struct mp_block *b)
 {
 	struct mp_history *h = ctx;
 	struct mp_index_entry at = { .head = b->head };
-	uint8_t *copy = malloc(b->len);
+	struct mp_held *held = mp_held_new(b);
 	int err = -ENOMEM;
 
 	at.head.seq = (uint32_t)(h->first + h->n);
-	if (copy) {
-		memcpy(copy, b->bytes, b->len);
-		err = add(h, &at, copy);
-	}
+	if (held)
+		err = add(h, &at, held);
 	if (err)
-		free(copy);
+		mp_held_put(held);
 	return h->tee_on && !err ? h->tee(h->tee_ctx, b) : err;
 }
 
@@ -204,7 +202,7 @@ void mp_history_free(struct mp_history *h)
 	if (!h)
 		return;
 	for (i = 0; i < h->n; i++)
-		free(h->e[i].bytes);
+		mp_held_put(h->e[i].held);
 	free(h->e);
 	mp_encoder_free(h->enc);
 	cursor_free(&h->cur);
@@ -362,7 +360,7 @@ static int load(struct mp_history *h, struct cursor *c, uint64_t number)
 	e = &h->e[number - h->first];
 	c->loaded = 0;
 	b.head = e->at.head;
-	b.bytes = e->bytes;
+	b.bytes = e->held ? mp_held_bytes(e->held) : NULL;
 	b.len = MP_BLOCK_HEAD + b.head.stored_len;
 	if (h->r)
 		err = mp_reader_fetch(h->r, &e->at, &b);
@@ -652,26 +650,36 @@ int mp_history_read(struct mp_history *h, struct mp_history_pos *pos, size_t max
 
 /* --- saving -------------------------------------------------------------- */
 
+static int hold_meta(void *ctx, struct mp_block *b)
+{
+	struct mp_held *x = mp_held_new(b);
+	int err = x ? mp_held_add(ctx, x) : -ENOMEM;
+
+	mp_held_put(x);
+	return err;
+}
+
+int mp_history_hold(struct mp_history *h, struct mp_held_list *l)
+{
+	int err = mp_history_flush(h);
+
+	*l = (struct mp_held_list){ .n = 0 };
+	if (!err && h->n && is_key(&h->e[0].at.head)) /* its META was dropped */
+		err = mp_encoder_meta(h->enc, hold_meta, l);
+	for (size_t i = 0; i < h->n && !err; i++)
+		err = mp_held_add(l, h->e[i].held);
+	if (err)
+		mp_held_list_free(l);
+	return err;
+}
+
 int mp_history_save(struct mp_history *h, const char *path)
 {
-	struct mp_writer *w;
-	struct mp_block b;
-	size_t i;
-	int err, end;
+	struct mp_held_list l;
+	int err = mp_history_hold(h, &l);
 
-	err = mp_history_flush(h);
 	if (!err)
-		err = mp_writer_open(path, &w);
-	if (err)
-		return err;
-	if (h->n && is_key(&h->e[0].at.head)) /* its META was dropped */
-		err = mp_encoder_meta(h->enc, mp_writer_sink, w);
-	for (i = 0; i < h->n && !err; i++) {
-		b.head = h->e[i].at.head;
-		b.bytes = h->e[i].bytes;
-		b.len = MP_BLOCK_HEAD + b.head.stored_len;
-		err = mp_writer_block(w, &b);
-	}
-	end = mp_writer_close(w);
-	return err ? err : end;
+		err = mp_held_write(&l, path);
+	mp_held_list_free(&l);
+	return err;
 }

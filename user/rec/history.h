@@ -19,6 +19,7 @@ struct mp_model;
 struct mp_timeline;
 struct mp_reader;
 struct mp_block;
+struct mp_held_list;
 struct mp_history;
 
 #define MP_HISTORY_LIMIT (64ull << 20) /* bytes, the usual bound */
@@ -117,6 +118,12 @@ bool mp_history_gone(const struct mp_history *h, uint64_t ts);
 /* Bytes of blocks held. */
 uint64_t mp_history_bytes(const struct mp_history *h);
 
+/*
+ * What a ring holds now, to be written (mp_held_write()) by whom and whenever it may be: no byte is
+ * copied, and what the ring drops meanwhile stays until mp_held_list_free(). 0; -EINVAL for the
+ * history of a recording, -ENOMEM, *l is empty then.
+ */
+int mp_history_hold(struct mp_history *h, struct mp_held_list *l);
 /* Writes what a ring holds as a recording of its own (see mp_writer_open). */
 int mp_history_save(struct mp_history *h, const char *path);
 
