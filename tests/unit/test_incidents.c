@@ -733,6 +733,40 @@ static void test_what_a_kill_interrupted_is_gone_on_with(void **unused)
 	dm_config_free(c);
 }
 
+static bool put_aside(struct dm_jobs *j, unsigned n)
+{
+	char name[DM_STORE_NAME];
+
+	put_file(in_state("ring/ring.0001.mprof"), "x", 0);
+	assert_int_equal(dm_store_leave(state, DM_LEFT_ANEW, 1000, n, name), 1);
+	put_file(in_state("incidents/%s/job", name), "", 0); /* for the script */
+	return dm_jobs_take(j, name);
+}
+
+/* The next incident is newer than a ring that was put aside while the daemon runs, whether there
+ * was room for the job of that or not. */
+static void test_a_ring_put_aside_has_its_own_number(void **unused)
+{
+	struct dm_config *c = config(ONE_GROUP);
+	struct told t = { 0 };
+	struct dm_jobs *j;
+
+	(void)unused;
+	assert_int_equal(dm_jobs_new(c, fake(), NULL, over, &t, &j), 0);
+	assert_true(put_aside(j, 1));
+	for (unsigned n = 2; n <= DM_JOBS_MAX; n++) {
+		dm_jobs_have(j, begin(j, "web"), 0);
+		assert_int_equal(dm_store_last(state), n);
+	}
+	assert_false(put_aside(j, DM_JOBS_MAX + 1));
+	run_all(j);
+	assert_int_equal(t.saved, DM_JOBS_MAX);
+	begin(j, "web");
+	assert_int_equal(dm_store_last(state), DM_JOBS_MAX + 2);
+	dm_jobs_free(j);
+	dm_config_free(c);
+}
+
 /* --- commands ------------------------------------------------------------------------------ */
 
 static int run_one(struct dm_runner *r, const char *command)
@@ -824,6 +858,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_jobs_are_bounded, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_step_that_hangs_is_ended, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_a_kill_interrupted_is_gone_on_with, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_a_ring_put_aside_has_its_own_number, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_commands, setup, teardown),
 	};

@@ -343,6 +343,11 @@ static bool take_up(struct dm_jobs *j, const char *name)
 
 bool dm_jobs_take(struct dm_jobs *j, const char *name)
 {
+	bool left;
+	unsigned n = dm_store_number(name + 1, &left);
+
+	if (n >= j->next) /* it has the number that the next incident would have had */
+		j->next = n + 1;
 	return take_up(j, name);
 }
 
@@ -417,26 +422,13 @@ static int open_streams(const struct start *s)
 	return s->quiet ? dup2(null, STDERR_FILENO) : 0;
 }
 
-/* Signals as a program expects them: a mask and SIGPIPE that are ours would be inherited. */
-static void plain_signals(void)
-{
-	struct sigaction dfl = { .sa_handler = SIG_DFL };
-	sigset_t none;
-
-	sigemptyset(&none);
-	sigemptyset(&dfl.sa_mask);
-	for (int sig = 1; sig < NSIG; sig++)
-		sigaction(sig, &dfl, NULL);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 static void run_child(const struct start *s, pid_t parent)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(NOT_STARTED);
 	setpgid(0, 0);
-	plain_signals();
+	dm_plain_signals();
 	be_modest(s);
 	if (chdir(s->dir) || open_streams(s) < 0)
 		_exit(NOT_STARTED);

@@ -48,7 +48,8 @@ int dm_jobs_begin(struct dm_jobs *j, const struct dm_job_spec *spec, char *raw);
 void dm_jobs_have(struct dm_jobs *j, int id, int err);
 /* What an earlier daemon left in the making is gone on with, or removed: how many go on. */
 unsigned dm_jobs_resume(struct dm_jobs *j);
-/* Takes up one such folder, named as it is there, beside what is being made. False: not. */
+/* Takes up one such folder, named as it is there, beside what is being made; incidents to come
+ * have higher numbers. False: not now, the next daemon will, or it was removed. */
 bool dm_jobs_take(struct dm_jobs *j, const char *name);
 /* Children that ended or take too long, the next steps. */
 void dm_jobs_tick(struct dm_jobs *j, uint64_t now);

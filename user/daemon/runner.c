@@ -42,7 +42,7 @@ struct answer {
 
 /* --- in the process ------------------------------------------------------------------------ */
 
-static void plain_signals(void)
+void dm_plain_signals(void)
 {
 	struct sigaction dfl = { .sa_handler = SIG_DFL };
 	sigset_t none;
@@ -170,7 +170,7 @@ static void live(int fd, const struct passwd *p)
 	int err = become(p);
 
 	setsid(); /* a Ctrl-C is for the daemon, which ends this */
-	plain_signals();
+	dm_plain_signals();
 	prctl(PR_SET_NAME, "memprof-run");
 	setpriority(PRIO_PROCESS, 0, 10);
 	if (!err && alone(fd))

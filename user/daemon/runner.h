@@ -37,4 +37,8 @@ int dm_runner_ask(struct dm_runner *r, uint32_t id, const struct dm_command *k);
  * the process is gone, and so is what was asked of it. */
 int dm_runner_over(struct dm_runner *r, uint32_t *id, int *code);
 
+/* In a child: signals as a program expects them. A mask, and a SIGPIPE that is ignored, are the
+ * daemon's and would be inherited. Allocates nothing. */
+void dm_plain_signals(void);
+
 #endif /* MEMPROF_DAEMON_RUNNER_H */
