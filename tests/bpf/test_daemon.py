@@ -405,9 +405,9 @@ def test_max_targets(tmp_path):
 
 
 def test_two_of_one_state(tmp_path):
-    with Daemon(tmp_path, f"[target a]\nexe = {PREY}"):
+    with Daemon(tmp_path, f"[target a]\nexe = {PREY}") as d:
         p = mp.memprof("daemon", "--config", tmp_path / "memprof.conf", check=1)
-        assert "another memprof daemon has" in p.stderr
+        assert "another memprof daemon has" in p.stderr and f"process {d.pid} has locked" in p.stderr
 
 
 def test_killed_again_and_again(tmp_path):

@@ -10,7 +10,6 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -40,10 +39,9 @@ static struct dm_made made_for(const struct dm_config *c, mode_t mode)
 				 .gid = p ? p->pw_gid : (gid_t)-1 };
 }
 
-/* flock() needs no right to write, so it does not matter who came first. */
 static int open_lock(int dir, const char *name, const struct dm_made *m)
 {
-	int how = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+	int how = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
 	int fd = openat(dir, name, how | O_CREAT | O_EXCL, 0600), err;
 
 	if (fd < 0 && errno == EEXIST)
@@ -56,25 +54,47 @@ static int open_lock(int dir, const char *name, const struct dm_made *m)
 	return fd < 0 ? -errno : fd;
 }
 
-/* The descriptor stays open: the lock lasts as long as the process. */
+/*
+ * The lock is the process's own (fcntl(2)) and ends with it. One by flock(2) would also be that of
+ * its children, which end a little later: who starts again behind a kill would find it taken.
+ * -EBUSY: another has it, in `who` the number of its process (0: in another namespace).
+ */
+static int try_lock(int fd, pid_t *who)
+{
+	struct flock want = { .l_type = F_WRLCK, .l_whence = SEEK_SET }, has = want;
+
+	while (fcntl(fd, F_SETLK, &want)) {
+		if ((errno != EAGAIN && errno != EACCES) || fcntl(fd, F_GETLK, &has))
+			return -errno;
+		*who = has.l_pid > 0 ? has.l_pid : 0;
+		if (has.l_type != F_UNLCK)
+			return -EBUSY;
+		has = want; /* it has just ended */
+	}
+	return 0;
+}
+
+/* The descriptor stays open: closing any of the file's would end the lock. */
 static int lock(int dir, const char *name, const char *of, const struct dm_made *m,
 		struct mp_diag *diag)
 {
-	int fd = open_lock(dir, name, m), err = fd < 0 ? fd : 0;
+	pid_t who = 0;
+	int fd = open_lock(dir, name, m), err = fd < 0 ? fd : try_lock(fd, &who);
 
-	if (!err && flock(fd, LOCK_EX | LOCK_NB))
-		err = -errno;
 	if (!err)
 		return 0;
 	if (fd >= 0)
 		close(fd);
-	if (err != -EWOULDBLOCK) {
+	if (err != -EBUSY) {
 		mp_diag_fmt(diag->fix, "remove %.60s, which somebody else made", name);
 		mp_diag_fmt(diag->what, "cannot lock %.120s", of);
 		return mp_diag_set(diag, err, MP_EXIT_FAILURE, NULL, strerror(-err), NULL);
 	}
 	mp_diag_fmt(diag->what, "another memprof daemon has %.120s", of);
-	mp_diag_fmt(diag->cause, "its %.60s is locked", name);
+	if (who)
+		mp_diag_fmt(diag->cause, "process %d has locked its %.60s", who, name);
+	else
+		mp_diag_fmt(diag->cause, "its %.60s is locked from another PID namespace", name);
 	return mp_diag_set(diag, err, MP_EXIT_FAILURE, NULL, NULL,
 			   "end that one first, or give this one a state and a socket of its own");
 }

@@ -16,7 +16,7 @@
  * Makes the state folder and takes it, and the socket's place, for this process: the locks hold
  * until it ends. To be called while it may still write everywhere: what it makes is given to
  * c->user; folders that were there must be that user's already, and are left as they are.
- * 0, or -errno with diag: -EWOULDBLOCK: another daemon has it.
+ * 0, or -errno with diag: -EBUSY: another daemon has it.
  */
 int dm_folder_take(const struct dm_config *c, struct mp_diag *diag);
 
