@@ -85,13 +85,10 @@ static __always_inline void exec_event(u32 id, u32 tgid, u32 old, u32 parent, u6
 }
 
 /* A process that nobody watched has called exec, and a rule may want it. */
-static __always_inline int on_new(struct task_struct *task, u32 tgid, u64 mm)
+static __always_inline int on_new(u32 tgid, u64 mm, u64 rules)
 {
 	struct mp_watch w = { .mm = mm };
-	u64 rules = rules_take(task);
 
-	if (!rules)
-		return 0;
 	w.mm_id = target_add(mm, tgid, 0);
 	if (!w.mm_id)
 		return 0;
@@ -104,17 +101,19 @@ static __always_inline int on_new(struct task_struct *task, u32 tgid, u64 mm)
 	return 0;
 }
 
-/* exec: the process is known by its tgid, its new mm is current's. */
+/* exec: the process is known by its tgid, its new mm is current's. The rules are asked of a child
+ * of a target, too: user space may not want it for its parent's sake, and it may have ended when
+ * that is asked. */
 static __always_inline int on_exec(void)
 {
 	struct task_struct *task = current_task();
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct mp_watch *w = bpf_map_lookup_elem(&watched, &tgid);
-	u64 mm = task_mm(task);
+	u64 mm = task_mm(task), rules = rules_take(task);
 	u32 old, id;
 
 	if (!w)
-		return cfg_rules ? on_new(task, tgid, mm) : 0;
+		return rules ? on_new(tgid, mm, rules) : 0;
 	old = w->mm_id;
 	if (w->mm)
 		target_forget(w->mm);
@@ -122,7 +121,7 @@ static __always_inline int on_exec(void)
 	w->mm_id = id;
 	w->mm = mm;
 	if (id)
-		exec_event(id, tgid, old, w->parent, 0);
+		exec_event(id, tgid, old, w->parent, rules);
 	return 0;
 }
 

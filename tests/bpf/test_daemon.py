@@ -300,6 +300,37 @@ def test_children(tmp_path, children, first):
         assert SLEEP not in mp.memprof("dump", path, check=0).stdout
 
 
+SHORT = """
+import subprocess, sys
+for _ in range(20):
+    p = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+    p.wait()
+    print(p.pid, flush=True)
+"""
+# its & is a fork, where the other one borrows its parent's memory
+SHORT_SH = 'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do "$@" >/dev/null & echo $!; wait; done'
+
+
+@pytest.mark.parametrize("program, argv", [("/usr/bin/python3", ["-S", "-c", SHORT]), ("/bin/sh", ["-c", SHORT_SH, "sh"])])
+@pytest.mark.parametrize("rule", ["", "\nuser = 0"])
+def test_short_children_that_a_rule_of_their_own_takes(tmp_path, program, argv, rule):
+    """Forked by a target whose children are not watched, another program at once, over in a moment:
+    a rule takes them by their exec, as it does children of nobody."""
+    short = daemon.copy_of(tmp_path, "/bin/ls", daemon.own("short"))
+    parent = daemon.copy_of(tmp_path, program, daemon.own("parent"))
+    groups = f"[target p]\nexe = {daemon.own('parent')}\nfollow-forks = no\n[target s]\nexe = {daemon.own('short')}{rule}"
+    with Daemon(tmp_path, groups) as d:
+        p = subprocess.run([parent, *argv, short, "-l", "/"], capture_output=True, text=True, check=True,
+                           timeout=mp.DEADLINE)
+        pids = set(map(int, p.stdout.split()))
+        path = d.stop()
+    rows = listed(path)
+    assert len(pids) == 20 and pids <= set(rows), (sorted(pids), sorted(rows))
+    for pid in pids:
+        assert rows[pid]["faults"] > 50 and rows[pid]["exited"], rows[pid]
+    mp.check_lossless(mp.report(path))
+
+
 # --- what changes ------------------------------------------------------------------------------------
 
 
