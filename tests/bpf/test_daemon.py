@@ -5,8 +5,10 @@ What was watched is asked of the recording that the daemon leaves in its state f
 are copies under names of the test's own: nobody else's process is taken by its rules.
 """
 import contextlib
+import fcntl
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -359,6 +361,64 @@ def test_reload_with_mistakes(tmp_path):
         with workload(tmp_path, f"{PREY}1") as one, workload(tmp_path, f"{PREY}2") as two:
             path = d.stop()
     assert seen(path) == {one.pid} and two.pid not in seen(path)
+
+
+def test_reload_names_what_waits_for_a_start(tmp_path):
+    """Keys of [daemon] that were changed: each with its line; those that are as they were are not told."""
+    with Daemon(tmp_path, f"[target a]\nexe = {PREY}1", "keep-size = 32M", "max-viewers = 3", "stacks = no") as d:
+        assert "0 keys of [daemon] wait for a start" in d.reload(f"[target a]\nexe = {PREY}2")
+        d.keys = ("keep-size = 64M", "max-viewers = 3", "hooks = auto")
+        assert "2 keys of [daemon] wait for a start" in d.reload(f"[target a]\nexe = {PREY}2")
+        notes = [line for line in d.err.seen if "note: " in line]
+        assert notes == [f"memprof: {d.conf}: note: stacks: no stays in force, yes is for the next start",
+                         f"memprof: {d.conf}:4: note: keep-size: 32M stays in force, 64M is for the next start"]
+        d.keys = ("keep-size = 32M", "max-viewers = 3", "stacks = no")
+        assert "0 keys of [daemon] wait for a start" in d.reload(f"[target a]\nexe = {PREY}2")
+        d.stop()
+
+
+# --- who reads what it says ------------------------------------------------------------------------
+
+
+def fill(fd):
+    """A pipe that takes nothing more, seen from its other end."""
+    fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, 4096)
+    w = os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(w, b"filler\n")
+    os.close(w)
+
+
+def test_a_log_that_nobody_reads(tmp_path):
+    """The loop goes on; what found no room is counted, and told when somebody reads again."""
+    mistakes, reloads = 150, 5
+    with Daemon(tmp_path, f"[target a]\nexe = {PREY}") as d:
+        fill(d.proc.stderr.fileno())
+        d.write("nonsense = 1\n" * mistakes)
+        for _ in range(reloads):
+            d.proc.send_signal(signal.SIGHUP)
+            d.list()  # the loop has been woken by the signal, ...
+            d.list()  # ... and has come around
+        with workload(tmp_path, PREY) as w:
+            mp.wait_until(lambda: w.pid in {t["pid"] for t in d.list()["targets"]}, what="a target that comes")
+        said = lost = 0
+        while said + lost < reloads * (2 * mistakes + 1):
+            line = d.err.next()
+            told = re.fullmatch(r"memprof: (\d+) lines? w\w+ left out: nobody read what was said", line)
+            lost += int(told[1]) if told else 0
+            said += line.startswith(("memprof: ", "  fix: ")) and not told
+        assert said and lost and said + lost == reloads * (2 * mistakes + 1)
+        d.reload(f"[target a]\nexe = {PREY}")
+        d.stop()
+
+
+def test_ends_although_nobody_reads(tmp_path):
+    with Daemon(tmp_path, f"[target a]\nexe = {PREY}") as d:
+        fill(d.proc.stderr.fileno())
+        d.proc.send_signal(signal.SIGTERM)
+        assert d.proc.wait(mp.DEADLINE) == 0
+    mp.memprof("dump", d.rings()[-1], check=0)
 
 
 CHANGES = """

@@ -557,6 +557,57 @@ static void test_the_manual_has_each_key(void **state)
 
 /* --- files --------------------------------------------------------------------------------- */
 
+static struct dm_config *parsed(const char *text)
+{
+	struct dm_complaint *list = NULL;
+	struct dm_config *c;
+	size_t n;
+
+	assert_int_equal(dm_config_parse(text, strlen(text), &c, &list, &n), 0);
+	free(list);
+	return c;
+}
+
+static void test_what_waits_for_a_start(void **state)
+{
+	static const char *const was = "[daemon]\nkeep-size = 1G\nstacks = no\nhooks = none\n"
+				       "[target a]\nexe = x\n";
+	static const struct {
+		const char *text;
+		int n;
+		unsigned line; /* of the last */
+		const char *what;
+	} t[] = {
+		{ "[daemon]\nhooks = none\n\nkeep-size = 1G\nstacks = no\n", 0, 0, NULL },
+		{ "[daemon]\nkeep-size = 1G\nstacks = no\nhooks = none\nscan-every = 2s\n"
+		  "[target b]\nexe = y\nrest = 3m\n",
+		  0, 0, NULL },
+		{ "[daemon]\nkeep-size = 1G\nstacks = no\n", 1, 0,
+		  "hooks: none stays in force, auto is for the next start" },
+		{ "\n[daemon]\nstacks = no\nkeep-size = 2G\n", 2, 4,
+		  "keep-size: 1G stays in force, 2G is for the next start" },
+	};
+	struct dm_config *old = parsed(was);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		struct dm_config *c = parsed(t[i].text);
+		struct dm_complaint *list;
+		int n = dm_config_differ(old, c, &list);
+
+		assert_int_equal(n, t[i].n);
+		for (int k = 0; k < n; k++)
+			assert_true(list[k].note && list[k].fix[0]);
+		if (n) {
+			assert_int_equal(list[n - 1].line, t[i].line);
+			assert_string_equal(list[n - 1].what, t[i].what);
+		}
+		free(list);
+		dm_config_free(c);
+	}
+	dm_config_free(old);
+}
+
 static void test_files(void **state)
 {
 	char dir[] = "/tmp/memprof-config-XXXXXX", path[100];
@@ -606,6 +657,7 @@ int main(void)
 		cmocka_unit_test(test_notes),
 		cmocka_unit_test(test_the_default_file_is_the_defaults),
 		cmocka_unit_test(test_the_manual_has_each_key),
+		cmocka_unit_test(test_what_waits_for_a_start),
 		cmocka_unit_test(test_files),
 	};
 

@@ -109,17 +109,19 @@ static void take_signals(void)
 
 static void complain(const char *path, const struct dm_complaint *list, size_t n)
 {
-	char clean[512];
+	char file[512], what[256], fix[256], line[16], text[1200];
 
+	mp_clean(file, sizeof(file), path, 0);
 	for (size_t i = 0; i < n; i++) {
-		fprintf(stderr, "memprof: %s", mp_clean(clean, sizeof(clean), path, 0));
+		line[0] = 0;
 		if (list[i].line)
-			fprintf(stderr, ":%u", list[i].line);
-		fprintf(stderr, ": %s%s\n", list[i].note ? "note: " : "",
-			mp_clean(clean, sizeof(clean), list[i].what, 0));
-		if (list[i].fix[0])
-			fprintf(stderr, "  fix: %s\n",
-				mp_clean(clean, sizeof(clean), list[i].fix, 0));
+			snprintf(line, sizeof(line), ":%u", list[i].line);
+		snprintf(text, sizeof(text), "memprof: %s%s: %s%s\n%s%s%s", file, line,
+			 list[i].note ? "note: " : "",
+			 mp_clean(what, sizeof(what), list[i].what, 0),
+			 list[i].fix[0] ? "  fix: " : "",
+			 mp_clean(fix, sizeof(fix), list[i].fix, 0), list[i].fix[0] ? "\n" : "");
+		dm_log_text(text);
 	}
 }
 
@@ -150,6 +152,18 @@ static int read_config(const char *path, struct dm_config **out)
 				: MP_EXIT_FAILURE;
 }
 
+/* Which keys of [daemon] wait for a new start: how many. */
+static int say_waiting(const struct daemon *d, const struct dm_config *now)
+{
+	struct dm_complaint *list;
+	int n = dm_config_differ(d->c, now, &list);
+
+	if (n > 0)
+		complain(d->c->path, list, (size_t)n);
+	free(list);
+	return n < 0 ? 0 : n;
+}
+
 /*
  * SIGHUP: groups and their triggers are taken from the file as it is now; whatever holds the
  * config keeps its address. The rest of [daemon] needs a new start, which is said.
@@ -160,7 +174,7 @@ static void reload(struct daemon *d)
 	struct dm_group *old = d->c->groups;
 	size_t n_old = d->c->n_groups;
 	char state[64];
-	int err;
+	int err, waiting;
 
 	/* with the time, so that a manager tells this reload from the one before (systemd 253) */
 	snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%llu",
@@ -185,8 +199,10 @@ static void reload(struct daemon *d)
 		dm_log("reload: triggers stay as they were: %s", strerror(-err));
 	if (dm_metrics_reload(d->metrics, d->c, d->targets))
 		dm_log("reload: metrics stay those of the groups before: out of memory");
-	dm_log("reload: %zu group%s; keys of [daemon] are read at a start", d->c->n_groups,
-	       d->c->n_groups == 1 ? "" : "s");
+	waiting = say_waiting(d, c);
+	dm_log("reload: %zu group%s; %d key%s of [daemon] wait%s for a start", d->c->n_groups,
+	       d->c->n_groups == 1 ? "" : "s", waiting, waiting == 1 ? "" : "s",
+	       waiting == 1 ? "s" : "");
 	d->next_self = 0; /* figures go by the numbers of groups */
 	dm_config_free(c);
 	dm_notify("READY=1");
@@ -529,17 +545,27 @@ static void say_ready(const struct daemon *d)
 	dm_notify("READY=1");
 }
 
+/* The last words, if anybody reads them. */
+static int end_with(int code, const char *what, const char *cause, const char *fix)
+{
+	return dm_log_stop() ? mp_fail(code, what, cause, fix) : code;
+}
+
 static int serve(struct daemon *d)
 {
 	int err;
 
 	d->watchdog = dm_watchdog_ns();
+	err = dm_log_start();
+	if (err)
+		return mp_fail(MP_EXIT_FAILURE, "the log's thread does not start", strerror(-err),
+			       NULL);
 	say_rights(d);
 	say_ready(d);
 	err = run(d);
 	dm_notify("STOPPING=1");
 	if (err && d->diag.what[0]) /* a later session that did not begin */
-		return mp_complain(&d->diag);
+		return end_with(d->diag.exit_code, d->diag.what, d->diag.cause, d->diag.fix);
 	if (!err)
 		err = mp_session_settle(d->s);
 	say_messages(d);
@@ -547,8 +573,9 @@ static int serve(struct daemon *d)
 		err = mp_session_finish(d->s);
 	say_messages(d);
 	if (err)
-		return mp_fail(MP_EXIT_FAILURE, "the daemon ends", strerror(-err), NULL);
+		return end_with(MP_EXIT_FAILURE, "the daemon ends", strerror(-err), NULL);
 	dm_log("ended");
+	dm_log_stop();
 	return MP_EXIT_OK;
 }
 

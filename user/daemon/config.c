@@ -181,6 +181,15 @@ static bool quoted(const char *text)
 	return len > 1 && (*text == '"' || *text == '\'') && text[len - 1] == *text;
 }
 
+static int keep_given(struct parse *p, ptrdiff_t key, const char *text)
+{
+	struct dm_given *g = &p->c->given[key];
+
+	g->line = p->line;
+	g->text = strdup(text);
+	return g->text ? 0 : -ENOMEM;
+}
+
 static void set_value(struct parse *p, const struct dm_setting *s, const char *text)
 {
 	struct dm_value v = { .c = p->c, .g = p->g, .l = &p->lines, .text = text };
@@ -200,6 +209,8 @@ static void set_value(struct parse *p, const struct dm_setting *s, const char *t
 		return;
 	}
 	err = s->set(&v);
+	if (!err && !s->key.target)
+		err = keep_given(p, s - dm_settings, text);
 	if (err == -EINVAL) {
 		wrong(p, p->line, v.fix, "%s: %s", s->key.name, v.what);
 		p->bad_rule = true;
@@ -508,7 +519,8 @@ static int defaults(struct dm_config *c)
 	int err = put_text(&c->socket, "");
 
 	c->groups = calloc(DM_GROUPS_MAX, sizeof(*c->groups));
-	if (!c->groups)
+	c->given = calloc(dm_n_settings, sizeof(*c->given));
+	if (!c->groups || !c->given)
 		return -ENOMEM;
 	for (size_t i = 0; i < dm_n_settings && !err; i++) {
 		const struct dm_setting *s = &dm_settings[i];
@@ -589,6 +601,9 @@ void dm_config_free(struct dm_config *c)
 	for (size_t i = 0; i < c->n_groups; i++)
 		group_free(&c->groups[i]);
 	free(c->groups);
+	for (size_t i = 0; c->given && i < dm_n_settings; i++)
+		free(c->given[i].text);
+	free(c->given);
 	free(c->path);
 	free(c->socket);
 	free(c->user);
@@ -597,6 +612,37 @@ void dm_config_free(struct dm_config *c)
 	free(c->metrics);
 	free(c->textfile);
 	free(c);
+}
+
+/* --- what a reload leaves for the next start ------------------------------------------------- */
+
+static const char *value_of(const struct dm_config *c, size_t key)
+{
+	return c->given[key].text ? c->given[key].text : dm_settings[key].key.value;
+}
+
+int dm_config_differ(const struct dm_config *was, const struct dm_config *now,
+		     struct dm_complaint **list)
+{
+	int n = 0;
+
+	*list = calloc(dm_n_settings, sizeof(**list));
+	if (!*list)
+		return -ENOMEM;
+	for (size_t i = 0; i < dm_n_settings; i++) {
+		const char *old = value_of(was, i), *fresh = value_of(now, i);
+		struct dm_complaint *k = *list + n;
+
+		if (dm_settings[i].key.target || !strcmp(old, fresh))
+			continue;
+		*k = (struct dm_complaint){ .line = now->given[i].line, .note = true };
+		mp_diag_fmt(k->what, "%s: %.48s stays in force, %.48s is for the next start",
+			    dm_settings[i].key.name, old, fresh);
+		mp_diag_fmt(k->fix, "systemctl restart memprof, or stop it and start it");
+		n++;
+	}
+	qsort(*list, (size_t)n, sizeof(**list), by_line);
+	return n;
 }
 
 /* --- files --------------------------------------------------------------------------------- */

@@ -77,6 +77,13 @@ struct dm_config {
 	bool stacks, symbols; /* default yes */
 	struct dm_group *groups;
 	size_t n_groups;
+	struct dm_given *given; /* [daemon] as it stood in the file: one for each key there is */
+};
+
+/* A key's line. */
+struct dm_given {
+	char *text;    /* NULL: it has its default */
+	unsigned line; /* 0: it has none */
 };
 
 struct dm_complaint {
@@ -96,6 +103,13 @@ int dm_config_read(const char *path, struct dm_config **out, struct dm_complaint
 int dm_config_parse(const char *text, size_t len, struct dm_config **out,
 		    struct dm_complaint **list, size_t *n);
 void dm_config_free(struct dm_config *c);
+/*
+ * The keys of [daemon] that the file asks for otherwise than it was when *was was read of it: a
+ * note for each, with its line now, 0 where it has none any more. *list is the caller's to free.
+ * How many, or -ENOMEM.
+ */
+int dm_config_differ(const struct dm_config *was, const struct dm_config *now,
+		     struct dm_complaint **list);
 /* What a key says and stands for; in the order of the manual. */
 struct dm_key {
 	const char *name;

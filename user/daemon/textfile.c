@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "user/daemon/log.h"
 #include "user/daemon/metrics_int.h"
 
 void dm_textfile_remove(struct dm_textfile *x)
@@ -68,11 +69,11 @@ static int replace(struct dm_metrics *m, const struct dm_self *self, const char 
 static void tell(struct dm_textfile *x, const char *path, int err)
 {
 	if (err && err != x->err)
-		fprintf(stderr, "memprof: cannot write %s: %s%s\n", path, strerror(-err),
-			err == -ENOENT ? ": its folder is missing (mkdir -p it, or set textfile)"
-				       : "");
+		dm_log("cannot write %s: %s%s", path, strerror(-err),
+		       err == -ENOENT ? ": its folder is missing (mkdir -p it, or set textfile)"
+				      : "");
 	else if (!err && x->err)
-		fprintf(stderr, "memprof: %s is written again\n", path);
+		dm_log("%s is written again", path);
 	x->err = err;
 }
 
