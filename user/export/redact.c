@@ -15,7 +15,7 @@
 #include "user/export/redact_addr.h"
 #include "user/export/redact_names.h"
 #include "user/model/index.h"
-#include "user/model/model.h"
+#include "user/model/tell.h"
 #include "user/view/event.h"
 
 /* Fields of MP_TOTAL_PROC with addresses in them: numbers of user/model/dump.c. */
@@ -319,27 +319,13 @@ int mp_redact_ready(struct mp_redact *r)
 	return mp_names_ready(&r->names);
 }
 
-static int emit_string(struct mp_redact *r, const struct mp_event *e,
-		       int (*emit)(void *ctx, const struct mp_event *e), void *ctx)
+static int emit_string(struct mp_redact *r, const struct mp_event *e, mp_emit_fn *emit, void *ctx)
 {
 	const char *text = mp_names_instead(&r->names, e->str.id);
-	size_t len = text ? strlen(text) : 0;
-	int err = 0;
 
 	if (!text || e->str.pos)
 		return 0; /* it goes, or came as a whole with its first piece */
-	for (size_t pos = 0; !err && (pos < len || !pos); pos += MP_STR_CHUNK) {
-		struct mp_event piece = *e;
-		size_t n = len - pos < MP_STR_CHUNK ? len - pos : MP_STR_CHUNK;
-
-		memset(&piece.str, 0, sizeof(piece.str));
-		piece.str.id = e->str.id;
-		piece.str.pos = (uint32_t)pos;
-		piece.x = (uint32_t)len;
-		memcpy(piece.str.text, text + pos, n);
-		err = emit(ctx, &piece);
-	}
-	return err;
+	return mp_tell_str(e->str.id, text, e->ts, emit, ctx);
 }
 
 int mp_redact_event(struct mp_redact *r, const struct mp_event *e,

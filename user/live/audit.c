@@ -347,9 +347,8 @@ static void look_at_pages(struct mp_session *s, struct target *t)
 		snprintf(s->notice, sizeof(s->notice),
 			 "pages of %d not readable (%s): what is resident where is not known",
 			 (int)t->pid,
-			 err != -EACCES ||
-					 (mp_caps_has(MP_CAP_SYS_PTRACE) &&
-					  mp_caps_has(MP_CAP_DAC_READ_SEARCH))
+			 err != -EACCES || (mp_caps_has(MP_CAP_SYS_PTRACE) &&
+					    mp_caps_has(MP_CAP_DAC_READ_SEARCH))
 				 ? strerror(-err)
 				 : "needs CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH");
 }
@@ -494,11 +493,6 @@ void audit_check_races(struct mp_session *s)
 
 /* --- applying mappings -------------------------------------------------------------------- */
 
-static int emit_apply(void *ctx, struct mp_event *e)
-{
-	return session_apply(ctx, e);
-}
-
 static int emit_maps(struct mp_session *s, struct target *t)
 {
 	struct audit *a = &t->audit;
@@ -518,7 +512,7 @@ static int emit_maps(struct mp_session *s, struct target *t)
 		e.map.dev = (uint64_t)v->dev_major << 20 | v->dev_minor;
 		/* Folded at once: the mapping's class depends on its name. */
 		e.map.name =
-			stream_str_to(&s->stream, a->maps.names + v->name, a->t1, emit_apply, s);
+			stream_str_to(&s->stream, a->maps.names + v->name, a->t1, session_emit, s);
 		err = session_apply(s, &e);
 	}
 	memset(e.v, 0, sizeof(e.v));

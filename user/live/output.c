@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "user/live/session_int.h"
+#include "user/model/tell.h"
 #include "user/rec/history.h"
 #include "user/rec/outq.h"
 #include "user/util/util.h"
@@ -267,7 +268,7 @@ int output_hand_over(struct mp_session *s)
 /* --- saving a ring ------------------------------------------------------------------------------
  */
 
-static int keep_last(void *ctx, struct mp_event *e)
+static int keep_last(void *ctx, const struct mp_event *e)
 {
 	struct output *o = ctx;
 	int err = mp_grow(&o->last, &o->cap_last, o->n_last + 1, sizeof(*e));
@@ -277,11 +278,6 @@ static int keep_last(void *ctx, struct mp_event *e)
 	return err;
 }
 
-static int apply(void *ctx, struct mp_event *e)
-{
-	return session_apply(ctx, e);
-}
-
 /* What a saved file begins with: why, as a string of its own and a META that names it. */
 static int why_events(struct mp_session *s, uint32_t id, const char *why)
 {
@@ -289,7 +285,7 @@ static int why_events(struct mp_session *s, uint32_t id, const char *why)
 	int err;
 
 	s->out.n_last = 0;
-	err = stream_str_events(id, why, 0, keep_last, &s->out);
+	err = mp_tell_str(id, why, 0, keep_last, &s->out);
 	e.meta.num = id;
 	e.meta.isstr = 1;
 	return err ? err : keep_last(&s->out, &e);
@@ -303,7 +299,7 @@ int mp_session_capture(struct mp_session *s, const char *why, bool last)
 	int err;
 
 	snprintf(text, sizeof(text), "%s", why);
-	id = stream_str_to(&s->stream, text, s->horizon, apply, s);
+	id = stream_str_to(&s->stream, text, s->horizon, session_emit, s);
 	e.v[0] = id;
 	err = session_apply(s, &e);
 	if (!err)

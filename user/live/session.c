@@ -60,6 +60,13 @@ int session_apply(struct mp_session *s, struct mp_event *e)
 	return 0;
 }
 
+int session_emit(void *s, const struct mp_event *e)
+{
+	struct mp_event copy = *e; /* its times are rounded */
+
+	return session_apply(s, &copy);
+}
+
 static int fold_until(struct mp_session *s, uint64_t until)
 {
 	struct mp_event *e;

@@ -195,6 +195,7 @@ struct mp_session {
 
 /* session.c */
 int session_apply(struct mp_session *s, struct mp_event *e); /* fold and keep, now */
+int session_emit(void *s, const struct mp_event *e);	     /* the same as an mp_emit_fn */
 /* The running process becomes a target. 0 and its mm, or -errno. */
 int session_attach(struct mp_session *s, pid_t pid, uint32_t *mm);
 int session_drain(struct mp_session *s); /* what is in the ring */

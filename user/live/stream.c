@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "user/model/tell.h"
 #include "user/util/util.h"
 
 void stream_free(struct mp_stream *s)
@@ -36,6 +37,11 @@ int stream_push(struct mp_stream *s, const struct mp_event *e)
 		return err;
 	s->v[s->n++] = *e;
 	return 0;
+}
+
+int stream_emit(void *stream, const struct mp_event *e)
+{
+	return stream_push(stream, e);
 }
 
 struct key {
@@ -152,39 +158,13 @@ static int hash_grow(struct mp_stream *s)
 	return 0;
 }
 
-int stream_str_events(uint32_t id, const char *str, uint64_t ts,
-		      int (*emit)(void *ctx, struct mp_event *e), void *ctx)
-{
-	size_t len = strlen(str), pos = 0;
-
-	do {
-		struct mp_event e = { .ts = ts, .type = MP_EV_STR, .x = (uint32_t)len };
-		size_t n = len - pos < MP_STR_CHUNK ? len - pos : MP_STR_CHUNK;
-		int err;
-
-		e.str.id = id;
-		e.str.pos = (uint32_t)pos;
-		memcpy(e.str.text, str + pos, n);
-		err = emit(ctx, &e);
-		if (err)
-			return err;
-		pos += n;
-	} while (pos < len);
-	return 0;
-}
-
-static int emit_push(void *ctx, struct mp_event *e)
-{
-	return stream_push(ctx, e);
-}
-
 uint32_t stream_str(struct mp_stream *s, const char *str, uint64_t ts)
 {
-	return stream_str_to(s, str, ts, emit_push, s);
+	return stream_str_to(s, str, ts, stream_emit, s);
 }
 
-uint32_t stream_str_to(struct mp_stream *s, const char *str, uint64_t ts,
-		       int (*emit)(void *ctx, struct mp_event *e), void *ctx)
+uint32_t stream_str_to(struct mp_stream *s, const char *str, uint64_t ts, mp_emit_fn *emit,
+		       void *ctx)
 {
 	char cut[MP_STR_MAX + 1];
 	size_t k, len;
@@ -205,5 +185,5 @@ uint32_t stream_str_to(struct mp_stream *s, const char *str, uint64_t ts,
 	if (!s->strs[s->n_strs])
 		return 0;
 	s->hash[k] = (uint32_t)++s->n_strs;
-	return stream_str_events((uint32_t)s->n_strs, cut, ts, emit, ctx) ? 0 : (uint32_t)s->n_strs;
+	return mp_tell_str((uint32_t)s->n_strs, cut, ts, emit, ctx) ? 0 : (uint32_t)s->n_strs;
 }

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "bpf/events.h"
+#include "user/model/model.h"
 
 struct mp_stream {
 	struct mp_event *v; /* v[head..n): waiting */
@@ -28,6 +29,8 @@ struct mp_stream {
 
 void stream_free(struct mp_stream *s);
 int stream_push(struct mp_stream *s, const struct mp_event *e);
+/* The same as an mp_emit_fn. */
+int stream_emit(void *stream, const struct mp_event *e);
 /* Sorts what waits. */
 void stream_sort(struct mp_stream *s);
 /* The oldest waiting event, if it is not newer than `until`; NULL otherwise. */
@@ -39,10 +42,7 @@ void stream_round(struct mp_event *e, uint64_t tick);
  * NULL or "", or when memory is out (the name is lost, nothing else). */
 uint32_t stream_str(struct mp_stream *s, const char *str, uint64_t ts);
 /* The same; a new string's events go to emit() instead, for who is folding now. */
-uint32_t stream_str_to(struct mp_stream *s, const char *str, uint64_t ts,
-		       int (*emit)(void *ctx, struct mp_event *e), void *ctx);
-/* The events of a string of MP_STR_MAX bytes at most that has this id. */
-int stream_str_events(uint32_t id, const char *str, uint64_t ts,
-		      int (*emit)(void *ctx, struct mp_event *e), void *ctx);
+uint32_t stream_str_to(struct mp_stream *s, const char *str, uint64_t ts, mp_emit_fn *emit,
+		       void *ctx);
 
 #endif /* MEMPROF_STREAM_H */

@@ -21,6 +21,7 @@
 #include "user/live/session_int.h"
 #include "user/live/symwork.h"
 #include "user/model/index.h"
+#include "user/model/tell.h"
 #include "user/util/util.h"
 
 #define MS	   1000000ULL
@@ -630,35 +631,30 @@ static void ask(struct symbols *y, uint64_t now, bool last)
 
 static void tell_module(struct mp_session *s, struct module *m, uint32_t number, uint64_t ts)
 {
-	struct mp_event e = {
-		.ts = ts, .type = MP_EV_MODULE, .x = number, .flags = (uint8_t)m->f.n_build
+	struct mp_module mod = {
+		.id = number, .dev = m->f.dev, .ino = m->f.ino, .n_build = (uint8_t)m->f.n_build
 	};
 
 	if (m->told)
 		return;
 	m->told = true;
-	e.module.name = stream_str(&s->stream, m->f.path, ts);
-	e.module.dev = m->f.dev;
-	e.module.ino = m->f.ino;
-	memcpy(e.module.build, m->f.build, m->f.n_build);
-	stream_push(&s->stream, &e);
+	mod.name = stream_str(&s->stream, m->f.path, ts);
+	memcpy(mod.build, m->f.build, m->f.n_build);
+	mp_tell_module(&mod, ts, stream_emit, &s->stream);
 }
 
 static void tell_place(struct mp_session *s, const struct sym_item *it, uint32_t module,
 		       uint64_t ts)
 {
 	const struct addr *a = &s->sym->a[it->id];
-	struct mp_event e = { .ts = ts,
-			      .type = MP_EV_PLACE,
-			      .sub = it->source,
-			      .mm = s->sym->s[a->space]->mm,
-			      .x = module };
+	struct mp_place p = { .ip = a->ip,
+			      .off = it->off,
+			      .maddr = it->maddr,
+			      .name = stream_str(&s->stream, it->name, ts),
+			      .module = module,
+			      .source = it->source };
 
-	e.place.ip = a->ip;
-	e.place.off = it->off;
-	e.place.maddr = it->maddr;
-	e.place.name = stream_str(&s->stream, it->name, ts);
-	stream_push(&s->stream, &e);
+	mp_tell_place(&p, s->sym->s[a->space]->mm, ts, stream_emit, &s->stream);
 }
 
 /* What cannot be opened names nothing, now or later. */

@@ -70,8 +70,7 @@ int fold_clock(struct mp_model *m, const struct mp_event *e)
 	return 0;
 }
 
-int clocks_dump(const struct mp_model *m, int (*emit)(void *ctx, const struct mp_event *e),
-		void *ctx)
+int clocks_dump(const struct mp_model *m, mp_emit_fn *emit, void *ctx)
 {
 	int err = 0;
 

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "user/model/internal.h"
+#include "user/model/tell.h"
 
 #define GCS_KEPT 1024 /* paid collections that a dump carries; older ones are counted only */
 
@@ -262,7 +263,7 @@ int fold_total(struct mp_model *m, const struct mp_event *e)
 /* --- writing one ------------------------------------------------------------------------ */
 
 struct out {
-	int (*emit)(void *ctx, const struct mp_event *e);
+	mp_emit_fn *emit;
 	void *ctx;
 	const struct mp_model *m;
 	const struct mp_proc *p;
@@ -303,30 +304,11 @@ static void out_words(struct out *o, uint8_t sub, const struct field *f, const v
 	}
 }
 
-static void out_str(struct out *o, uint32_t id)
-{
-	const char *s = o->m->strs[id];
-	size_t len = strlen(s), pos = 0;
-
-	do {
-		struct mp_event e = { .ts = o->m->now,
-				      .type = MP_EV_STR,
-				      .x = o->m->str_total[id] };
-		size_t n = len - pos < MP_STR_CHUNK ? len - pos : MP_STR_CHUNK;
-
-		e.str.id = id;
-		e.str.pos = (uint32_t)pos;
-		memcpy(e.str.text, s + pos, n);
-		out(o, &e);
-		pos += n;
-	} while (pos < len);
-}
-
 static void out_stream(struct out *o)
 {
 	for (uint32_t i = 1; i < o->m->n_strs; i++)
-		if (o->m->strs[i])
-			out_str(o, i);
+		if (o->m->strs[i] && !o->err)
+			o->err = mp_tell_known(o->m, i, o->m->now, o->emit, o->ctx);
 	for (uint8_t i = 0; i < MP_META_MAX; i++) {
 		struct mp_event e = blank(o, MP_EV_META, i);
 
@@ -720,8 +702,7 @@ static void out_proc(struct out *o)
 		out_words(o, MP_TOTAL_PROC, &proc_fields[i], p);
 }
 
-int mp_model_dump(const struct mp_model *m, int (*emit)(void *ctx, const struct mp_event *e),
-		  void *ctx)
+int mp_model_dump(const struct mp_model *m, mp_emit_fn *emit, void *ctx)
 {
 	struct out o = { .emit = emit, .ctx = ctx, .m = m };
 	struct mp_event e = blank(&o, MP_EV_KEYFRAME, MP_KEY_BEGIN);

@@ -49,8 +49,7 @@ bool mp_meta_of_file(unsigned key);
 
 /* clock.c: relations between the clocks. */
 int fold_clock(struct mp_model *m, const struct mp_event *e);
-int clocks_dump(const struct mp_model *m, int (*emit)(void *ctx, const struct mp_event *e),
-		void *ctx);
+int clocks_dump(const struct mp_model *m, mp_emit_fn *emit, void *ctx);
 void clocks_free(struct mp_model *m);
 
 /* Residency by ranges; class and mapping counts follow. */
@@ -187,15 +186,13 @@ int fold_stack(struct mp_model *m, const struct mp_event *e);
 void places_free(struct mp_model *m);
 int fold_place(struct mp_model *m, const struct mp_event *e);
 int fold_module(struct mp_model *m, const struct mp_event *e);
-int places_dump(const struct mp_model *m, int (*emit)(void *ctx, const struct mp_event *e),
-		void *ctx);
+int places_dump(const struct mp_model *m, mp_emit_fn *emit, void *ctx);
 
 void stacks_free(struct mp_model *m);
 /* Percent of the room that is taken. */
 unsigned stacks_fill(const struct mp_model *m);
 unsigned places_fill(const struct mp_model *m);
-int stacks_dump(const struct mp_model *m, int (*emit)(void *ctx, const struct mp_event *e),
-		void *ctx);
+int stacks_dump(const struct mp_model *m, mp_emit_fn *emit, void *ctx);
 
 /* account.c: figures beside RSS */
 void fold_cgroup(struct mp_proc *p, const struct mp_event *e);

@@ -646,13 +646,15 @@ void mp_model_limit(struct mp_model *m, uint64_t bytes);
 /* Of a model with limits: the recording has grown by so many bytes. */
 void mp_model_limit_more(struct mp_model *m, uint64_t bytes);
 
+/* Takes an event; what is not 0 ends what gives them. */
+typedef int mp_emit_fn(void *ctx, const struct mp_event *e);
+
 /*
  * The state as events: folding them into an empty model gives a model that is
  * equal in everything but the timeline's past. This is what a keyframe stores.
  * Calls emit for each; stops at its first non-zero result and returns it.
  */
-int mp_model_dump(const struct mp_model *m,
-		  int (*emit)(void *ctx, const struct mp_event *e), void *ctx);
+int mp_model_dump(const struct mp_model *m, mp_emit_fn *emit, void *ctx);
 
 /*
  * A digest over all state that a keyframe must restore. Two models with equal

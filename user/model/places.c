@@ -13,6 +13,7 @@
 
 #include "user/model/index.h"
 #include "user/model/internal.h"
+#include "user/model/tell.h"
 #include "user/util/util.h"
 
 #define PLACES_MAX  (1u << 18)
@@ -151,37 +152,14 @@ unsigned places_fill(const struct mp_model *m)
 	return (unsigned)(n > mod ? n : mod);
 }
 
-int places_dump(const struct mp_model *m, int (*emit)(void *ctx, const struct mp_event *e),
-		void *ctx)
+int places_dump(const struct mp_model *m, mp_emit_fn *emit, void *ctx)
 {
 	const struct mp_places *t = m->places;
 	int err = 0;
 
-	for (size_t i = 0; t && i < t->n_mod && !err; i++) {
-		const struct mp_module *mod = &t->mod[i];
-		struct mp_event e = {
-			.ts = m->now, .type = MP_EV_MODULE, .flags = mod->n_build, .x = mod->id
-		};
-
-		e.module.name = mod->name;
-		e.module.dev = mod->dev;
-		e.module.ino = mod->ino;
-		memcpy(e.module.build, mod->build, sizeof(mod->build));
-		err = emit(ctx, &e);
-	}
-	for (size_t i = 0; t && i < t->n && !err; i++) {
-		const struct mp_place *p = &t->v[i];
-		struct mp_event e = { .ts = m->now,
-				      .type = MP_EV_PLACE,
-				      .sub = p->source,
-				      .mm = p->mm,
-				      .x = p->module };
-
-		e.place.ip = p->ip;
-		e.place.off = p->off;
-		e.place.maddr = p->maddr;
-		e.place.name = p->name;
-		err = emit(ctx, &e);
-	}
+	for (size_t i = 0; t && i < t->n_mod && !err; i++)
+		err = mp_tell_module(&t->mod[i], m->now, emit, ctx);
+	for (size_t i = 0; t && i < t->n && !err; i++)
+		err = mp_tell_place(&t->v[i], t->v[i].mm, m->now, emit, ctx);
 	return err;
 }

@@ -15,6 +15,7 @@
 
 #include "user/model/index.h"
 #include "user/model/internal.h"
+#include "user/model/tell.h"
 #include "user/util/util.h"
 
 #define STACKS_MAX (1u << 17)
@@ -119,27 +120,13 @@ unsigned stacks_fill(const struct mp_model *m)
 	return m->stacks ? (unsigned)(m->stacks->n * 100 / STACKS_MAX) : 0;
 }
 
-int stacks_dump(const struct mp_model *m, int (*emit)(void *ctx, const struct mp_event *e),
-		void *ctx)
+int stacks_dump(const struct mp_model *m, mp_emit_fn *emit, void *ctx)
 {
 	const struct mp_stacks *t = m->stacks;
 	int err = 0;
 
-	for (size_t i = 0; t && i < t->n; i++) {
-		const struct mp_stack *s = t->v[i];
-
-		for (uint32_t pos = 0; pos < s->n && !err; pos += MP_STACK_CHUNK) {
-			struct mp_event e = {
-				.ts = m->now, .type = MP_EV_STACK, .mm = s->mm, .x = s->total
-			};
-
-			e.stack.id = s->id;
-			e.stack.pos = pos;
-			for (uint32_t k = 0; k < MP_STACK_CHUNK && pos + k < s->n; k++)
-				e.stack.ip[k] = s->ip[pos + k];
-			err = emit(ctx, &e);
-		}
-	}
+	for (size_t i = 0; t && i < t->n && !err; i++)
+		err = mp_tell_stack(t->v[i], t->v[i]->mm, m->now, emit, ctx);
 	return err;
 }
 

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "user/model/index.h"
-#include "user/model/model.h"
+#include "user/model/tell.h"
 #include "user/util/util.h"
 
 #define N(a) (sizeof(a) / sizeof((a)[0]))
@@ -180,8 +180,9 @@ bool mp_subset_may(const struct mp_subset *s, uint32_t mm)
 	return !s->may || (mm && s->may(s->ctx, mm));
 }
 
-static int out(struct to *t, const struct mp_event *e)
+static int out(void *to, const struct mp_event *e)
 {
+	struct to *t = to;
 	struct mp_subset *s = t->s;
 
 	if (!s->in_key && e->type != MP_EV_KEYFRAME) {
@@ -194,25 +195,6 @@ static int out(struct to *t, const struct mp_event *e)
 
 /* --- strings, modules, stacks ------------------------------------------------------------ */
 
-static int emit_string(struct to *t, uint32_t id, uint64_t ts)
-{
-	const char *s = t->m->strs[id];
-	size_t len = strlen(s), pos = 0;
-	int err;
-
-	do {
-		struct mp_event e = { .ts = ts, .type = MP_EV_STR, .x = t->m->str_total[id] };
-		size_t n = len - pos < MP_STR_CHUNK ? len - pos : MP_STR_CHUNK;
-
-		e.str.id = id;
-		e.str.pos = (uint32_t)pos;
-		memcpy(e.str.text, s + pos, n);
-		err = out(t, &e);
-		pos += n;
-	} while (!err && pos < len);
-	return err;
-}
-
 static int tell_string(struct to *t, uint64_t id, uint64_t ts)
 {
 	struct mp_subset *s = t->s;
@@ -224,47 +206,30 @@ static int tell_string(struct to *t, uint64_t id, uint64_t ts)
 	    mp_index_add(&s->named, id, s->n_strs))
 		return -ENOMEM;
 	s->strs[s->n_strs++] = (uint32_t)id;
-	return emit_string(t, (uint32_t)id, ts);
-}
-
-static int emit_module(struct to *t, const struct mp_module *mod, uint64_t ts)
-{
-	struct mp_event e = { .ts = ts, .type = MP_EV_MODULE, .flags = mod->n_build, .x = mod->id };
-	int err = tell_string(t, mod->name, ts);
-
-	e.module.name = mod->name;
-	e.module.dev = mod->dev;
-	e.module.ino = mod->ino;
-	memcpy(e.module.build, mod->build, sizeof(mod->build));
-	return err ? err : out(t, &e);
+	return mp_tell_known(t->m, (uint32_t)id, ts, out, t);
 }
 
 static int tell_module(struct to *t, uint64_t id, uint64_t ts)
 {
 	const struct mp_module *mod;
+	int err;
 
 	if (!id || mp_index_find(t->s->mods, id) != MP_INDEX_NONE)
 		return 0;
 	mod = mp_model_module(t->m, (uint32_t)id);
 	if (!mod)
 		return 0;
-	return mp_index_add(&t->s->mods, id, 0) ? -ENOMEM : emit_module(t, mod, ts);
+	err = mp_index_add(&t->s->mods, id, 0) ? -ENOMEM : tell_string(t, mod->name, ts);
+	return err ? err : mp_tell_module(mod, ts, out, t);
 }
 
 static int emit_place(struct to *t, const struct mp_place *p, uint32_t mm, uint64_t ts)
 {
-	struct mp_event e = {
-		.ts = ts, .type = MP_EV_PLACE, .sub = p->source, .mm = mm, .x = p->module
-	};
 	int err = tell_string(t, p->name, ts);
 
 	if (!err)
 		err = tell_module(t, p->module, ts);
-	e.place.ip = p->ip;
-	e.place.off = p->off;
-	e.place.maddr = p->maddr;
-	e.place.name = p->name;
-	return err ? err : out(t, &e);
+	return err ? err : mp_tell_place(p, mm, ts, out, t);
 }
 
 static uint64_t lent_key(uint32_t mm, uint64_t ip)
@@ -299,17 +264,8 @@ static int borrow(struct to *t, const struct mp_stack *st, uint64_t ip, uint32_t
 
 static int emit_stack(struct to *t, const struct mp_stack *st, uint32_t mm, uint64_t ts)
 {
-	int err = 0;
+	int err = mp_tell_stack(st, mm, ts, out, t);
 
-	for (uint32_t pos = 0; pos < st->n && !err; pos += MP_STACK_CHUNK) {
-		struct mp_event e = { .ts = ts, .type = MP_EV_STACK, .mm = mm, .x = st->total };
-
-		e.stack.id = st->id;
-		e.stack.pos = pos;
-		for (uint32_t k = 0; k < MP_STACK_CHUNK && pos + k < st->n; k++)
-			e.stack.ip[k] = st->ip[pos + k];
-		err = out(t, &e);
-	}
 	for (uint32_t i = 0; mm != st->mm && i < st->n && !err; i++)
 		err = borrow(t, st, st->ip[i], mm, ts);
 	return err;
@@ -582,7 +538,7 @@ static int keyframe(struct to *t, const struct mp_event *e)
 	forget(t->s);
 	for (size_t i = 0; i < t->s->n_strs && !err; i++)
 		if (t->s->strs[i] < t->m->n_strs && t->m->strs[t->s->strs[i]])
-			err = emit_string(t, t->s->strs[i], e->ts);
+			err = mp_tell_known(t->m, t->s->strs[i], e->ts, out, t);
 	return err;
 }
 

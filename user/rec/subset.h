@@ -25,11 +25,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "bpf/events.h"
+#include "user/model/model.h"
 
-struct mp_model;
 struct mp_subset;
-typedef int mp_emit_fn(void *ctx, const struct mp_event *e);
 
 /* May this address space be seen? Asked at each event: cheap. */
 typedef bool mp_subset_fn(void *ctx, uint32_t mm);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "user/model/tell.h"
 #include "user/rt/join_int.h"
 
 struct mp_join *mp_join_new(const struct mp_join_opts *o)
@@ -225,7 +226,7 @@ bool mp_join_misfit(const struct mp_join *j, uint32_t *pid, const char **log, co
 
 struct out {
 	struct mp_join *j;
-	int (*emit)(void *to, const struct mp_event *e);
+	mp_emit_fn *emit;
 	void *to;
 };
 
@@ -233,26 +234,12 @@ struct out {
 static int tell_text(struct out *o, uint32_t text, uint64_t ts, __u32 *id)
 {
 	const char *s = o->j->texts.v[text];
-	size_t len = strlen(s), pos = 0;
 
 	*id = *s ? o->j->f.max_str + 1 + text : 0;
 	if (!*s || o->j->told[text])
 		return 0;
 	o->j->told[text] = 1;
-	while (pos < len) {
-		struct mp_event e = { .ts = ts, .type = MP_EV_STR, .x = (__u32)len };
-		size_t n = len - pos < MP_STR_CHUNK ? len - pos : MP_STR_CHUNK;
-		int err;
-
-		e.str.id = *id;
-		e.str.pos = (__u32)pos;
-		memcpy(e.str.text, s + pos, n);
-		err = o->emit(o->to, &e);
-		if (err)
-			return err;
-		pos += n;
-	}
-	return 0;
+	return mp_tell_str(*id, s, ts, o->emit, o->to);
 }
 
 static int tell_put(struct out *o, const struct join_put *p)

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "user/model/index.h"
-#include "user/model/model.h"
+#include "user/model/tell.h"
 #include "user/util/util.h"
 
 #define FILES_MAX  512u
@@ -175,8 +175,9 @@ static struct mp_elf *open_same(const struct fill *fl, struct mp_module *mod, in
 /* --- names
  * ---------------------------------------------------------------------------------------- */
 
-static int emit(struct fill *fl, const struct mp_event *e)
+static int emit(void *fill, const struct mp_event *e)
 {
+	struct fill *fl = fill;
 	int err = mp_model_fold(fl->m, e);
 
 	if (!err && fl->emit)
@@ -184,37 +185,12 @@ static int emit(struct fill *fl, const struct mp_event *e)
 	return err == -EINVAL ? 0 : err;
 }
 
-static int emit_str(struct fill *fl, const char *s, uint32_t *id)
-{
-	size_t len = strlen(s), pos = 0;
-	int err = 0;
-
-	*id = fl->next_str++;
-	for (; pos < len && !err; pos += MP_STR_CHUNK) {
-		struct mp_event e = { .ts = fl->m->now, .type = MP_EV_STR, .x = (uint32_t)len };
-
-		e.str.id = *id;
-		e.str.pos = (uint32_t)pos;
-		memcpy(e.str.text, s + pos, len - pos < MP_STR_CHUNK ? len - pos : MP_STR_CHUNK);
-		err = emit(fl, &e);
-	}
-	return err;
-}
-
 static int emit_module(struct fill *fl, struct file *f)
 {
-	struct mp_event e = {
-		.ts = fl->m->now, .type = MP_EV_MODULE, .flags = f->mod.n_build, .x = f->mod.id
-	};
-
 	if (f->told)
 		return 0;
 	f->told = true;
-	e.module.name = f->mod.name;
-	e.module.dev = f->mod.dev;
-	e.module.ino = f->mod.ino;
-	memcpy(e.module.build, f->mod.build, f->mod.n_build);
-	return emit(fl, &e);
+	return mp_tell_module(&f->mod, fl->m->now, emit, fl);
 }
 
 /* Neighbours are often in one function: their name is told once. */
@@ -226,24 +202,23 @@ static int emit_places(struct fill *fl, struct file *f, const struct mp_sym *v, 
 
 	for (size_t i = 0; i < n && !err; i++) {
 		const struct hole *h = &fl->v[v[i].id];
-		struct mp_event e = { .ts = fl->m->now,
-				      .type = MP_EV_PLACE,
-				      .sub = v[i].source,
-				      .mm = h->mm,
-				      .x = f->mod.id };
+		struct mp_place p = { .ip = h->ip,
+				      .maddr = v[i].addr + !h->inner,
+				      .module = f->mod.id,
+				      .source = v[i].source };
 
 		if (!v[i].name)
 			continue;
 		err = emit_module(fl, f);
-		if (!err && (!last || strcmp(last, v[i].name)))
-			err = emit_str(fl, v[i].name, &name);
+		if (!err && (!last || strcmp(last, v[i].name))) {
+			name = fl->next_str++;
+			err = mp_tell_str(name, v[i].name, fl->m->now, emit, fl);
+		}
 		last = v[i].name;
-		e.place.ip = h->ip;
-		e.place.maddr = v[i].addr + !h->inner;
-		e.place.off = e.place.maddr - v[i].start;
-		e.place.name = name;
+		p.off = p.maddr - v[i].start;
+		p.name = name;
 		if (!err)
-			err = emit(fl, &e);
+			err = mp_tell_place(&p, h->mm, fl->m->now, emit, fl);
 	}
 	return err;
 }
