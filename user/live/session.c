@@ -184,21 +184,46 @@ static bool on_oom(struct mp_session *s, struct mp_event *e)
 	return true;
 }
 
+/* What a runtime's probe has to say, for its source to read. */
+static void on_raw(struct mp_session *s, const void *data, size_t size)
+{
+	const struct mp_raw_text *r = data;
+
+	if (r->type == MP_RAW_TEXT && r->sub == MP_SRC_V8)
+		v8_text(s, r);
+	else if (r->type == MP_RAW_WORDS && size >= sizeof(struct mp_raw_words))
+		runtimes_words(s, data);
+}
+
+/* A process began another program, ended or forked: it is in the stream already. */
+static void on_task(struct mp_session *s, const struct mp_event *e, const char *comm)
+{
+	struct target *t;
+
+	if (e->sub == MP_TASK_EXEC) {
+		symbols_exec(s, (uint32_t)e->task.a, e->ts);
+		on_exec(s, e, comm);
+	} else if (e->sub == MP_TASK_EXIT) {
+		t = session_target_of_mm(s, e->mm);
+		if (t) {
+			runtimes_ended(s, t, e->ts);
+			t->gone = true;
+			standing_went(s, t->mm);
+		}
+	} else if (e->sub == MP_TASK_FORK) {
+		on_fork(s, e);
+	}
+}
+
 static int on_record(void *ctx, void *data, size_t size)
 {
 	struct mp_session *s = ctx;
 	struct mp_event copy, *e = &copy;
 	char comm[MP_TASK_COMM_LEN + 1];
-	struct target *t;
 	int err;
 
 	if (size >= sizeof(struct mp_raw_text)) {
-		const struct mp_raw_text *r = data;
-
-		if (r->type == MP_RAW_TEXT && r->sub == MP_SRC_V8)
-			v8_text(s, r);
-		else if (r->type == MP_RAW_WORDS && size >= sizeof(struct mp_raw_words))
-			runtimes_words(s, data);
+		on_raw(s, data, size);
 		return 0;
 	}
 	if (size != sizeof(*e))
@@ -213,22 +238,9 @@ static int on_record(void *ctx, void *data, size_t size)
 	err = stream_push(&s->stream, e);
 	if (e->type == MP_EV_STACK)
 		symbols_note(s, e);
-	if (err || e->type != MP_EV_TASK)
-		return err;
-	if (e->sub == MP_TASK_EXEC) {
-		symbols_exec(s, (uint32_t)e->task.a, e->ts);
-		on_exec(s, e, comm);
-	} else if (e->sub == MP_TASK_EXIT) {
-		t = session_target_of_mm(s, e->mm);
-		if (t) {
-			runtimes_ended(s, t, e->ts);
-			t->gone = true;
-			standing_went(s, t->mm);
-		}
-	} else if (e->sub == MP_TASK_FORK) {
-		on_fork(s, e);
-	}
-	return 0;
+	if (!err && e->type == MP_EV_TASK)
+		on_task(s, e, comm);
+	return err;
 }
 
 int session_drain(struct mp_session *s)
@@ -689,31 +701,18 @@ static int check_pid_namespace(bool standing, struct mp_diag *diag)
 				    : "run memprof on the host, or poll /proc only: memprof --hooks none ...");
 }
 
-int mp_session_open(const struct mp_session_opts *o, struct mp_session **out, struct mp_diag *diag)
+/* What it is to be watched with: logs, probes, names, a place for the recording. */
+static int open_parts(struct mp_session *s, struct mp_diag *diag)
 {
-	struct mp_session *s = calloc(1, sizeof(*s));
+	const struct mp_session_opts *o = &s->o;
 	struct mp_probes_opts po = { .hooks = o->hooks,
 				     .follow_forks = o->follow_forks,
 				     .ring_bytes = o->ring_bytes,
 				     .stacks = o->stacks,
 				     .rules = o->standing,
 				     .max_targets = o->max_targets };
-	int err = 0;
+	int err = which_pids(s, diag);
 
-	if (!s)
-		return mp_diag_set(diag, -ENOMEM, MP_EXIT_FAILURE, "out of memory", "", "");
-	launch_raise_files();
-	s->o = *o;
-	s->ep_fd = s->timer_fd = -1;
-	s->child.go_fd = s->child.err_fd = -1;
-	s->model = mp_model_new();
-	if (!s->model)
-		err = mp_diag_set(diag, -ENOMEM, MP_EXIT_FAILURE, "out of memory", "", "");
-	s->pids = calloc(o->n_pids + 1, sizeof(*s->pids));
-	if (!err && !s->pids)
-		err = mp_diag_set(diag, -ENOMEM, MP_EXIT_FAILURE, "out of memory", "", "");
-	if (!err)
-		err = which_pids(s, diag);
 	if (!err) /* before there is a probe or a thread */
 		err = gclog_open(s, diag);
 	if (!err && !o->hooks.none)
@@ -728,18 +727,47 @@ int mp_session_open(const struct mp_session_opts *o, struct mp_session **out, st
 		err = mp_diag_set(diag, -ENOMEM, MP_EXIT_FAILURE, "out of memory", "", "");
 	if (!err && open_fds(s))
 		err = mp_diag_set(diag, -EMFILE, MP_EXIT_FAILURE, "cannot create timers", "", "");
+	return err;
+}
+
+/* Whom it watches from the first moment on. */
+static int begin(struct mp_session *s, struct mp_diag *diag)
+{
+	int err = 0;
+
 	s->start = s->flushed = mp_monotonic_ns();
 	proc_huge_policy(&s->policy.huge_always, &s->policy.large_always);
-	if (!err)
-		tell_start(s);
+	tell_start(s);
 	for (size_t i = 0; i < s->n_pids && !err; i++)
 		err = attach_pid(s, s->pids[i], diag);
-	if (!err && o->cmd)
+	if (!err && s->o.cmd)
 		err = start_command(s, diag);
 	else if (!err && s->gclog)
 		gclog_started(s);
-	if (!err && !o->cmd && !o->standing)
+	if (!err && !s->o.cmd && !s->o.standing)
 		err = first_picture(s, diag);
+	return err;
+}
+
+int mp_session_open(const struct mp_session_opts *o, struct mp_session **out, struct mp_diag *diag)
+{
+	struct mp_session *s = calloc(1, sizeof(*s));
+	int err = 0;
+
+	if (!s)
+		return mp_diag_set(diag, -ENOMEM, MP_EXIT_FAILURE, "out of memory", "", "");
+	launch_raise_files();
+	s->o = *o;
+	s->ep_fd = s->timer_fd = -1;
+	s->child.go_fd = s->child.err_fd = -1;
+	s->model = mp_model_new();
+	s->pids = calloc(o->n_pids + 1, sizeof(*s->pids));
+	if (!s->model || !s->pids)
+		err = mp_diag_set(diag, -ENOMEM, MP_EXIT_FAILURE, "out of memory", "", "");
+	if (!err)
+		err = open_parts(s, diag);
+	if (!err)
+		err = begin(s, diag);
 	if (err) {
 		output_discard(s);
 		mp_session_close(s);
