@@ -53,16 +53,6 @@ struct dm_metrics {
 
 /* --- groups -------------------------------------------------------------------------------- */
 
-static int64_t *new_values(void)
-{
-	unsigned n = mp_metrics_count();
-	int64_t *v = malloc(n * sizeof(*v));
-
-	for (unsigned i = 0; v && i < n; i++)
-		v[i] = UNKNOWN;
-	return v;
-}
-
 static void free_groups(struct group *g, size_t n)
 {
 	for (size_t i = 0; g && i < n; i++) {
@@ -78,8 +68,8 @@ static int new_groups(const struct dm_config *c, struct group **out)
 
 	for (size_t i = 0; g && i < c->n_groups; i++) {
 		memcpy(g[i].name, c->groups[i].name, sizeof(g[i].name));
-		g[i].level = new_values();
-		g[i].total = new_values();
+		g[i].level = mp_metric_values();
+		g[i].total = mp_metric_values();
 		if (!g[i].level || !g[i].total) {
 			free_groups(g, c->n_groups);
 			return -ENOMEM;
@@ -175,7 +165,7 @@ static struct last *last_of(struct dm_metrics *m, const struct mp_proc *p)
 		return &m->last[i];
 	if (mp_grow(&m->last, &m->cap_last, m->n_last + 1, sizeof(*m->last)))
 		return NULL;
-	l.v = new_values();
+	l.v = mp_metric_values();
 	if (!l.v || mp_index_add(&m->by_mm, l.mm, m->n_last)) {
 		free(l.v);
 		return NULL;

@@ -7,6 +7,7 @@
 #include "user/export/metrics.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "user/model/index.h"
@@ -383,6 +384,16 @@ unsigned mp_metrics_count(void)
 	for (const struct mp_metric *mt = mp_metrics; mt->name; mt++)
 		n += mt->n;
 	return n;
+}
+
+int64_t *mp_metric_values(void)
+{
+	unsigned n = mp_metrics_count();
+	int64_t *v = malloc(n * sizeof(*v));
+
+	for (unsigned i = 0; v && i < n; i++)
+		v[i] = MP_METRIC_UNKNOWN;
+	return v;
 }
 
 /* --- pauses ----------------------------------------------------------------------------------- */

@@ -50,6 +50,8 @@ struct mp_metric {
 extern const struct mp_metric mp_metrics[];
 /* Metrics in all: the sum of n. */
 unsigned mp_metrics_count(void);
+/* Room for a value of each by number, all MP_METRIC_UNKNOWN; to be freed. NULL: no memory. */
+int64_t *mp_metric_values(void);
 
 /* Pauses of collections: how many lasted at most so long. */
 #define MP_PAUSE_BUCKETS 14

@@ -53,16 +53,6 @@ struct om {
 	size_t n_last, cap_last;
 };
 
-static int64_t *new_values(void)
-{
-	unsigned n = mp_metrics_count();
-	int64_t *v = malloc(n * sizeof(*v));
-
-	for (unsigned i = 0; v && i < n; i++)
-		v[i] = MP_METRIC_UNKNOWN;
-	return v;
-}
-
 /* NULL when memory is out. */
 static struct group *group_of(struct om *o, const struct mp_model *m, const struct mp_proc *p)
 {
@@ -75,7 +65,7 @@ static struct group *group_of(struct om *o, const struct mp_model *m, const stru
 	if (o->n_groups == GROUPS_MAX + 2)
 		return &o->groups[GROUPS_MAX + 1];
 	g = &o->groups[o->n_groups];
-	g->total = new_values();
+	g->total = mp_metric_values();
 	if (!g->total)
 		return NULL;
 	o->n_groups++;
@@ -96,7 +86,7 @@ static int64_t *last_of(struct om *o, const struct mp_proc *p)
 	if (mp_grow(&o->last, &o->cap_last, o->n_last + 1, sizeof(*o->last)) ||
 	    mp_index_add(&o->by_proc, key, o->n_last))
 		return NULL;
-	return o->last[o->n_last++] = new_values();
+	return o->last[o->n_last++] = mp_metric_values();
 }
 
 /* Adds what a process has to the row of its group. */
@@ -141,7 +131,7 @@ static int new_row(struct om *o, struct group *g, uint64_t ms)
 		return 0; /* the wall clock was set back: this time has its samples */
 	if (mp_grow(&g->rows, &g->cap, g->n + 1, sizeof(*g->rows)))
 		return -ENOMEM;
-	r.v = new_values();
+	r.v = mp_metric_values();
 	g->rows[g->n] = r;
 	g->open = r.v ? &g->rows[g->n] : NULL;
 	return r.v ? 0 : -ENOMEM;
