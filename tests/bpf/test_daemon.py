@@ -144,12 +144,9 @@ def test_what_the_kernel_took_too_much(tmp_path):
     assert len(listed(path)) == 1
 
 
-def test_by_user(tmp_path):
-    prog = daemon.copy_of(tmp_path, SLEEP, daemon.own("asleep"))
-    tmp_path.chmod(0o755)
-    for up in tmp_path.parents[:3]:
-        up.chmod(up.stat().st_mode | 0o055)
-    with Daemon(tmp_path, f"[target t]\nuser = 54321\nexe = {daemon.own('asleep')}") as d:
+def test_by_user(where):
+    prog = daemon.copy_of(where, SLEEP, daemon.own("asleep"))
+    with Daemon(where, f"[target t]\nuser = 54321\nexe = {daemon.own('asleep')}") as d:
         with running(prog, "1000", user=54321, group=54321) as yes, running(prog, "1000") as no:
             path = d.stop()
     assert yes.pid in seen(path) and no.pid not in seen(path)
@@ -449,11 +446,9 @@ print(data.decode())
 """
 
 
-def test_owner_that_changes(tmp_path):
+def test_owner_that_changes(where):
     """A user sees a process from when it is the user's and until it is closed to the user, without an exec."""
-    for up in [tmp_path, *tmp_path.parents[:3]]:
-        up.chmod(up.stat().st_mode | 0o055)
-    python = daemon.copy_of(tmp_path, "/usr/bin/python3", PREY)
+    python = daemon.copy_of(where, "/usr/bin/python3", PREY)
     p = subprocess.Popen([python, "-S", "-c", CHANGES], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     lines = mp.Lines(p.stdout.fileno())
 
@@ -469,7 +464,7 @@ def test_owner_that_changes(tmp_path):
 
     try:
         assert lines.next() == "root"
-        with Daemon(tmp_path, f"[target a]\nexe = {PREY}") as d:
+        with Daemon(where, f"[target a]\nexe = {PREY}") as d:
             assert not sees()
             assert step() == "user"
             mp.wait_until(sees, what="sight of it")

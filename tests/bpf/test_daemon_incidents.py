@@ -30,15 +30,6 @@ def bpf():
     mp.need_bpf()
 
 
-@pytest.fixture
-def where(tmp_path):
-    """A folder that other users may enter."""
-    for folder in [tmp_path, *tmp_path.parents[:3]]:
-        if folder != pathlib.Path("/"):
-            folder.chmod(folder.stat().st_mode | 0o055)
-    return tmp_path
-
-
 def prey(where, name=PREY):
     """Stands still, and has 64 MB more after its step."""
     path = pathlib.Path(where) / name

@@ -15,15 +15,6 @@ NONE = f"[target none]\nexe = none-{os.getpid()}\n"
 
 
 @pytest.fixture
-def where(tmp_path):
-    """A folder that other users may enter."""
-    for folder in [tmp_path, *tmp_path.parents[:3]]:
-        if folder != pathlib.Path("/"):
-            folder.chmod(folder.stat().st_mode | 0o055)
-    return tmp_path
-
-
-@pytest.fixture
 def theirs(where):
     """A folder that is not the daemon's, with something in it."""
     folder = where / "theirs"

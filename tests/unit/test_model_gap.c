@@ -8,7 +8,7 @@
 
 #include <unistd.h>
 
-#include "tests/unit/rec_stream.h"
+#include "tests/unit/rec_record.h"
 #include "user/model/tiers.h"
 #include "user/rec/history.h"
 #include "user/rec/reader.h"
@@ -343,22 +343,10 @@ static void old_summaries_do_not_tell(void **unused)
 
 static void write_stream(const char *path)
 {
-	struct mp_model *m = mp_model_new();
-	struct mp_event ev[STREAM_PIECE + 32];
 	struct mp_writer *w;
-	struct stream s;
-	size_t n = stream_start(&s, 5, ev);
 
 	assert_int_equal(mp_writer_open(path, &w), 0);
-	for (unsigned i = 0; i < PIECES; i++) {
-		for (size_t j = 0; j < n; j++)
-			assert_int_equal(mp_model_fold(m, &ev[j]), 0);
-		assert_int_equal(mp_writer_append(w, ev, n), 0);
-		assert_int_equal(mp_writer_keyframe(w, m), 0);
-		n = stream_more(&s, ev);
-	}
-	assert_int_equal(mp_writer_close(w), 0);
-	mp_model_free(m);
+	stream_record(w, 5, PIECES);
 }
 
 /* Spoils the first block of events behind the second keyframe; its times and those of the

@@ -17,7 +17,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "tests/unit/rec_stream.h"
+#include "tests/unit/rec_record.h"
 #include "user/model/model.h"
 #include "user/rec/history.h"
 #include "user/rec/overview.h"
@@ -33,22 +33,10 @@ static char small[64], path[64];
 
 static void record(void)
 {
-	struct mp_model *m = mp_model_new();
-	struct mp_event ev[STREAM_PIECE];
 	struct mp_writer *w;
-	struct stream s;
-	size_t n = stream_start(&s, 9, ev);
 
 	assert_int_equal(mp_writer_open(small, &w), 0);
-	for (unsigned i = 0; i < PIECES; i++) {
-		for (size_t k = 0; k < n; k++)
-			assert_int_equal(mp_model_fold(m, &ev[k]), 0);
-		assert_int_equal(mp_writer_append(w, ev, n), 0);
-		assert_int_equal(mp_writer_keyframe(w, m), 0);
-		n = stream_more(&s, ev);
-	}
-	assert_int_equal(mp_writer_close(w), 0);
-	mp_model_free(m);
+	stream_record(w, 9, PIECES);
 }
 
 /* A file being put together: where the next block goes, and the headers so far. */
@@ -150,23 +138,6 @@ static void spread(bool fillers, bool end)
 	close(o.fd);
 }
 
-static struct mp_model *read_all(const char *file, struct mp_rec_info *info)
-{
-	struct mp_model *m = mp_model_new();
-	const struct mp_event *ev;
-	struct mp_reader *r;
-	bool key;
-	size_t n;
-
-	assert_int_equal(mp_reader_open(file, &r), 0);
-	while (mp_reader_next(r, &ev, &n, &key) > 0)
-		for (size_t i = 0; i < n; i++)
-			assert_int_equal(mp_model_fold(m, &ev[i]), 0);
-	mp_reader_info(r, info);
-	mp_reader_close(r);
-	return m;
-}
-
 static void same_overview(uint64_t digest, const struct mp_rec_info *want)
 {
 	struct mp_rec_info info;
@@ -215,14 +186,14 @@ static void same_history(void)
 static void beyond_4_gib(void **unused)
 {
 	struct mp_rec_info info, want;
-	struct mp_model *m = read_all(small, &want);
+	struct mp_model *m = fold_file(small, &want);
 	uint64_t digest = mp_model_digest(m);
 
 	(void)unused;
 	mp_model_free(m);
 	for (int end = 0; end < 2; end++) {
 		spread(true, end);
-		m = read_all(path, &info);
+		m = fold_file(path, &info);
 		assert_int_equal(info.state, end ? MP_REC_CLEAN : MP_REC_TRUNCATED);
 		assert_int_equal(info.events, want.events);
 		assert_int_equal(mp_model_digest(m), digest);
@@ -242,7 +213,7 @@ static void hole(void **unused)
 	(void)unused;
 	spread(false, false);
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t0);
-	m = read_all(path, &info);
+	m = fold_file(path, &info);
 	same_overview(mp_model_digest(m), &info);
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t1);
 	print_message("read twice in %.2f s\n",

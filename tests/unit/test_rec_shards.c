@@ -21,7 +21,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "tests/unit/rec_stream.h"
+#include "tests/unit/rec_record.h"
 #include "user/model/model.h"
 #include "user/rec/history.h"
 #include "user/rec/outq.h"
@@ -117,24 +117,6 @@ static void events_of(const char *name, struct list *l)
 	}
 	mp_reader_close(r);
 	mp_codec_free(c);
-}
-
-/* A file folded to its end, and what the reader said of it. */
-static struct mp_model *fold_file(const char *name, struct mp_rec_info *info)
-{
-	struct mp_model *m = mp_model_new();
-	const struct mp_event *ev;
-	struct mp_reader *r;
-	bool key;
-	size_t n;
-
-	assert_int_equal(mp_reader_open(name, &r), 0);
-	while (mp_reader_next(r, &ev, &n, &key) > 0)
-		for (size_t i = 0; i < n; i++)
-			assert_int_equal(mp_model_fold(m, &ev[i]), 0);
-	mp_reader_info(r, info);
-	mp_reader_close(r);
-	return m;
 }
 
 /* META first, then the state. */

@@ -19,7 +19,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "tests/unit/rec_stream.h"
+#include "tests/unit/rec_record.h"
 #include "user/model/model.h"
 #include "user/rec/reader.h"
 #include "user/rec/tap.h"
@@ -192,22 +192,10 @@ static uint8_t *slurp(const char *path, size_t *len)
 /* The made-up session, with a state in the middle. */
 static void write_session(int fd)
 {
-	struct mp_model *m = mp_model_new();
-	struct mp_event ev[STREAM_PIECE];
 	struct mp_writer *w;
-	struct stream s;
-	size_t n = stream_start(&s, 1, ev);
 
 	assert_int_equal(mp_writer_open_fd(fd, &w), 0);
-	for (unsigned i = 0; i < PIECES; i++) {
-		for (size_t k = 0; k < n; k++)
-			assert_int_equal(mp_model_fold(m, &ev[k]), 0);
-		assert_int_equal(mp_writer_append(w, ev, n), 0);
-		assert_int_equal(mp_writer_keyframe(w, m), 0);
-		n = stream_more(&s, ev);
-	}
-	assert_int_equal(mp_writer_close(w), 0);
-	mp_model_free(m);
+	stream_record(w, 1, PIECES);
 }
 
 static int setup(void **unused)
