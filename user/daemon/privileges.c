@@ -6,10 +6,8 @@
 
 #include <errno.h>
 #include <grp.h>
-#include <pwd.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -125,16 +123,6 @@ int dm_privileges_check(struct mp_diag *diag)
 			   "not permitted to watch this machine", NULL, NULL);
 }
 
-/* By name, or by a number that has an entry. The entry is static storage. */
-static const struct passwd *find_user(const char *user)
-{
-	char *end;
-	unsigned long id = strtoul(user, &end, 10);
-	const struct passwd *pw = getpwnam(user);
-
-	return pw || *end || end == user ? pw : getpwuid((uid_t)id);
-}
-
 static bool is_user(const struct passwd *pw)
 {
 	uid_t r, e, s;
@@ -144,7 +132,7 @@ static bool is_user(const struct passwd *pw)
 
 int dm_privileges_user(const char *user, struct mp_diag *diag)
 {
-	const struct passwd *pw = user ? find_user(user) : NULL;
+	const struct passwd *pw = user ? getpwnam(user) : NULL;
 
 	if (!user)
 		return 0;
@@ -211,16 +199,17 @@ static int keep_over_user(const struct drop *d)
 	return d->pw ? said(prctl(PR_SET_KEEPCAPS, 1)) : 0;
 }
 
-static int become_user(const struct drop *d)
+int dm_become_user(const struct passwd *pw)
 {
-	const struct passwd *pw = d->pw;
-
-	if (!pw)
-		return 0;
 	if (initgroups(pw->pw_name, pw->pw_gid) || setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) ||
 	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid))
 		return -errno;
 	return 0;
+}
+
+static int become_user(const struct drop *d)
+{
+	return d->pw ? dm_become_user(d->pw) : 0;
 }
 
 static int clear_ambient(const struct drop *d)
@@ -290,7 +279,7 @@ static uint64_t kept(uint64_t permitted)
 
 int dm_privileges_drop(const char *user, struct mp_diag *diag)
 {
-	struct drop d = { .pw = user ? find_user(user) : NULL };
+	struct drop d = { .pw = user ? getpwnam(user) : NULL };
 	int err = dm_privileges_user(user, diag);
 	struct mp_caps c;
 	size_t i = 0;

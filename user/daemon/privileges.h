@@ -8,6 +8,7 @@
 #ifndef MEMPROF_DAEMON_PRIVILEGES_H
 #define MEMPROF_DAEMON_PRIVILEGES_H
 
+#include <pwd.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -33,8 +34,8 @@ char *dm_setcap_line(char *buf, size_t size, const char *file);
  * missing and what gives it. With `hooks = none` nothing is needed: do not ask.
  */
 int dm_privileges_check(struct mp_diag *diag);
-/* Before anything is attached: whether there is such a user (name or number) and whether this
- * process may become it. NULL and the user it is already: 0. */
+/* Before anything is attached: whether there is a user of that name and whether this process may
+ * become it. NULL and the user it is already: 0. */
 int dm_privileges_user(const char *user, struct mp_diag *diag);
 /*
  * After attaching: user (NULL: stays), no new privileges, bounding set empty, other sets down to
@@ -43,5 +44,8 @@ int dm_privileges_user(const char *user, struct mp_diag *diag);
  * own: by mp_session_opts.attached. 0, or -errno with diag: then the daemon must not go on.
  */
 int dm_privileges_drop(const char *user, struct mp_diag *diag);
+
+/* All ids and groups are that user's, for good; capabilities are another matter. 0 or -errno. */
+int dm_become_user(const struct passwd *pw);
 
 #endif /* MEMPROF_DAEMON_PRIVILEGES_H */

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
@@ -19,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "user/daemon/privileges.h"
 #include "user/live/rights.h"
 #include "user/util/util.h"
 
@@ -59,11 +59,10 @@ void dm_plain_signals(void)
 static int become(const struct passwd *p)
 {
 	static const struct mp_caps none;
-	int err;
+	int err = p ? dm_become_user(p) : 0;
 
-	if (p && (initgroups(p->pw_name, p->pw_gid) || setresgid(p->pw_gid, p->pw_gid, p->pw_gid) ||
-		  setresuid(p->pw_uid, p->pw_uid, p->pw_uid)))
-		return -errno;
+	if (err)
+		return err;
 	err = prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) ? -errno : 0;
 	if (!err && geteuid())
 		err = mp_caps_set(&none);
