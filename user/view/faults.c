@@ -12,11 +12,11 @@
 #include <string.h>
 
 #include "user/util/util.h"
+#include "user/view/stack.h"
 
 #define TOP_THREADS  8
 #define TOP_SITES    10
-#define FRAMES_TEXT  4	 /* frames of a stack in the text */
-#define FRAME_MAX    640 /* bytes of a frame's text */
+#define FRAMES_TEXT  4 /* frames of a stack in the text */
 #define NAME_MAX_OUT 64
 
 static bool faults_seen(const struct mp_figures *fg)
@@ -180,23 +180,6 @@ static int json_threads(struct mp_json *j, const struct mp_figures *fg)
 	return 0;
 }
 
-/* Recordings without places do not say whose addresses a stack has: this process's, then. */
-static void json_stack(struct mp_json *j, const struct mp_model *m, uint32_t mm, uint64_t id)
-{
-	const struct mp_stack *s = id ? mp_model_stack(m, id) : NULL;
-	char text[FRAME_MAX];
-
-	if (!s) {
-		mp_json_null(j, "stack");
-		return;
-	}
-	mp_json_arr(j, "stack");
-	for (uint32_t i = 0; i < s->n; i++)
-		mp_json_str(j, NULL,
-			    mp_frame_text(m, s->mm ? s->mm : mm, s->ip[i], text, sizeof(text)));
-	mp_json_end(j);
-}
-
 static int json_sites(struct mp_json *j, const struct mp_figures *fg)
 {
 	const struct mp_fsite **v;
@@ -219,7 +202,7 @@ static int json_sites(struct mp_json *j, const struct mp_figures *fg)
 		mp_json_dec(j, "share", (int64_t)(share * 10000 + 0.5), 4);
 		mp_json_u64(j, "samples", v[i]->samples);
 		mp_json_u64(j, "error_bytes", mp_fsite_error(v[i]) * MP_PAGE_SIZE);
-		json_stack(j, fg->m, fg->p->mm, v[i]->stack);
+		mp_stack_json(j, fg, v[i]->stack);
 		mp_json_end(j);
 	}
 	mp_json_end(j);
@@ -339,20 +322,13 @@ static int text_threads(FILE *f, const struct mp_term *term, const struct mp_fig
 	return 0;
 }
 
-/* The stack, innermost first: "a.out+0x11a0 < a.out+0x1240". */
-static void put_stack(FILE *f, const struct mp_term *term, const struct mp_model *m, uint32_t mm,
-		      uint64_t id)
+static void put_stack(FILE *f, const struct mp_term *term, const struct mp_figures *fg, uint64_t id)
 {
-	const struct mp_stack *s = id ? mp_model_stack(m, id) : NULL;
-	char text[FRAMES_TEXT * (FRAME_MAX + 4)] = "", frame[FRAME_MAX];
-	size_t len = 0;
+	char text[FRAMES_TEXT * MP_FRAME_MAX];
 
-	for (uint32_t i = 0; s && i < s->n && i < FRAMES_TEXT; i++)
-		len += (size_t)snprintf(
-			text + len, sizeof(text) - len, "%s%s", i ? " < " : "",
-			mp_frame_text(m, s->mm ? s->mm : mm, s->ip[i], frame, sizeof(frame)));
 	fputs("    ", f);
-	mp_text_cut(f, term, s ? text : "(no stack)", mp_text_left(term, 4), false);
+	mp_text_cut(f, term, mp_stack_text(fg, id, text, sizeof(text)), mp_text_left(term, 4),
+		    false);
 	fputc('\n', f);
 }
 
@@ -374,7 +350,7 @@ static int text_sites(FILE *f, const struct mp_term *term, const struct mp_figur
 		fprintf(f, "%c %8s %6s  +- %s\n", mark(fg),
 			mp_text_bytes(a, sizeof(a), v[i]->pages * MP_PAGE_SIZE), c,
 			mp_text_bytes(b, sizeof(b), mp_fsite_error(v[i]) * MP_PAGE_SIZE));
-		put_stack(f, term, fg->m, fg->p->mm, v[i]->stack);
+		put_stack(f, term, fg, v[i]->stack);
 	}
 	if (fg->p->n_fsites > TOP_SITES)
 		fprintf(f, "  ... %zu more stacks\n", fg->p->n_fsites - TOP_SITES);

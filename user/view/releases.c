@@ -14,10 +14,10 @@
 
 #include "user/model/pageset.h"
 #include "user/util/util.h"
+#include "user/view/stack.h"
 
-#define TOP_RELEASES 12	 /* of the text */
-#define FRAMES_TEXT  3	 /* frames of a place in the text */
-#define FRAME_MAX    640 /* bytes of a frame's text */
+#define TOP_RELEASES 12 /* of the text */
+#define FRAMES_TEXT  3	/* frames of a place in the text */
 
 /* What a row is sorted by: bytes that left, or were left to the kernel. */
 static uint64_t weight(const struct mp_release *r)
@@ -76,28 +76,6 @@ static void put_windows(struct mp_json *j, const char *key, const uint64_t *v, u
 	mp_json_end(j);
 }
 
-/* A frame by the mappings of the stack's process: of the reported one if it names none. */
-static const char *frame(const struct mp_figures *fg, const struct mp_stack *s, uint32_t i,
-			 char *buf, size_t size)
-{
-	return mp_frame_text(fg->m, s->mm ? s->mm : fg->p->mm, s->ip[i], buf, size);
-}
-
-static void put_stack(struct mp_json *j, const struct mp_figures *fg, uint64_t id)
-{
-	const struct mp_stack *s = id ? mp_model_stack(fg->m, id) : NULL;
-	char text[FRAME_MAX];
-
-	if (!s) {
-		mp_json_null(j, "stack");
-		return;
-	}
-	mp_json_arr(j, "stack");
-	for (uint32_t i = 0; i < s->n; i++)
-		mp_json_str(j, NULL, frame(fg, s, i, text, sizeof(text)));
-	mp_json_end(j);
-}
-
 static void put_touchers(struct mp_json *j, const struct mp_figures *fg, const struct mp_release *r)
 {
 	mp_json_rows(j, "refaulted_by", false);
@@ -106,7 +84,7 @@ static void put_touchers(struct mp_json *j, const struct mp_figures *fg, const s
 			continue;
 		mp_json_obj(j, NULL);
 		mp_json_u64(j, "pages", r->by[i].pages);
-		put_stack(j, fg, r->by[i].stack);
+		mp_stack_json(j, fg, r->by[i].stack);
 		mp_json_end(j);
 	}
 	mp_json_end(j);
@@ -135,7 +113,7 @@ static void put_row(struct mp_json *j, const struct mp_figures *fg, const struct
 	mp_json_ns(j, "seconds", r->dur);
 	mp_json_ns(j, "first_t", mp_fig_since(fg->m, r->first_ts));
 	mp_json_ns(j, "last_t", r->calls ? mp_fig_since(fg->m, r->last_ts) : MP_UNKNOWN);
-	put_stack(j, fg, r->stack);
+	mp_stack_json(j, fg, r->stack);
 	put_touchers(j, fg, r);
 	mp_json_end(j);
 }
@@ -207,18 +185,13 @@ static void head(FILE *f, const struct mp_term *term, const struct mp_figures *f
 static void put_place(FILE *f, const struct mp_term *term, const struct mp_figures *fg,
 		      const struct mp_release *r)
 {
-	const struct mp_stack *s = r->stack ? mp_model_stack(fg->m, r->stack) : NULL;
 	const char *advice = advice_of(r);
-	char text[FRAMES_TEXT * (FRAME_MAX + 4)] = "", one[FRAME_MAX], kind[48];
-	size_t len = 0;
+	char text[FRAMES_TEXT * MP_FRAME_MAX], kind[48];
 
 	snprintf(kind, sizeof(kind), "%s%s%s", mp_call_name((unsigned)r->call), advice ? " " : "",
 		 advice ? advice : "");
-	for (uint32_t i = 0; s && i < s->n && i < FRAMES_TEXT; i++)
-		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", i ? " < " : "",
-					frame(fg, s, i, one, sizeof(one)));
 	fprintf(f, "    %s  ", kind);
-	mp_text_cut(f, term, s ? text : "(no stack)",
+	mp_text_cut(f, term, mp_stack_text(fg, r->stack, text, sizeof(text)),
 		    mp_text_left(term, (unsigned)strlen(kind) + 6), false);
 	fputc('\n', f);
 }
