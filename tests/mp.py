@@ -8,6 +8,7 @@ an event until a deadline.
 """
 import contextlib
 import ctypes
+import functools
 import json
 import mmap
 import os
@@ -160,6 +161,17 @@ def need_command(name):
     if not path:
         lacking(f"{name} is not installed")
     return path
+
+
+@functools.cache
+def npm_packages():
+    """The folder with the installed packages."""
+    need_command("node")
+    need_command("npm")
+    p = subprocess.run([ROOT / "tools/npm.sh"], capture_output=True, text=True, timeout=600, check=False)
+    if p.returncode != 0:
+        lacking(f"npm packages: {p.stderr[-2000:]}")
+    return pathlib.Path(p.stdout.strip())
 
 
 # --- users with some capabilities ---------------------------------------------------
@@ -335,6 +347,23 @@ class Workload:
         except BrokenPipeError:
             pass
         return self.proc.wait(DEADLINE)
+
+
+def record_steps(path, steps, name, *args):
+    """A recording of a workload up to the last of these steps."""
+    with Workload(name, *args) as w, Recording(w.pid, path) as r:
+        for s in steps:
+            w.step(s)
+        r.stop()
+    return path
+
+
+def record_through(path, name):
+    """A recording of a workload that memprof starts, from its start to its end."""
+    p = subprocess.run([MEMPROF, "record", "-q", "-o", str(path), "--", str(BUILD / "workloads" / name)],
+                       input=b"\n" * 40, capture_output=True, timeout=600, check=False)
+    assert p.returncode == 0, p.stderr
+    return path
 
 
 class Step:

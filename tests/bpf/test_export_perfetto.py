@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """`export --format perfetto`: the trace says what the report says, and is a trace."""
 import os
-import subprocess
 import sys
 
 import mp
@@ -21,12 +20,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def recording(folder):
     """A program that collects garbage and gives it back."""
-    path = folder / "gc.mprof"
-    p = subprocess.run([mp.MEMPROF, "record", "-q", "-o", str(path), "--",
-                        str(mp.BUILD / "workloads" / "gc-release")], input=b"\n" * 40,
-                       capture_output=True, timeout=600, check=False)
-    assert p.returncode == 0, p.stderr
-    return path
+    return mp.record_through(folder / "gc.mprof", "gc-release")
 
 
 def export(recording, *args, code=0):

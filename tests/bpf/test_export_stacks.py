@@ -6,7 +6,6 @@ table of functions that it shows.
 """
 import base64
 import collections
-import functools
 import gzip
 import json
 import os
@@ -30,23 +29,13 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def recording(folder):
     """A program that touches memory, gives it back and touches it again."""
-    path = folder / "gc.mprof"
-    p = subprocess.run([mp.MEMPROF, "record", "-q", "-o", str(path), "--",
-                        str(mp.BUILD / "workloads" / "gc-release")], input=b"\n" * 40,
-                       capture_output=True, timeout=600, check=False)
-    assert p.returncode == 0, p.stderr
-    return path
+    return mp.record_through(folder / "gc.mprof", "gc-release")
 
 
 @pytest.fixture(scope="module")
 def in_order(folder):
     """A program that touches all pages of 64 MiB, at two places, and keeps them."""
-    path = folder / "order.mprof"
-    p = subprocess.run([mp.MEMPROF, "record", "-q", "-o", str(path), "--",
-                        str(mp.BUILD / "workloads" / "touch-order")], input=b"\n" * 40,
-                       capture_output=True, timeout=600, check=False)
-    assert p.returncode == 0, p.stderr
-    return path
+    return mp.record_through(folder / "order.mprof", "touch-order")
 
 
 @pytest.fixture(scope="module")
@@ -175,17 +164,9 @@ def test_a_profile_of_part_of_a_recording(recording, folder):
 # --- folded -----------------------------------------------------------------------------
 
 
-@functools.lru_cache
-def npm_packages():
-    p = subprocess.run([str(mp.ROOT / "tools" / "npm.sh")], capture_output=True, text=True, check=False)
-    if p.returncode:
-        mp.lacking(f"no npm packages: {p.stderr[-500:]}")
-    return p.stdout.strip()
-
-
 def speedscope(path, rows):
     """{function: bytes in it and below} as speedscope's table shows it, once it has the rows."""
-    packages = npm_packages()
+    packages = mp.npm_packages()
     # what its own command does: the profile as a script beside the page
     script = path.with_suffix(".js")
     data = base64.b64encode(path.read_bytes()).decode()

@@ -6,7 +6,6 @@ and refuses every request but the page itself; a test is a list of steps for it.
 """
 import json
 import os
-import pathlib
 import re
 import shutil
 import subprocess
@@ -22,13 +21,7 @@ EVIL = "<img src=x onerror=alert(1)>"
 @pytest.fixture(scope="module")
 def packages():
     """The folder with the installed packages."""
-    mp.need_command("node")
-    mp.need_command("npm")
-    p = subprocess.run([mp.ROOT / "tools/npm.sh"], capture_output=True, text=True, timeout=600,
-                       check=False)
-    if p.returncode != 0:
-        mp.lacking(f"npm packages: {p.stderr[-2000:]}")
-    return pathlib.Path(p.stdout.strip())
+    return mp.npm_packages()
 
 
 def watch(path, steps, name, *args, argv=None):

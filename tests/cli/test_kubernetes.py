@@ -16,11 +16,7 @@ MANIFEST = mp.ROOT / "share/kubernetes/memprof-daemonset.yaml"
 @pytest.fixture(scope="module")
 def complaints():
     """What the schemas say of a list of objects."""
-    mp.need_command("node")
-    p = subprocess.run([mp.ROOT / "tools/npm.sh"], capture_output=True, text=True, timeout=600, check=False)
-    if p.returncode:
-        mp.lacking(f"npm packages: {p.stderr[-300:]}")
-    modules = p.stdout.strip()
+    modules = str(mp.npm_packages())
 
     def check(objects):
         p = subprocess.run(["node", mp.ROOT / "tests/node/kubernetes.js"], input=json.dumps(objects), text=True,

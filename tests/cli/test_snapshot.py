@@ -32,13 +32,7 @@ SYNTHETIC = {"", "(GC roots)", "(Stack frames)", "(Handles)", "(Global handles)"
 @pytest.fixture(scope="module")
 def packages():
     """The folder with the installed packages."""
-    mp.need_command("node")
-    mp.need_command("npm")
-    p = subprocess.run([mp.ROOT / "tools/npm.sh"], capture_output=True, text=True, timeout=600,
-                       check=False)
-    if p.returncode != 0:
-        mp.lacking(f"npm packages: {p.stderr[-2000:]}")
-    return p.stdout.strip()
+    return str(mp.npm_packages())
 
 
 @pytest.fixture(scope="module")

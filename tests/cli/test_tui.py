@@ -30,13 +30,8 @@ def busy():
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory):
-    path = tmp_path_factory.mktemp("rec") / "r.mprof"
-    with mp.Workload("dontneed", 4096) as w:
-        with mp.Recording(w.pid, path) as r:
-            for s in "touched", "dontneed", "refault":
-                w.step(s)
-            r.stop()
-    return path
+    return mp.record_steps(tmp_path_factory.mktemp("rec") / "r.mprof",
+                           ["touched", "dontneed", "refault"], "dontneed", 4096)
 
 
 def live(pid, cols=80, rows=24, *args, **kw):

@@ -20,13 +20,8 @@ def needs():
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory):
-    path = tmp_path_factory.mktemp("rec") / "r.mprof"
-    with mp.Workload("dontneed", 4096) as w:
-        with mp.Recording(w.pid, path) as r:
-            for s in "touched", "dontneed", "refault":
-                w.step(s)
-            r.stop()
-    return path
+    return mp.record_steps(tmp_path_factory.mktemp("rec") / "r.mprof",
+                           ["touched", "dontneed", "refault"], "dontneed", 4096)
 
 
 def replay(recording, *args, **kw):

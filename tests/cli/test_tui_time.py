@@ -18,13 +18,8 @@ def needs():
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory):
-    path = tmp_path_factory.mktemp("rec") / "r.mprof"
-    with mp.Workload("dontneed", PAGES) as w:
-        with mp.Recording(w.pid, path) as r:
-            for s in "touched", "dontneed", "refault":
-                w.step(s)
-            r.stop()
-    return path
+    return mp.record_steps(tmp_path_factory.mktemp("rec") / "r.mprof",
+                           ["touched", "dontneed", "refault"], "dontneed", PAGES)
 
 
 def command(t, text):
