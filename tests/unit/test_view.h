@@ -27,6 +27,24 @@
 
 enum { S_COMM = 1, S_EXE, S_MAP, S_SPACE, S_REASON, S_NOTE1, S_NOTE2, S_WHY };
 
+__attribute__((unused)) static void assert_has(const char *s, const char *want)
+{
+	if (!strstr(s, want))
+		fail_msg("no \"%s\" in:\n%s", want, s);
+}
+
+/* In characters of UTF-8. */
+__attribute__((unused)) static void assert_columns(const char *s, unsigned max)
+{
+	unsigned n = 0;
+
+	for (; *s; s++) {
+		n = *s == '\n' ? 0 : n + (((unsigned char)*s & 0xc0) != 0x80);
+		if (n > max)
+			fail_msg("more than %u columns before: %.60s", max, s);
+	}
+}
+
 __attribute__((unused)) static void fold(struct mp_model *m, struct mp_event e)
 {
 	assert_int_equal(mp_model_fold(m, &e), 0);

@@ -154,23 +154,6 @@ static const char *shown(const struct mp_diff *d, bool json)
 	return out;
 }
 
-static void assert_has(const char *s, const char *want)
-{
-	if (!strstr(s, want))
-		fail_msg("no \"%s\" in:\n%s", want, s);
-}
-
-static void assert_columns(const char *s, unsigned max)
-{
-	unsigned n = 0;
-
-	for (; *s; s++) {
-		n = *s == '\n' ? 0 : n + 1;
-		if (n > max)
-			fail_msg("more than %u columns before: %.60s", max, s);
-	}
-}
-
 /* Both directions: the part comes first, with this change. */
 static void first_is(struct mp_model *a, struct mp_model *b, const char *part, const char *cls,
 		     int64_t change)

@@ -50,23 +50,6 @@ static const char *text_of(struct mp_model *m, const struct mp_report_info *info
 	return text;
 }
 
-static void assert_has(const char *s, const char *want)
-{
-	if (!strstr(s, want))
-		fail_msg("no \"%s\" in:\n%s", want, s);
-}
-
-static void assert_columns(const char *s, unsigned max)
-{
-	unsigned n = 0;
-
-	for (; *s; s++) {
-		n = *s == '\n' ? 0 : n + (((unsigned char)*s & 0xc0) != 0x80);
-		if (n > max)
-			fail_msg("more than %u columns before: %.60s", max, s);
-	}
-}
-
 static void assert_sums(const char *json)
 {
 	static const char *const parts[] = { "live_heap",  "free_heap_resident",
