@@ -291,6 +291,8 @@ static int loop(struct loop *l)
 		if (!l->idle)
 			pump(l);
 		work(l);
+		if (!err && l->ended && l->src->again && l->src->again(l->src->ctx, l->view.follow))
+			err = -ERESTART;
 	}
 	return err;
 }

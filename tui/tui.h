@@ -65,6 +65,12 @@ struct tui_source {
 	 * Valid until the next call of any of these. May be NULL.
 	 */
 	const struct mp_findings *(*findings)(void *ctx);
+	/*
+	 * After the end, about once a second: another source has come in this one's place. Wanted:
+	 * the view is at the present, and ends with -ERESTART when this says true; else it is
+	 * looked at something of before, which stays. Does not wait. May be NULL.
+	 */
+	bool (*again)(void *ctx, bool wanted);
 	/* Short notices for the status line ("target exited 0"), or NULL. */
 	const char *(*notice)(void *ctx);
 	/* What memprof itself takes, for the help, or NULL. May be NULL. */
@@ -95,7 +101,7 @@ struct tui_opts {
  * Runs until the user quits. Returns 0, or -errno when the terminal cannot be
  * used (-ENOTTY, -EOPNOTSUPP for an unknown TERM): nothing has been written then
  * and the caller falls back to plain lines. The terminal is restored on every
- * way out, fatal signals included.
+ * way out, fatal signals included. -ERESTART: another source has come (tui_source.again).
  */
 int tui_run(const struct tui_source *src, struct tui_opts *opts);
 

@@ -82,3 +82,26 @@ def test_rests_counts_and_jobs_go_on(tmp_path):
         assert counter(d, "memprof_incidents_total", 'outcome="saved"') >= 1
         release.write_text("now\n")
         d.says(f"came {first}")
+
+
+def test_a_viewer_goes_on(tmp_path):
+    """With the daemon's next session, and with the next daemon after one that was killed."""
+    prog = own_copy(tmp_path)
+    group = f"[target one]\nexe = {prog}\n"
+    with daemon.Daemon(tmp_path, group) as d, mp.Workload("", argv=[str(prog)]) as w, \
+            mp.Tmux([mp.MEMPROF, "top", "--connect", d.socket], 120, 30) as t:
+        t.wait_text(rf"\({w.pid}\)")
+        d.proc.send_signal(signal.SIGUSR2)
+        d.says("a new session has begun")
+        t.wait_text("what was before is not in it")
+        t.wait_text(rf"\({w.pid}\) *LIVE")
+        t.keys("End")  # what was said has been read
+        mp.wait_until(lambda: "what was before" not in t.screen(), what="end of what was said")
+        mp.stop(d.proc, signal.SIGKILL)
+        t.wait_text("the daemon has gone: the connection broke off")
+        with daemon.Daemon(tmp_path, group) as e:
+            t.wait_text("what was before is not in it")
+            t.wait_text(rf"\({w.pid}\) *LIVE")
+            t.keys("q")
+            assert t.wait_end() == 0
+            e.stop()

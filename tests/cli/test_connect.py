@@ -41,10 +41,15 @@ class Daemon:
         return self
 
     def __exit__(self, *exc):
+        self.end()
+
+    def end(self):
+        """Nobody listens any more; the name stays."""
         self.hang_up.set()
-        self.sock.shutdown(socket.SHUT_RDWR)
-        self.thread.join(mp.DEADLINE)
-        self.sock.close()
+        if self.sock.fileno() >= 0:
+            self.sock.shutdown(socket.SHUT_RDWR)
+            self.thread.join(mp.DEADLINE)
+            self.sock.close()
 
     def serve(self):
         while True:
@@ -66,6 +71,13 @@ class Daemon:
                     continue
                 if self.hold:
                     self.hang_up.wait(mp.DEADLINE)
+
+
+class Refusing(Daemon):
+    """Has no room for another viewer."""
+
+    def __init__(self, folder):
+        super().__init__(folder, b"no busy: 16 viewers\n")
 
 
 def ok(data):
@@ -211,6 +223,51 @@ def test_screen(tmp_path, data):
             t.keys("q")
             assert t.wait_end() == 0
     assert mp.report(out)["target"]["comm"] == "python3"
+
+
+def test_screen_goes_on_with_the_next_daemon(tmp_path, data):
+    """By itself when it is at the present; nobody has to be told that it was gone."""
+    part = data[:places(data)[-3]]
+    with Daemon(tmp_path, ok(part), hold=True) as d:
+        with mp.Tmux([mp.MEMPROF, "top", "--connect", d.path], 120, 30) as t:
+            t.wait_text(r"python3 \(4592\)")
+            d.end()
+            os.unlink(d.path)
+            t.wait_text("the daemon has gone: the connection broke off")
+            with Refusing(tmp_path) as e:
+                mp.wait_until(lambda: len(e.lines) > 1, what="a second request")
+                assert set(e.lines) == {"memprof 1 stream past 600\n"}
+                t.wait_text("the daemon has gone: the connection broke off")
+            os.unlink(d.path)
+            with Daemon(tmp_path, ok(part), hold=True) as e:
+                t.wait_text("what was before is not in it")
+                t.wait_text(r"python3 \(4592\)")
+                assert e.lines == ["memprof 1 stream past 600\n"]
+                t.keys("q")
+                assert t.wait_end() == 0
+
+
+def test_screen_of_the_past_of_a_daemon_that_has_gone(tmp_path, data):
+    """What is looked at stays, and nothing is asked of the next daemon, until End."""
+    part = data[:places(data)[-3]]
+    with Daemon(tmp_path, ok(part), hold=True) as d:
+        with mp.Tmux([mp.MEMPROF, "top", "--connect", d.path], 120, 30) as t:
+            t.wait_text(r"python3 \(4592\)")
+            t.keys("Left", "Left")
+            t.wait_text("PAUSED")
+            d.end()
+            os.unlink(d.path)
+            t.wait_text("the daemon has gone")
+            with Daemon(tmp_path, ok(part), hold=True) as e:
+                t.wait_text("the daemon is back: End shows it")
+                t.keys("Left")
+                t.wait_text("PAUSED")
+                assert not any(e.lines)
+                t.keys("End")
+                t.wait_text("what was before is not in it")
+                assert [line for line in e.lines if line] == ["memprof 1 stream past 600\n"]
+                t.keys("q")
+                assert t.wait_end() == 0
 
 
 # --- the list --------------------------------------------------------------------------------------

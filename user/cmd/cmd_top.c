@@ -9,7 +9,6 @@
 #include "tui/tui.h"
 #include "user/cmd/cmd.h"
 #include "user/cmd/connect.h"
-#include "user/cmd/feed.h"
 #include "user/cmd/judge.h"
 #include "user/cmd/lines.h"
 #include "user/cmd/live.h"
@@ -85,6 +84,13 @@ static const char *live_notice(void *ctx)
 	return on->trouble(on->of);
 }
 
+static bool live_again(void *ctx, bool wanted)
+{
+	const struct mp_live *on = ((struct live *)ctx)->on;
+
+	return on->again(on->of, wanted);
+}
+
 /* Looked up once a second at most: the help may stand for long. */
 static const char *live_about(void *ctx)
 {
@@ -139,12 +145,14 @@ int mp_view_tui(const struct mp_live *on, const struct mp_args *a)
 				  .findings = live_findings,
 				  .notice = live_notice,
 				  .about = on->usage ? live_about : NULL,
+				  .again = on->again ? live_again : NULL,
 				  .save = live_save,
 				  .snapshot = live_snapshot };
 	struct tui_opts o = { .color = (enum tui_color)a->color,
 			      .theme = (enum tui_background)a->theme,
 			      .list = on->model->n_procs > 1 || a->follow_forks,
 			      .frame_ms = (unsigned)(a->interval_ns / 1000000),
+			      .hello = on->hello,
 			      .no_mouse = a->no_mouse };
 
 	int err;
@@ -246,27 +254,6 @@ int mp_view_run(const struct mp_args *a, bool story)
 	return code >= 0 ? code : MP_EXIT_OK;
 }
 
-/* What a daemon tells: with its past where there is a screen to go back on. */
-static int view_connected(const struct mp_args *a)
-{
-	bool full = mp_view_full(a);
-	struct mp_live live;
-	struct mp_feed *f;
-	int code, err;
-
-	mp_signals_init();
-	code = mp_connect_stream(a, full ? MP_CONNECT_PAST_NS : 0, true, NULL, &f);
-	if (code)
-		return code;
-	err = full ? mp_feed_start(f) : 1;
-	mp_live_feed(&live, f);
-	if (err >= 0)
-		err = mp_view_live(&live, a, false);
-	code = err < 0 && err != -EPIPE ? mp_connect_ended(a, f, err) : mp_finish_stdout(err, 0);
-	mp_feed_free(f);
-	return code;
-}
-
 int cmd_top(struct mp_args *a)
 {
 	if ((a->list || a->json) && !a->connect)
@@ -276,7 +263,7 @@ int cmd_top(struct mp_args *a)
 		return mp_fail(MP_EXIT_USAGE, "top --connect shows and writes nothing", NULL,
 			       "memprof record --connect -o FILE");
 	if (a->connect)
-		return a->list || a->json ? mp_connect_list(a) : view_connected(a);
+		return a->list || a->json ? mp_connect_list(a) : mp_view_connected(a);
 	if (!a->input)
 		return mp_view_run(a, false);
 	a->files[0] = (char *)a->input;

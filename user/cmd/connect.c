@@ -18,6 +18,7 @@
 
 #define LINE_MAX_BYTES 4096 /* of a request and of an answer */
 #define ANSWER_NS      30000000000ULL
+#define AGAIN_NS       1000000000ULL  /* between two looks whether a daemon is there again */
 #define LIST_NS	       60000000000ULL /* for the whole of it */
 #define LIST_MAX       (64u << 20)
 
@@ -44,27 +45,35 @@ static int no_daemon(const char *path, int err)
 	return mp_fail(MP_EXIT_FAILURE, what, strerror(err), "");
 }
 
-/* Accepts what has room for it; the daemon's end is answered by its own deadline. */
-static int dial(const char *path, int *out)
+/* A descriptor, or -errno: flags are more of socket(2)'s type. What listens accepts what it has
+ * room for; the daemon's end is answered by its own deadline. */
+static int reach(const char *path, int flags)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	int fd;
+	int fd, err;
 
 	if (strlen(path) >= sizeof(to.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(to.sun_path, path, strlen(path) + 1);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+	if (fd < 0)
+		return -errno;
+	if (!connect(fd, (struct sockaddr *)&to, sizeof(to)))
+		return fd;
+	err = -errno;
+	close(fd);
+	return err;
+}
+
+static int dial(const char *path, int *out)
+{
+	*out = reach(path, 0);
+	if (*out >= 0)
+		return 0;
+	if (*out == -ENAMETOOLONG)
 		return mp_fail(MP_EXIT_USAGE, "the socket's path is too long", path,
 			       "a path of at most 107 bytes");
-	memcpy(to.sun_path, path, strlen(path) + 1);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return mp_fail(MP_EXIT_FAILURE, "no socket can be made", strerror(errno), "");
-	if (connect(fd, (struct sockaddr *)&to, sizeof(to))) {
-		int err = errno;
-
-		close(fd);
-		return no_daemon(path, err);
-	}
-	*out = fd;
-	return 0;
+	return no_daemon(path, -*out);
 }
 
 /* "memprof 1 stream 12 13 past 600\n" */
@@ -131,10 +140,15 @@ static int refused(const struct mp_args *a, const char *line)
 	return mp_fail(MP_EXIT_FAILURE, "the daemon refused", text, "");
 }
 
+static bool is_yes(const char *line, int n)
+{
+	return n >= 2 && !strncmp(line, "ok", 2) && (!line[2] || line[2] == ' ');
+}
+
 /* The answer is "ok" with more words or none, "no REASON", or not of this protocol. */
 static int judge(const struct mp_args *a, const char *line, int n)
 {
-	if (n >= 2 && !strncmp(line, "ok", 2) && (!line[2] || line[2] == ' '))
+	if (is_yes(line, n))
 		return 0;
 	if (n >= 2 && !strncmp(line, "no", 2) && (!line[2] || line[2] == ' '))
 		return refused(a, line);
@@ -224,6 +238,120 @@ int mp_connect_ended(const struct mp_args *a, struct mp_feed *f, int err)
 	if (!a->quiet)
 		fprintf(stderr, "memprof: the daemon has ended\n");
 	return 0;
+}
+
+/* --- again -------------------------------------------------------------------------------- */
+
+struct mp_again {
+	const struct mp_args *a;
+	uint64_t past_ns;
+	uint64_t next; /* no look before, ns */
+	bool there;    /* somebody listens */
+	int fd;	       /* that was asked; -1: none */
+	uint64_t until;
+	char line[LINE_MAX_BYTES]; /* of its answer: n bytes so far */
+	int n;
+	bool granted;
+};
+
+struct mp_again *mp_again_new(const struct mp_args *a, uint64_t past_ns)
+{
+	struct mp_again *g = calloc(1, sizeof(*g));
+
+	if (!g)
+		return NULL;
+	g->a = a;
+	g->past_ns = past_ns;
+	g->fd = -1;
+	return g;
+}
+
+/* Nothing came of it, or it is not wanted any more. */
+static bool drop(struct mp_again *g)
+{
+	if (g->fd >= 0)
+		close(g->fd);
+	g->fd = -1;
+	g->granted = false;
+	return false;
+}
+
+void mp_again_free(struct mp_again *g)
+{
+	if (!g)
+		return;
+	drop(g);
+	free(g);
+}
+
+/* What has come of the answer. */
+static bool hear(struct mp_again *g, uint64_t now)
+{
+	while (!g->granted && g->n < LINE_MAX_BYTES) {
+		ssize_t k = recv(g->fd, g->line + g->n, 1, MSG_DONTWAIT);
+
+		if (k < 0 && (errno == EAGAIN || errno == EINTR))
+			return now < g->until ? false : drop(g);
+		if (k <= 0)
+			return drop(g);
+		if (g->line[g->n] != '\n') {
+			g->n++;
+			continue;
+		}
+		g->line[g->n] = '\0';
+		if (!is_yes(g->line, g->n))
+			return drop(g);
+		g->granted = true;
+	}
+	return g->granted || drop(g);
+}
+
+static void ask_again(struct mp_again *g, int fd, uint64_t now)
+{
+	char line[LINE_MAX_BYTES];
+	size_t len = request(line, g->a, "stream", g->past_ns);
+
+	g->fd = fd;
+	g->n = 0;
+	g->until = now + ANSWER_NS;
+	if (send(fd, line, len, MSG_NOSIGNAL) != (ssize_t)len)
+		drop(g);
+}
+
+bool mp_again_look(struct mp_again *g, bool wanted)
+{
+	uint64_t now = mp_monotonic_ns();
+	int fd;
+
+	if (!wanted)
+		drop(g);
+	if (g->fd >= 0)
+		return hear(g, now);
+	if (now < g->next || (g->there && !wanted))
+		return false;
+	g->next = now + AGAIN_NS;
+	fd = reach(socket_of(g->a), SOCK_NONBLOCK);
+	g->there = fd >= 0;
+	if (fd >= 0 && wanted)
+		ask_again(g, fd, now);
+	else if (fd >= 0)
+		close(fd);
+	return false;
+}
+
+bool mp_again_there(const struct mp_again *g)
+{
+	return g->there;
+}
+
+int mp_again_take(struct mp_again *g)
+{
+	int fd = g->fd;
+
+	g->fd = -1;
+	g->granted = g->there = false;
+	g->next = mp_monotonic_ns() + AGAIN_NS;
+	return fd;
 }
 
 /* --- the list ----------------------------------------------------------------------------- */

@@ -24,6 +24,21 @@ int mp_connect_stream(const struct mp_args *a, uint64_t past_ns, bool history,
 int mp_connect_look(const struct mp_args *a, mp_observe_fn fn, void *ctx, struct mp_feed **out);
 /* Where it has ended: an exit code, after a message where it is not 0. */
 int mp_connect_ended(const struct mp_args *a, struct mp_feed *f, int err);
+
+/*
+ * A daemon that is there again where one has gone, or has begun another session: looked for without
+ * waiting, once a second at most, for a view that goes on meanwhile. `a` stays the caller's. NULL:
+ * out of memory.
+ */
+struct mp_again;
+struct mp_again *mp_again_new(const struct mp_args *a, uint64_t past_ns);
+void mp_again_free(struct mp_again *g); /* accepts NULL */
+/* True: it grants what mp_connect_stream() asks for. Not wanted: it is only looked whether somebody
+ * listens, and nothing is asked. */
+bool mp_again_look(struct mp_again *g, bool wanted);
+bool mp_again_there(const struct mp_again *g); /* somebody listens */
+/* Behind a look that was true: the descriptor, for mp_feed_new(). */
+int mp_again_take(struct mp_again *g);
 /* Prints what may be seen. An exit code. */
 int mp_connect_list(const struct mp_args *a);
 

@@ -21,6 +21,8 @@ struct mp_live {
 	const char *(*trouble)(void *of);	     /* what is not as it should be, or NULL */
 	const char *(*notice)(void *of);	     /* the same, or how it ended */
 	void (*usage)(void *of, struct mp_usage *u); /* NULL: takes nothing to speak of */
+	bool (*again)(void *of, bool wanted); /* as tui_source.again; NULL: the end is the end */
+	const char *hello;		      /* said at first, or NULL */
 };
 
 /* What is behind it stays the caller's and has to live as long. */
