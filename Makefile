@@ -271,9 +271,9 @@ check-runtimes: deps-check ## the tests of runtimes over every version that `mak
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)MEMPROF_BUILD=$(B) MEMPROF_RUNTIMES=$(abspath $(RUNTIMES)) tests/run tests/runtimes
 
-check-diagnose: deps-check ## the confusion matrix of the diagnosis: every scenario recorded and diagnosed, five minutes
+check-diagnose: deps-check ## the confusion matrix of the diagnosis: every scenario recorded and diagnosed; part of check
 	$(Q)$(MAKE) --no-print-directory all
-	$(Q)MEMPROF_BUILD=$(B) tests/run tests/bpf/matrix_diagnose.py
+	$(Q)MEMPROF_BUILD=$(B) tests/run tests/bpf/test_diagnose_matrix.py
 
 check-perfetto: deps-check ## exported traces against the whole schema of Perfetto's sources, from Debian's source package
 	$(Q)$(MAKE) --no-print-directory all

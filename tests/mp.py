@@ -318,14 +318,16 @@ class Workload:
         self.proc.stdin.close()
         self.proc.stdout.close()
 
-    def expect(self, name):
-        """The next step; it must be `name`. Fields become attributes of the result."""
+    def expect(self, name, quiet=True):
+        """The next step; it must be `name`. Fields become attributes of the result. A program that
+        works on behind it is never quiet there."""
         line = self.out.next()
         if line is None:
             raise AssertionError(f"the workload ended before step {name}: {self.proc.wait(DEADLINE)}")
         s = Step(line)
         assert s.name == name, f"step {s.name}, expected {name}"
-        self.quiet()
+        if quiet:
+            self.quiet()
         return s
 
     def quiet(self):
@@ -336,9 +338,9 @@ class Workload:
         self.proc.stdin.write(b"\n")
         self.proc.stdin.flush()
 
-    def step(self, name):
+    def step(self, name, quiet=True):
         self.go()
-        return self.expect(name)
+        return self.expect(name, quiet)
 
     def finish(self):
         """Lets it run to its end; the exit status."""

@@ -9,7 +9,7 @@ import subprocess
 from report import notes, record, table, target
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-TESTS = ["tests/bpf/matrix_diagnose.py", "tests/bpf/test_diagnose_healthy.py", "tests/bpf/test_diagnose_demo.py"]
+TESTS = [f"tests/bpf/test_diagnose_{part}.py" for part in ("matrix", "healthy", "demo")]
 HEALTHY = "(healthy)"
 
 

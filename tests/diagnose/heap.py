@@ -1,14 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Scenarios: heap. The programs work by count: on a fast machine some are done in a part of a
 second, and that is to be enough."""
-import os
-import subprocess
-
-import mp
-from diagnose.scenario import Scenario, W, missing, node, workload
+from diagnose.scenario import Scenario, go, java, missing, node, workload
 
 SHORT = {"window-least": 0.05}
-LEAK = {"absent": ("queue-backlog", "cache-growth", "pinned-slice")}
+LEAK = {"absent": ("queue-backlog", "cache-growth", "pinned-slice"), "goes_on": True}
 FEW = {"leak-collections": 99, **SHORT}
 OFTEN = {"minor-rate": 0.5, **SHORT}  # a busy machine collects less often
 
@@ -26,20 +22,6 @@ def shapes(mode, cls, **more):
     return Scenario(f"gc-{mode}", workload("heap-shapes", mode), cls, thresholds=SHORT, **more)
 
 
-def go(folder):
-    env = dict(os.environ, GO111MODULE="off", GOFLAGS="", GOPROXY="off", GOTOOLCHAIN="local", CGO_ENABLED="0",
-               GOCACHE=str(mp.BUILD / "go-cache"))
-    subprocess.run(["go", "build", "-o", str(folder / "leaks"), str(W / "go" / "leaks.go")], check=True, env=env,
-                   timeout=120)
-    return [str(folder / "leaks"), "150"]
-
-
-def java(folder):
-    subprocess.run(["javac", "-nowarn", "--release", "8", "-d", str(folder), str(W / "java" / "Leaks.java")],
-                   check=True, timeout=120)
-    return ["java", "-cp", str(folder), "Leaks", "150"]
-
-
 SCENARIOS = [
     shapes("leak", "heap-leak", **LEAK),
     # pages with a few messages that are left in them stay
@@ -49,14 +31,20 @@ SCENARIOS = [
     shapes("full", "heap-limit-near", absent=("heap-leak", "cache-growth")),
     *(leaks(mode, "heap-leak", **LEAK) for mode in ("collection", "listener", "timer", "closure", "cycle")),
     leaks("collection", "heap-leak", 200, "node-as-it-is", flags=(), **LEAK),
-    leaks("slice", "pinned-slice", 320, absent=("heap-leak", "cache-growth", "off-heap")),
+    leaks("slice", "pinned-slice", 320, absent=("heap-leak", "cache-growth", "off-heap"), goes_on=True),
     leaks("zipf", "cache-growth", absent=("heap-leak",)),
     leaks("loaded", "cache-growth", absent=("heap-leak",)),
     leaks("lru", None),  # fills, and is bounded: seldom told from a leak so soon, never above information
     leaks("steady", None, absent=("heap-leak", "queue-backlog")),
     leaks("sawtooth", "gc-frequent", thresholds=OFTEN, absent=("heap-leak", "cache-growth", "rising")),
-    leaks("collection", "growth-over-baseline", 100, "node-baseline", FEW, (), absent=("heap-leak", "rising")),
-    leaks("collection", "rising", 100, "node-rising", {"baseline-growth": 1e12, **FEW}, (), absent=("heap-leak",)),
-    Scenario("go-goroutines", go, "heap-leak", thresholds=SHORT, needs=missing("go"), **LEAK),
-    Scenario("java-static-map", java, "heap-leak", thresholds=SHORT, needs=missing("javac"), **LEAK),
+    leaks("collection", "growth-over-baseline", 100, "node-baseline", FEW, (), absent=("heap-leak", "rising"),
+          goes_on=True),
+    leaks("collection", "rising", 100, "node-rising", {"baseline-growth": 1e12, **FEW}, (), absent=("heap-leak",),
+          goes_on=True),
+    # What is made while the collector marks seems to live: marking late and long, as on a busy
+    # machine, is to be little of what is there.
+    Scenario("go-goroutines", lambda folder: go(folder, "leaks", 150), "heap-leak", env={"GOGC": "20"},
+             thresholds=SHORT, needs=missing("go"), **LEAK),
+    Scenario("java-static-map", lambda folder: java(folder, "Leaks", 150), "heap-leak", thresholds=SHORT,
+             needs=missing("javac"), **LEAK),
 ]

@@ -32,6 +32,7 @@ class Scenario:
     around: object = contextlib.nullcontext  # of the workload: holds from its start to the recording's end
     group: int = 0                   # MiB: it runs in a control group of its own with this limit
     killed: bool = False             # the kernel ends it, and so the recording
+    goes_on: bool = False            # it works on behind `done`
     check: object = None             # a function of (diagnosis, recording's path): more to hold
 
     def __str__(self):
@@ -53,25 +54,30 @@ def missing(command):
                                for d in os.environ["PATH"].split(":")) else f"{command} is not installed"
 
 
-def java(folder, *args, flags=()):
-    """Keeps.java with these arguments; compiled once, and put in its place whole."""
-    src, out = W / "java" / "Keeps.java", mp.BUILD / "java" / "Keeps.class"
+def built(src, out, made, argv, env=None):
+    """out, which `argv` makes of src as `made`: once, and put in its place whole."""
     if not out.exists() or out.stat().st_mtime < src.stat().st_mtime:
-        subprocess.run(["javac", "-nowarn", "--release", "8", "-d", str(folder), str(src)], check=True, timeout=120)
+        subprocess.run(list(map(str, argv)), check=True, timeout=4 * mp.DEADLINE, env=env)
         out.parent.mkdir(exist_ok=True)
         part = out.with_suffix(f".{os.getpid()}")
-        shutil.copyfile(folder / "Keeps.class", part)
+        shutil.copy(made, part)
         os.replace(part, out)
-    return ["java", *flags, "-cp", str(out.parent), "Keeps", *map(str, args)]
 
 
-def go(folder, *args):
-    """keeps.go with these arguments, built into the folder."""
+def java(folder, name, *args, flags=()):
+    """NAME.java of tests/workloads with these arguments."""
+    src, out = W / "java" / f"{name}.java", mp.BUILD / "java" / f"{name}.class"
+    built(src, out, folder / out.name, ["javac", "-nowarn", "--release", "8", "-d", folder, src])
+    return ["java", *flags, "-cp", str(out.parent), name, *map(str, args)]
+
+
+def go(folder, name, *args):
+    """NAME.go of tests/workloads with these arguments."""
+    src, out = W / "go" / f"{name}.go", mp.BUILD / "go" / name
     env = dict(os.environ, GO111MODULE="off", GOFLAGS="", GOPROXY="off", GOTOOLCHAIN="local", CGO_ENABLED="0",
                GOCACHE=str(mp.BUILD / "go-cache"))
-    subprocess.run(["go", "build", "-o", str(folder / "keeps"), str(W / "go" / "keeps.go")],
-                   check=True, env=env, timeout=120)
-    return [str(folder / "keeps"), *map(str, args)]
+    built(src, out, folder / name, ["go", "build", "-o", folder / name, src], env)
+    return [str(out), *map(str, args)]
 
 
 @contextlib.contextmanager

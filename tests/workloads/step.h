@@ -59,8 +59,8 @@ static inline long step_num(int argc, char **argv, int i, long def)
 	return i < argc ? strtol(argv[i], NULL, 0) : def;
 }
 
-/* Prints `step ...` and waits to be told to go on. */
-__attribute__((format(printf, 1, 2))) static inline void step(const char *fmt, ...)
+/* Prints `step ...`. */
+__attribute__((format(printf, 1, 2))) static inline void step_say(const char *fmt, ...)
 {
 	char line[512] = "step ";
 	size_t n = 5;
@@ -76,6 +76,11 @@ __attribute__((format(printf, 1, 2))) static inline void step(const char *fmt, .
 	line[n++] = '\n';
 	if (write(STDOUT_FILENO, line, n) != (ssize_t)n)
 		exit(98);
+}
+
+/* Waits to be told to go on. */
+static inline void step_wait(void)
+{
 	while (!step_run) {
 		char c;
 
@@ -85,6 +90,8 @@ __attribute__((format(printf, 1, 2))) static inline void step(const char *fmt, .
 			return;
 	}
 }
+
+#define step(...) (step_say(__VA_ARGS__), step_wait())
 
 /* Private anonymous memory in a place of its own; slot counts from 0. */
 static inline char *step_map_flags(unsigned slot, size_t len, int flags)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 
 // Goroutines that wait for ever, each with what it was to work on: `leaks MB`. It stops at
-// quiet points as tests/workloads/step.h does. Between two of them there is garbage, so
-// that the collector runs as it does in a server.
+// quiet points as tests/workloads/step.h does, but goes on behind `done` up to four times as
+// much: how soon a recording ends makes no difference. There is garbage beside it, so that the
+// collector runs as it does in a server.
 package main
 
 import (
@@ -18,13 +19,16 @@ var (
 	dropped []byte
 )
 
-func step(name string) {
+func say(name string) {
 	_, _ = os.Stdout.WriteString("step " + name + "\n")
+}
+
+func wait() {
 	_, _ = os.Stdin.Read(one[:])
 }
 
 // The sender of what they wait for has gone.
-func wait(results chan int, data []byte, started chan bool) {
+func work(results chan int, data []byte, started chan bool) {
 	for i := range data {
 		data[i] = 1
 	}
@@ -39,14 +43,19 @@ func main() {
 		os.Exit(2)
 	}
 	results, started := make(chan int), make(chan bool)
-	step("start")
-	for i := 0; i < mb<<20/unit; i++ {
-		go wait(results, make([]byte, unit), started)
+	say("start")
+	wait()
+	n := mb << 20 / unit
+	for i := 0; i < 4*n; i++ {
+		if i == n {
+			say("done")
+		}
+		go work(results, make([]byte, unit), started)
 		<-started
 		for k := 0; k < 2; k++ {
 			dropped = make([]byte, unit)
 		}
 	}
-	step("done")
+	wait()
 	close(results)
 }

@@ -33,7 +33,7 @@ def record(s, argv, folder, path):
                 r.wait()
                 assert w.proc.wait(mp.DEADLINE) == -signal.SIGKILL
             else:
-                w.step("done")
+                w.step("done", quiet=not s.goes_on)
                 r.stop()
 
 
