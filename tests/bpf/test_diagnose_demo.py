@@ -5,7 +5,7 @@ import signal
 
 import mp
 import pytest
-from diagnose.scenario import Scenario, diagnose, keep
+from diagnose.scenario import Scenario, diagnose, keep, side_by_side
 
 # true of them beside their own class
 ALSO = {"gc-thrash": ["heap-limit-near"]}
@@ -17,14 +17,24 @@ def bpf():
     mp.need_bpf()
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if n != "lazy"])
-def test_demo(name, tmp_path):
-    path = tmp_path / "demo.mprof"
+def run(name, path):
+    """Records the demo; the recording's path."""
     follow = ["--follow-forks"] if name == "fork-cow" else []
     p = mp.memprof("record", "-q", *follow, "-o", path, "--", mp.MEMPROF, "demo", name, "--child",
                    env={"MEMPROF_DEMO_PACE_MS": "500"})
     assert p.returncode in (0, 128 + signal.SIGTERM), p.stderr
-    found = diagnose(path)["findings"]
+    return path
+
+
+@pytest.fixture(scope="module")
+def recorded(request, bpf, tmp_path_factory):
+    with side_by_side(request, "name", lambda name: run(name, tmp_path_factory.mktemp(name) / "demo.mprof")) as paths:
+        yield paths
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n != "lazy"])
+def test_demo(name, recorded):
+    found = diagnose(recorded[name].result())["findings"]
     keep(Scenario(f"demo-{name}", [], name, also=ALSO.get(name, ())), found)
     assert found and found[0]["class"] == name, json.dumps(found, indent=1)
     loud = {f["class"] for f in found if f["level"] != "info"}

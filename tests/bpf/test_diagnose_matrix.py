@@ -5,16 +5,19 @@ finding above information. The rows go to build/diagnose/, where `make bench` co
 
 What a scenario shows must not depend on the machine's speed: work goes by count and is followed by
 rest in proportion to what it took, and thresholds of time come with the scenario."""
+import itertools
 import json
 import signal
 
 import mp
 import pytest
 from diagnose import gc, heap, limit, native, pages
-from diagnose.scenario import diagnose, keep
+from diagnose.scenario import diagnose, keep, side_by_side
 from group import memory_group
 
-ALL = [s for family in (heap, gc, native, pages, limit) for s in family.SCENARIOS]
+# One of each family by turns: of two side by side one works and one waits, as a rule.
+ALL = [s for row in itertools.zip_longest(*(f.SCENARIOS for f in (heap, native, gc, pages, limit)))
+       for s in row if s]
 
 # What they say is of the control group that the tests run in, unless the scenario has its own.
 OF_THE_GROUP = ("working-set", "limit-misfit", "oom-outside")
@@ -39,6 +42,9 @@ def record(s, argv, folder, path):
 
 def run(s, folder):
     """Records the scenario; the recording's path."""
+    why = s.needs() if s.needs else None
+    if why:
+        mp.lacking(why)
     argv = s.argv(folder) if callable(s.argv) else s.argv
     path = folder / "scenario.mprof"
     if not s.group:
@@ -50,12 +56,15 @@ def run(s, folder):
     return path
 
 
+@pytest.fixture(scope="module")
+def recorded(request, bpf, tmp_path_factory):
+    with side_by_side(request, "s", lambda s: run(s, tmp_path_factory.mktemp(s.name))) as paths:
+        yield paths
+
+
 @pytest.mark.parametrize("s", ALL, ids=str)
-def test_scenario(s, tmp_path):
-    why = s.needs() if s.needs else None
-    if why:
-        mp.lacking(why)
-    path = run(s, tmp_path)
+def test_scenario(s, recorded):
+    path = recorded[s.name].result()
     d = diagnose(path, s.thresholds)
     found = [f for f in d["findings"] if s.group or f["class"] not in OF_THE_GROUP]
     keep(s, found)

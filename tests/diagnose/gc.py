@@ -12,11 +12,11 @@ REST = 2500  # ms
 
 
 def jvm(*args, flags=()):
-    return lambda folder: java(folder, "Keeps", *args, flags=flags)
+    return lambda _: java("Keeps", *args, flags=flags)
 
 
 def golang(*args):
-    return lambda folder: go(folder, "keeps", *args)
+    return lambda _: go("keeps", *args)
 
 
 def verdict(words, advice=""):

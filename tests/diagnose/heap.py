@@ -43,8 +43,8 @@ SCENARIOS = [
           goes_on=True),
     # What is made while the collector marks seems to live: marking late and long, as on a busy
     # machine, is to be little of what is there.
-    Scenario("go-goroutines", lambda folder: go(folder, "leaks", 150), "heap-leak", env={"GOGC": "20"},
+    Scenario("go-goroutines", lambda _: go("leaks", 150), "heap-leak", env={"GOGC": "20"},
              thresholds=SHORT, needs=missing("go"), **LEAK),
-    Scenario("java-static-map", lambda folder: java(folder, "Leaks", 150), "heap-leak", thresholds=SHORT,
+    Scenario("java-static-map", lambda _: java("Leaks", 150), "heap-leak", thresholds=SHORT,
              needs=missing("javac"), **LEAK),
 ]

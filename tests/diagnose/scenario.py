@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """What a scenario of the confusion matrix is. A program stands at `step start`, is recorded by
 the real probes from there, does one thing, stands at `step done`, and is diagnosed as it stands."""
+import concurrent.futures
 import contextlib
 import dataclasses
 import json
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
+import tempfile
 
 import mp
 
@@ -54,29 +55,29 @@ def missing(command):
                                for d in os.environ["PATH"].split(":")) else f"{command} is not installed"
 
 
-def built(src, out, made, argv, env=None):
-    """out, which `argv` makes of src as `made`: once, and put in its place whole."""
-    if not out.exists() or out.stat().st_mtime < src.stat().st_mtime:
-        subprocess.run(list(map(str, argv)), check=True, timeout=4 * mp.DEADLINE, env=env)
-        out.parent.mkdir(exist_ok=True)
-        part = out.with_suffix(f".{os.getpid()}")
-        shutil.copy(made, part)
-        os.replace(part, out)
+def built(src, out, argv, env=None):
+    """out, which argv(FOLDER) makes of src there: once, and put in its place whole."""
+    if out.exists() and out.stat().st_mtime >= src.stat().st_mtime:
+        return
+    out.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent) as d:
+        subprocess.run(argv(d), check=True, timeout=4 * mp.DEADLINE, env=env)
+        os.replace(os.path.join(d, out.name), out)
 
 
-def java(folder, name, *args, flags=()):
+def java(name, *args, flags=()):
     """NAME.java of tests/workloads with these arguments."""
     src, out = W / "java" / f"{name}.java", mp.BUILD / "java" / f"{name}.class"
-    built(src, out, folder / out.name, ["javac", "-nowarn", "--release", "8", "-d", folder, src])
+    built(src, out, lambda d: ["javac", "-nowarn", "--release", "8", "-d", d, str(src)])
     return ["java", *flags, "-cp", str(out.parent), name, *map(str, args)]
 
 
-def go(folder, name, *args):
+def go(name, *args):
     """NAME.go of tests/workloads with these arguments."""
     src, out = W / "go" / f"{name}.go", mp.BUILD / "go" / name
     env = dict(os.environ, GO111MODULE="off", GOFLAGS="", GOPROXY="off", GOTOOLCHAIN="local", CGO_ENABLED="0",
                GOCACHE=str(mp.BUILD / "go-cache"))
-    built(src, out, folder / name, ["go", "build", "-o", folder / name, src], env)
+    built(src, out, lambda d: ["go", "build", "-o", os.path.join(d, name), str(src)], env)
     return [str(out), *map(str, args)]
 
 
@@ -114,6 +115,19 @@ def diagnose(path, thresholds=None):
             f.writelines(f"{name} = {value}\n" for name, value in thresholds.items())
     p = mp.memprof("diagnose", path, "--json", *opts, check=0)
     return json.loads(p.stdout)
+
+
+@contextlib.contextmanager
+def side_by_side(request, param, make):
+    """make(value) for every value of `param` that a test of the module is to run with, two at a
+    time: most of a scenario is waiting. Yields what comes of each, by its name."""
+    values = [i.callspec.params[param] for i in request.session.items
+              if i.path == request.path and hasattr(i, "callspec")]
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        try:
+            yield {str(v): pool.submit(make, v) for v in values}
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def keep(s, found):
