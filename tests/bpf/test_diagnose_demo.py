@@ -17,8 +17,9 @@ def bpf():
     mp.need_bpf()
 
 
-def run(name, path):
+def run(name, folder):
     """Records the demo; the recording's path."""
+    path = folder / "demo.mprof"
     follow = ["--follow-forks"] if name == "fork-cow" else []
     p = mp.memprof("record", "-q", *follow, "-o", path, "--", mp.MEMPROF, "demo", name, "--child",
                    env={"MEMPROF_DEMO_PACE_MS": "500"})
@@ -27,8 +28,8 @@ def run(name, path):
 
 
 @pytest.fixture(scope="module")
-def recorded(request, bpf, tmp_path_factory):
-    with side_by_side(request, "name", lambda name: run(name, tmp_path_factory.mktemp(name) / "demo.mprof")) as paths:
+def recorded(request, bpf):
+    with side_by_side(request, "name", run) as paths:
         yield paths
 
 

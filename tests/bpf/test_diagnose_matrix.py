@@ -57,8 +57,8 @@ def run(s, folder):
 
 
 @pytest.fixture(scope="module")
-def recorded(request, bpf, tmp_path_factory):
-    with side_by_side(request, "s", lambda s: run(s, tmp_path_factory.mktemp(s.name))) as paths:
+def recorded(request, bpf):
+    with side_by_side(request, "s", run) as paths:
         yield paths
 
 

@@ -119,13 +119,16 @@ def diagnose(path, thresholds=None):
 
 @contextlib.contextmanager
 def side_by_side(request, param, make):
-    """make(value) for every value of `param` that a test of the module is to run with, two at a
-    time: most of a scenario is waiting. Yields what comes of each, by its name."""
+    """make(value, folder) for every value of `param` that a test of the module is to run with, two
+    at a time: most of a scenario is waiting. Yields what comes of each, by its name."""
     values = [i.callspec.params[param] for i in request.session.items
               if i.path == request.path and hasattr(i, "callspec")]
+    # here, one after the other: the factory is for one thread
+    mktemp = request.getfixturevalue("tmp_path_factory").mktemp
+    jobs = [(v, mktemp(str(v))) for v in values]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         try:
-            yield {str(v): pool.submit(make, v) for v in values}
+            yield {str(v): pool.submit(make, v, folder) for v, folder in jobs}
         finally:
             pool.shutdown(cancel_futures=True)
 
