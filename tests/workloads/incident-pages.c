@@ -147,11 +147,15 @@ static void collapse(void)
 		step_die("MADV_COLLAPSE");
 }
 
+/* The diagnosis has a figure each 50 ms: what was there for less was never seen. */
+#define HELD_MS 200
+
 /* Seven eighths of each huge page are dropped. */
 static void partial(void)
 {
 	char *p = sparse();
 
+	step_rest(HELD_MS);
 	for (size_t at = 0; at < len; at += HPAGE)
 		if (madvise(p + at + HPAGE / 8, HPAGE - HPAGE / 8, MADV_DONTNEED))
 			step_die("MADV_DONTNEED");
