@@ -178,7 +178,7 @@ $(LIVE_OBJ): $(SKEL)
 $(TUI_OBJ): EXTRA = $(pkg_cflags)
 $(CMD_OBJ): EXTRA = $(pkg_cflags)
 $(CMD_OBJ): $(SKEL)
-$(B)/obj/tests/workloads/two-sites.o: EXTRA = -fno-omit-frame-pointer
+$(B)/obj/tests/workloads/two-sites.o $(B)/obj/tests/workloads/many-stacks.o: EXTRA = -fno-omit-frame-pointer
 
 define archive
 	@mkdir -p $(@D)

@@ -169,7 +169,8 @@ struct mp_shared {
 	__u64 rules_any[3]; /* masks: rules that ask for no uid, no program, no group */
 	__u64 rules; /* mask: rules there are; 0 = nothing is compared */
 	__u32 rules_change; /* they are being changed: every exec makes a target */
-	__u32 pad;
+	__u32 stacks_full;  /* nothing leaves their table while a session lives. A stack
+			     * told all the same would be told each time it is met */
 	__u64 cpu_off[MP_CPUS_MAX]; /* of each CPU's area; 0 = unknown or offline */
 	__u64 lost[MP_LOSS_MAX];
 	__u64 lost_faults[MP_LOSS_MAX];

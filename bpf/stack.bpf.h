@@ -59,10 +59,15 @@ static __always_inline u64 stack_hash(const struct mp_raw_stack *r, u32 n, u32 i
 static __always_inline u32 stack_tell(struct mp_raw_stack *r, u64 hash, u32 which, u64 ts,
 				      struct mp_target *t)
 {
-	bool early = t->stacks++ < WAKING_STACKS;
 	u32 cpu = bpf_get_smp_processor_id(), id, *known;
 	u32 *told = &shared.runs[cpu & (MP_CPUS_MAX - 1)].stacks[which & 1];
+	bool early;
 
+	if (shared.stacks_full) {
+		lose(MP_LOSS_STACK, 1, 0);
+		return 0;
+	}
+	early = t->stacks++ < WAKING_STACKS;
 	id = (*told * 2 + which) * cfg_ncpu + cpu + 1;
 	r->ts = ts;
 	r->type = MP_RAW_STACK;
@@ -78,6 +83,7 @@ static __always_inline u32 stack_tell(struct mp_raw_stack *r, u64 hash, u32 whic
 	known = bpf_map_lookup_elem(&stacks, &hash);
 	if (known) /* another CPU was first */
 		return *known;
+	shared.stacks_full = 1;
 	lose(MP_LOSS_STACK, 1, 0);
 	return 0;
 }

@@ -36,6 +36,22 @@ def test_every_call_has_its_site(tmp_path):
     assert calls > 500
 
 
+def test_more_stacks_than_there_is_room(tmp_path):
+    """What finds no room is counted, and told once at most: it fills no table of the reader's."""
+    stacks, room = 20000, 16384
+    path, lines = record(tmp_path, "many-stacks", stacks, opts=["-q"])
+    told = {f["id"] for _, kind, f in lines if kind == "stack"}
+    sites = [f["stack"] for _, kind, f in lines if kind == "site.call"]
+    # on each processor one may be told that finds no room; the other CPU's probe may be about to
+    assert room - 8 <= len(told) <= room + 4 * os.cpu_count()
+    named = [s for s in sites if s != "0"]
+    assert set(named) <= told
+    rep = mp.report(path, code=None)
+    lost = rep["recording"]["lost"]
+    assert lost["stack_table"] == lost["total"] >= stacks - room
+    assert rep["probes"]["stacks"] != "absent"
+
+
 def test_fault_weights_add_up(tmp_path):
     """32,768 pages in order, one sample for 128: 256 of them, give or take 16."""
     _, lines = record(tmp_path, "touch-order", 128)
