@@ -47,7 +47,7 @@ struct addr {
 	uint64_t ip;
 	uint64_t at; /* offset in the file        */
 	uint64_t ts; /* when it was given to one  */
-	uint32_t space;
+	uint32_t mm;
 	uint32_t module; /* number + 1, 0 = none      */
 	bool inner;	 /* not a return address      */
 	bool dead;	 /* whose it is turned out not to be known */
@@ -86,7 +86,7 @@ struct symbols {
 	struct addr *a;
 	size_t n_a, cap_a;
 	struct mp_index *by_mm;
-	struct space **s;
+	struct space **s; /* NULL: of one that ended, with nothing left to do */
 	size_t n_s, cap_s;
 	struct list dirty; /* numbers of spaces with fresh addresses */
 	struct module **m;
@@ -135,6 +135,15 @@ static void jit_clear(struct space *sp)
 	sp->jit = (struct list){ 0 };
 }
 
+static void space_free(struct space *sp)
+{
+	if (!sp)
+		return;
+	space_clear(sp);
+	jit_clear(sp);
+	free(sp);
+}
+
 void symbols_free(struct mp_session *s)
 {
 	struct symbols *y = s->sym;
@@ -142,11 +151,8 @@ void symbols_free(struct mp_session *s)
 	if (!y)
 		return;
 	symwork_free(y->work);
-	for (size_t i = 0; i < y->n_s; i++) {
-		space_clear(y->s[i]);
-		jit_clear(y->s[i]);
-		free(y->s[i]);
-	}
+	for (size_t i = 0; i < y->n_s; i++)
+		space_free(y->s[i]);
 	for (size_t i = 0; i < y->n_m; i++) {
 		sym_file_close(&y->m[i]->f);
 		free(y->m[i]->f.path);
@@ -208,14 +214,14 @@ static size_t space_of(struct mp_session *s, uint32_t mm)
 static void note(struct symbols *y, uint32_t space, uint64_t ip, bool inner)
 {
 	struct space *sp = y->s[space];
-	uint64_t key = ip ^ (uint64_t)sp->mm << 40;
+	uint64_t key = ip ^ (uint64_t)(sp ? sp->mm : 0) << 40;
 
-	if (!ip || y->n_a == ADDRS_MAX || mp_index_find(y->by_ip, key) != MP_INDEX_NONE)
+	if (!ip || !sp || y->n_a == ADDRS_MAX || mp_index_find(y->by_ip, key) != MP_INDEX_NONE)
 		return;
 	if (mp_grow(&y->a, &y->cap_a, y->n_a + 1, sizeof(*y->a)) ||
 	    mp_index_add(&y->by_ip, key, y->n_a))
 		return;
-	y->a[y->n_a] = (struct addr){ .ip = ip, .space = space, .inner = inner };
+	y->a[y->n_a] = (struct addr){ .ip = ip, .mm = sp->mm, .inner = inner };
 	push(&sp->fresh, (uint32_t)y->n_a);
 	push(&sp->all, (uint32_t)y->n_a++);
 	if (!sp->dirty)
@@ -240,7 +246,7 @@ void symbols_exec(struct mp_session *s, uint32_t old, uint64_t ts)
 	size_t i = y ? mp_index_find(y->by_mm, old) : MP_INDEX_NONE;
 	struct space *sp;
 
-	if (i == MP_INDEX_NONE)
+	if (i == MP_INDEX_NONE || !y->s[i])
 		return;
 	sp = y->s[i];
 	sp->gone = GONE_TICKS;
@@ -624,8 +630,8 @@ static void ask(struct symbols *y, uint64_t now, bool last)
 		if (y->m[i]->waiting.n && !y->m[i]->busy && (last || now >= y->m[i]->next))
 			ask_file(y, y->m[i]);
 	for (size_t i = 0; i < y->n_s; i++)
-		if (y->s[i]->jit.n && !y->s[i]->jit_busy && y->s[i]->where.root_fd >= 0 &&
-		    (last || now >= y->s[i]->jit_next))
+		if (y->s[i] && y->s[i]->jit.n && !y->s[i]->jit_busy &&
+		    y->s[i]->where.root_fd >= 0 && (last || now >= y->s[i]->jit_next))
 			ask_jit(y, y->s[i]);
 }
 
@@ -654,7 +660,7 @@ static void tell_place(struct mp_session *s, const struct sym_item *it, uint32_t
 			      .module = module,
 			      .source = it->source };
 
-	mp_tell_place(&p, s->sym->s[a->space]->mm, ts, stream_emit, &s->stream);
+	mp_tell_place(&p, a->mm, ts, stream_emit, &s->stream);
 }
 
 /* What cannot be opened names nothing, now or later. */
@@ -711,26 +717,25 @@ static void answers(struct mp_session *s, uint64_t until)
 	}
 }
 
-/* Whose process has ended, and of whom nothing is fresh, needs no mappings any more, and
- * after a last look no map of its compiler: each holds a descriptor. */
+/* Whose process has ended, and of whom nothing is fresh or asked for, is needed no more: each may
+ * hold a descriptor. Of code that a compiler made a last look at its map is waited for. */
 static void count_gone(struct mp_session *s)
 {
 	struct symbols *y = s->sym;
 
 	for (size_t i = 0; i < y->n_s; i++) {
 		struct space *sp = y->s[i];
-		struct target *t = session_target_of_mm(s, sp->mm);
+		struct target *t = sp ? session_target_of_mm(s, sp->mm) : NULL;
 
-		if (t && !t->gone)
+		if (!sp || (t && !t->gone))
 			continue;
 		if (sp->gone < GONE_TICKS) {
 			sp->gone++;
-			continue;
+		} else if (!sp->dirty && !sp->jit_busy &&
+			   (sp->jit_last || !sp->jit.n || sp->where.root_fd < 0)) {
+			space_free(sp);
+			y->s[i] = NULL;
 		}
-		if (sp->all.v && !sp->dirty)
-			space_clear(sp);
-		if (!sp->jit_busy && (sp->jit_last || !sp->jit.n))
-			jit_clear(sp);
 	}
 }
 
