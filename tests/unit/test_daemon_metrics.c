@@ -4,6 +4,7 @@
  * counters that never fall, both formats, how many series there can be; and the file of it.
  */
 #include <dirent.h>
+#include <malloc.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -591,6 +592,33 @@ static void textfile_is_replaced_whole(void **state)
 	umask(mask);
 }
 
+static void live_and_end(struct dx *x, uint32_t from, uint32_t to)
+{
+	for (uint32_t mm = from; mm < to; mm++) {
+		start(x, mm, 0);
+		feed(x, ev_task(mm, tick(&x->f), MP_TASK_EXIT, 1000 + mm, 0));
+		feed(x, ev_task(mm, tick(&x->f), MP_TASK_MM_EXIT, 1000 + mm, 0));
+		if (!(mm % 100))
+			feed(x, ev(MP_EV_TICK, 0, 0, tick(&x->f)));
+	}
+}
+
+/* Processes come and go while nobody asks for a page: what is kept is of those the model knows. */
+static void nobody_asks(void **state)
+{
+	enum { LIVES = 20000 };
+	size_t before;
+	struct dx x;
+
+	(void)state;
+	setup(&x, 1);
+	live_and_end(&x, 1, 1 + LIVES);
+	before = mallinfo2().uordblks;
+	live_and_end(&x, 1 + LIVES, 1 + 2 * LIVES);
+	assert_in_range(mallinfo2().uordblks, 0, before + (size_t)LIVES * 100);
+	teardown(&x);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -606,6 +634,7 @@ int main(void)
 		cmocka_unit_test(series_are_bounded),
 		cmocka_unit_test(counters_outlive_a_config),
 		cmocka_unit_test(counters_outlive_a_session),
+		cmocka_unit_test(nobody_asks),
 		cmocka_unit_test(textfile_is_replaced_whole),
 	};
 

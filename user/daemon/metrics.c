@@ -266,6 +266,8 @@ void dm_metrics_renew(struct dm_metrics *m, const struct mp_model *old)
 	sweep(m);
 }
 
+#define LAST_SPARE 1024
+
 /* exec: the process, with what it counted, has another address space from now on. */
 static void move(struct dm_metrics *m, uint32_t from, uint32_t to)
 {
@@ -288,6 +290,9 @@ static void count_task(struct dm_metrics *m, const struct mp_model *model, const
 		count_process(m, g, model, p);
 	if (p && exec)
 		move(m, mm, e->mm);
+	/* who ended is forgotten when a page is asked for; nobody may ask */
+	if (m->n_last > 2 * model->n_procs + LAST_SPARE)
+		collect(m, model);
 }
 
 void dm_metrics_event(void *ctx, const struct mp_model *model, const struct mp_event *e)
