@@ -322,8 +322,9 @@ soak: ## random keys, mouse and sizes on the screen for SECONDS, an hour, under 
 	$(Q)nice -n 10 $(B)/asan/tests/tools/soak_tui both $(SECONDS)
 
 soak-daemon: SECONDS = 3600
-soak-daemon: all ## the daemon with 200 targets and a thousand starts a minute for SECONDS, an hour; as root
-	$(Q)MEMPROF_BUILD=$(B) PYTHONPATH=tests:tests/bpf nice -n 10 /usr/bin/python3 tests/bpf/soak_daemon.py $$(($(SECONDS) / 60))
+soak-daemon: ## the daemon with 200 targets and a thousand starts a minute for SECONDS, an hour, under ASan and UBSan; as root
+	$(Q)$(MAKE) --no-print-directory B=$(B)/asan SAN=address,undefined OPT=-O1 $(B)/asan/memprof
+	$(Q)MEMPROF_BUILD=$(B)/asan PYTHONPATH=tests:tests/bpf nice -n 10 /usr/bin/python3 tests/bpf/soak_daemon.py $(SECONDS)
 
 mutants: ## puts a hundred mistakes into the collector, one at a time: a test must find each
 	$(Q)tests/gc/mutants/run.py --build $(B)
