@@ -32,9 +32,13 @@
 #include "user/sym/sym.h"
 #include "user/util/util.h"
 
-#define WAIT_NS	   1000000000ULL /* for the file of a JVM that starts              */
-#define STRS_MAX   1024		 /* different causes and spaces of one target      */
-#define MISSED_MAX 64		 /* collections told of one look at most           */
+#define WAIT_NS 1000000000ULL /* for the file of a JVM that starts              */
+/* A collection says what is in use as its probe found it, which stands until the next figures.
+ * Those may have been read just before it, and not change again: they are told once more, by a look
+ * late enough that the JVM has written what it counts. */
+#define RETELL	   2
+#define STRS_MAX   1024 /* different causes and spaces of one target      */
+#define MISSED_MAX 64	/* collections told of one look at most           */
 #define LIBS	   (sizeof(((struct mp_session *)0)->jvm_lib) / sizeof(struct jvm_lib))
 #define TRIES	   8 /* looks into a JVM that starts                         */
 #define BESIDE	   2 /* G1's third collector: remark and cleanup             */
@@ -55,6 +59,7 @@ struct jvm {
 	bool have;	 /* `last` was read                                          */
 	struct hsperf_values last;
 	uint64_t looked; /* ns: when                                                 */
+	unsigned retell; /* looks until figures are told, whether they changed or not */
 	/* The JVM's clock began between these on CLOCK_MONOTONIC, ns. */
 	uint64_t epoch_min, epoch_max;
 	unsigned strs;
@@ -347,6 +352,7 @@ static void tell_gc(struct mp_session *s, const struct target *t, struct jvm *j,
 	e.gc.reason = gc->cause[0] ? text_id(s, j, gc->cause, e.ts) : 0;
 	e.gc.source = MP_SRC_JVM;
 	stream_push(&s->stream, &e);
+	j->retell = RETELL;
 }
 
 /* --- collections by counters --------------------------------------------------------------------
@@ -631,7 +637,7 @@ static void jvm_look(struct mp_session *s, struct target *t, struct jvm *j, uint
 	j->last = v;
 	j->have = true;
 	j->looked = at;
-	if (news)
+	if (news || (j->retell && !--j->retell))
 		tell_figures(s, t, j, mp_monotonic_ns());
 }
 
