@@ -100,7 +100,8 @@ def main(seconds):
         where = stack.enter_context(tempfile.TemporaryDirectory())
         herd = stack.enter_context(Herd(where, TARGETS))
         # ASan keeps freed memory back, and would show that instead
-        d = stack.enter_context(Daemon(where, GROUPS, "keep-size = 64M", "incidents-size = 64M",
+        # so much of the past lies in memory, too: it is to be full before the second quarter
+        d = stack.enter_context(Daemon(where, GROUPS, "keep-size = 16M", "incidents-size = 64M",
                                        f"metrics = unix:{where}/metrics",
                                        env={"ASAN_OPTIONS": "quarantine_size_mb=8:detect_leaks=1"}))
         begin = time.monotonic()

@@ -28,6 +28,7 @@
 #include "user/live/rights.h"
 #include "user/live/uprobes.h"
 #include "user/model/model.h"
+#include "user/rec/history.h"
 #include "user/rec/shards.h"
 #include "user/util/util.h"
 
@@ -231,6 +232,9 @@ static int open_session(struct daemon *d, const struct mp_output_opts *out)
 				     .no_symbols = !d->c->symbols,
 				     .standing = true,
 				     .stacks = STACKS,
+				     .history = d->c->keep_bytes < MP_HISTORY_LIMIT
+							? d->c->keep_bytes
+							: MP_HISTORY_LIMIT,
 				     .max_targets = 2 * d->c->max_targets + 1024,
 				     .out = *out,
 				     .attached = attached,

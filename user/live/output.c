@@ -68,7 +68,7 @@ int output_open(struct mp_session *s, struct mp_diag *diag)
 {
 	const struct mp_output_opts *o = &s->o.out;
 	char taken[MP_SHARD_PATH] = "";
-	int err = mp_history_new(0, &s->history);
+	int err = mp_history_new(s->o.history, &s->history);
 
 	if (err)
 		return mp_diag_set(diag, err, MP_EXIT_FAILURE, "out of memory", "", "");

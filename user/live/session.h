@@ -48,6 +48,7 @@ struct mp_session_opts {
 	const char *gc_log;    /* "auto" (with cmd), a file, or NULL */
 	uint32_t ring_bytes;   /* 0 = default */
 	uint32_t stacks;       /* room for different ones; 0 = default */
+	uint64_t history;      /* bytes of the past in memory; 0 = MP_HISTORY_LIMIT */
 	bool standing;         /* goes on without targets, which come and go */
 	uint32_t max_targets;  /* 0 = default: room that the kernel side has */
 	struct mp_output_opts out;
