@@ -59,15 +59,6 @@ def open_folder():
     shutil.rmtree(folder)
 
 
-@pytest.fixture
-def where(tmp_path):
-    """A folder that other users may enter."""
-    for folder in [tmp_path, *tmp_path.parents[:3]]:
-        if folder != pathlib.Path("/"):
-            folder.chmod(folder.stat().st_mode | 0o055)
-    return tmp_path
-
-
 def pytest_collect_file(parent, file_path):
     if file_path.suffix == ".c" and file_path.name.startswith("test_"):
         return CFile.from_parent(parent, path=file_path)

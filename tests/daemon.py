@@ -10,6 +10,7 @@ import subprocess
 import time
 
 import mp
+import pytest
 
 # of this process of tests: containers side by side have the same pids
 OWN = f"{os.getpid():x}{time.time_ns() >> 10 & 0xfff:03x}"
@@ -114,6 +115,15 @@ def own(name):
 def copy_of(where, program, name):
     """A program of a name that nobody else runs."""
     return shutil.copy(os.path.realpath(program), pathlib.Path(where) / name)
+
+
+@pytest.fixture
+def where(tmp_path):
+    """A folder that other users may enter."""
+    for folder in [tmp_path, *tmp_path.parents[:3]]:
+        if folder != pathlib.Path("/"):
+            folder.chmod(folder.stat().st_mode | 0o055)
+    return tmp_path
 
 
 def minflt(pid):

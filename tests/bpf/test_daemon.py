@@ -17,7 +17,7 @@ import subprocess
 import daemon
 import mp
 import pytest
-from daemon import Daemon
+from daemon import Daemon, where  # noqa: F401
 
 SLEEP = "/bin/sleep"
 PREY = daemon.own("prey")
@@ -340,7 +340,8 @@ def test_reload(tmp_path):
         d.reload(f"[target b]\nexe = {PREY}2")
         with workload(tmp_path, f"{PREY}2", 2, 64) as three:
             faults = daemon.minflt(three.pid)
-            mp.looked(d.pid)
+            # who runs already is looked for in /proc, a part of it in each round
+            mp.wait_until(lambda: two.pid in {t["pid"] for t in d.list()["targets"]}, what="the one that ran already")
             one.step("all")
             two.step("all")
             path = d.stop()

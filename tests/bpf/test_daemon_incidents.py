@@ -17,7 +17,7 @@ import subprocess
 import daemon
 import mp
 import pytest
-from daemon import Daemon
+from daemon import Daemon, where  # noqa: F401
 
 MB = 1 << 20
 # Names that nobody else's processes have, another run of these tests included.

@@ -10,6 +10,7 @@ import stat
 import daemon
 import mp
 import pytest
+from daemon import where  # noqa: F401
 
 NONE = f"[target none]\nexe = none-{os.getpid()}\n"
 

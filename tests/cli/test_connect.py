@@ -7,6 +7,7 @@ import re
 import shlex
 import signal
 import socket
+import struct
 import subprocess
 import threading
 
@@ -24,11 +25,12 @@ LIST = {"memprof": 1, "all": False, "targets": [
 
 
 class Daemon:
-    """Answers each connection with `answer`; with `hold` it then waits to be told to hang up."""
+    """Answers each connection with `answer`; with `hold` it then waits to be told to hang up, and with
+    `at_once` who asked stands still until it has hung up, so that the end is there with the rest."""
 
-    def __init__(self, folder, answer, hold=False):
+    def __init__(self, folder, answer, hold=False, at_once=False):
         self.path = str(folder / "memprof.sock")
-        self.answer, self.hold = answer, hold
+        self.answer, self.hold, self.at_once = answer, hold, at_once
         self.lines = []
         self.hang_up = threading.Event()
 
@@ -57,6 +59,7 @@ class Daemon:
                 c, _ = self.sock.accept()
             except OSError:
                 return
+            asker = struct.unpack("3i", c.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
             with c:
                 line = b""
                 while not line.endswith(b"\n"):
@@ -65,12 +68,16 @@ class Daemon:
                         break
                     line += more
                 self.lines.append(line.decode())
+                if self.at_once:
+                    os.kill(asker, signal.SIGSTOP)
                 try:
                     c.sendall(self.answer)
                 except OSError:
                     continue
                 if self.hold:
                     self.hang_up.wait(mp.DEADLINE)
+            if self.at_once:
+                os.kill(asker, signal.SIGCONT)
 
 
 class Refusing(Daemon):
@@ -178,7 +185,7 @@ def test_report(tmp_path, data):
 
 
 def test_report_of_a_cut(tmp_path, data):
-    with Daemon(tmp_path, ok(data[:-200])) as d:
+    with Daemon(tmp_path, ok(data[:-200]), at_once=True) as d:
         p = mp.memprof("report", "--connect", d.path, "--json", check=5)
     assert json.loads(p.stdout)["target"]["comm"] == "python3"
 

@@ -13,6 +13,8 @@ SRC = mp.ROOT / "tests" / "workloads" / "go"
 TOOL = mp.ROOT / "tests" / "tools" / "go_layout.go"
 TABLE = mp.ROOT / "user" / "rt" / "go_layout.c"
 
+SPAN = 32768  # what a stack of the runtime's own goroutines takes
+
 # field of the table -> what debug information calls it
 FIELDS = {
     "ctl_limit": "gcControllerState.memoryLimit", "ctl_goal": "gcControllerState.gcPercentHeapGoal",
@@ -93,10 +95,11 @@ def test_figures(runtime, kind, tmp_path):
     (heap,) = rep["heap"]
     sp = heap["spaces"]
     assert heap["source"] == "go" and heap["used"]["end"] == s.alloc and int(told[-1]["goal"]) == s.next
-    assert (sp["in use"]["committed"], sp["idle"]["committed"], sp["released"]["committed"]) == \
-        (s.inuse, s.idle, s.released)
-    assert (sp["stacks"]["committed"], sp["gc"]["committed"], sp["other"]["committed"]) == \
-        (s.stacks, s.gcsys, s.other)
+    assert (sp["in use"]["committed"], sp["released"]["committed"]) == (s.inuse, s.released)
+    assert (sp["gc"]["committed"], sp["other"]["committed"]) == (s.gcsys, s.other)
+    # the runtime's own goroutines take stacks, and give them back, a span each, when MemStats has been read
+    moved = sp["idle"]["committed"] - s.idle
+    assert sp["stacks"]["committed"] == s.stacks - moved and abs(moved) in (0, SPAN, 2 * SPAN)
     got = rep["gc"]["collections"]
     assert len(got) == s.gcs - before.gcs
     assert [c["reason"] for c in got].count("forced") == s.forced - before.forced
