@@ -60,6 +60,7 @@ struct jvm {
 	struct hsperf_values last;
 	uint64_t looked; /* ns: when                                                 */
 	unsigned retell; /* looks until figures are told, whether they changed or not */
+	bool waited;	 /* once, for the first line of a log                         */
 	/* The JVM's clock began between these on CLOCK_MONOTONIC, ns. */
 	uint64_t epoch_min, epoch_max;
 	unsigned strs;
@@ -616,6 +617,18 @@ static void tell_route(struct mp_session *s, struct jvm *j, const struct hsperf_
 	runtime_tell(s, MP_FEAT_HEAP_JVM, MP_RUNG_COUNTERS, 0, why);
 }
 
+/* A collection is counted before its line is written: the first that a log might tell is left to
+ * the next look, or it would be told by both. */
+static bool log_is_due(struct mp_session *s, const struct target *t, struct jvm *j,
+		       const struct hsperf_values *v)
+{
+	if (!s->gclog || !j->have || j->waited || told_by_log(s, t))
+		return false;
+	for (unsigned i = 0; i < HSPERF_COLLECTORS; i++)
+		j->waited |= v->gc[i].present && v->gc[i].count != j->last.gc[i].count;
+	return j->waited;
+}
+
 static void jvm_look(struct mp_session *s, struct target *t, struct jvm *j, uint64_t now)
 {
 	struct hsperf_values v = { 0 };
@@ -623,7 +636,7 @@ static void jvm_look(struct mp_session *s, struct target *t, struct jvm *j, uint
 	bool news;
 
 	(void)now;
-	if (look(j, &v))
+	if (look(j, &v) || log_is_due(s, t, j, &v))
 		return;
 	news = !j->have || !alike(&v, &j->last);
 	if (!j->have) {
