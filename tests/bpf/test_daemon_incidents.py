@@ -155,7 +155,8 @@ def test_ring_in_memory(where):
     assert pids(folder / "recording.mprof") == {w.pid}
 
 
-# A disk that takes nothing of the copy as long as $HOLD is there; $HOLD.held says that it was asked.
+# A disk that takes nothing of the copy as long as $HOLD, a FIFO, is there and nobody writes into it;
+# $HOLD.held says that it was asked.
 SLOW_DISK = """
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -169,13 +170,15 @@ ssize_t write(int fd, const void *p, size_t n)
 	ssize_t (*real)(int, const void *, size_t) = (ssize_t (*)(int, const void *, size_t))dlsym(RTLD_NEXT, "write");
 	const char *hold = getenv("HOLD");
 	char name[64], path[512] = "", held[512];
+	int wait;
 
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
 	if (hold && readlink(name, path, sizeof(path) - 1) > 0 && strstr(path, "/raw.mprof")) {
 		snprintf(held, sizeof(held), "%s.held", hold);
 		close(open(held, O_WRONLY | O_CREAT, 0600));
-		while (!access(hold, F_OK))
-			usleep(1000);
+		wait = open(hold, O_RDONLY);
+		if (wait >= 0)
+			close(wait);
 	}
 	return real(fd, p, n);
 }
@@ -188,11 +191,19 @@ def slow_disk(where):
     hold, lib = where / "hold", where / "slow.so"
     (where / "slow.c").write_text(SLOW_DISK)
     subprocess.run(["gcc", "-shared", "-fPIC", "-o", lib, where / "slow.c", "-ldl"], check=True)
-    hold.touch()
+    os.mkfifo(hold)
     try:
         yield {"LD_PRELOAD": str(lib), "HOLD": str(hold)}, hold
     finally:
-        hold.unlink(missing_ok=True)
+        let_go(hold)
+
+
+def let_go(hold):
+    """Who waits goes on, and who comes later finds nothing to wait for."""
+    if hold.exists():
+        writer = os.open(hold, os.O_RDWR)
+        hold.unlink()
+        os.close(writer)
 
 
 def test_ring_in_memory_and_a_disk_that_takes_nothing(where):
@@ -211,7 +222,7 @@ def test_ring_in_memory_and_a_disk_that_takes_nothing(where):
             mp.wait_until(lambda: v.pid in {t["pid"] for t in d.list()["targets"]}, what="the other in the list")
             mp.looked(d.pid)
             assert hold.exists() and not list((d.state / "incidents").glob("2*"))
-            hold.unlink()
+            let_go(hold)
             first = saved(d)
             ask(d)
             more = {read(f)["target"]: f for f in (saved(d), saved(d))}
