@@ -19,6 +19,23 @@ OWN = f"{os.getpid():x}{time.time_ns() >> 10 & 0xfff:03x}"
 BY_EXEC = 24
 
 
+def exchange(path, data):
+    """What is answered at a Unix socket, up to its end."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(mp.DEADLINE)
+        s.connect(str(path))
+        s.sendall(data)
+        out = b""
+        while more := s.recv(65536):
+            out += more
+    return out
+
+
+def http(path):
+    """The page of metrics, with its head, of a daemon that serves it at a Unix socket."""
+    return exchange(path, b"GET /metrics HTTP/1.0\r\n\r\n")
+
+
 class Daemon:
     """In the foreground, with everything it makes below `where`; ready on entry.
 
@@ -87,17 +104,7 @@ class Daemon:
 
     def ask(self, want):
         """The answer to a line on its socket: the first line of it, and the rest as bytes."""
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(mp.DEADLINE)
-            s.connect(str(self.socket))
-            s.sendall(f"memprof 1 {want}\n".encode())
-            data = b""
-            while True:
-                more = s.recv(65536)
-                if not more:
-                    break
-                data += more
-        line, _, rest = data.partition(b"\n")
+        line, _, rest = exchange(self.socket, f"memprof 1 {want}\n".encode()).partition(b"\n")
         return line.decode(), rest
 
     def list(self):

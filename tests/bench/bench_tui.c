@@ -196,6 +196,20 @@ static void print(const char *name, const char *unit, double value, unsigned run
 }
 
 /* The list of so many processes, children of one, as it is after a minute. */
+/* Processor time of each frame while the session grows, shortest first. */
+static void time_frames(double ms[FRAMES], unsigned faults, int w, int h)
+{
+	for (int i = 0; i < FRAMES; i++) {
+		uint64_t t;
+
+		grow(faults);
+		t = cpu_ns();
+		draw(w, h);
+		ms[i] = (double)(cpu_ns() - t) / MS;
+	}
+	qsort(ms, FRAMES, sizeof(*ms), by_value);
+}
+
 static void list(unsigned n, int w, int h)
 {
 	static double ms[FRAMES];
@@ -219,15 +233,7 @@ static void list(unsigned n, int w, int h)
 	draw(w, h);
 	tui_list_show(&frame);
 	draw(w, h);
-	for (int i = 0; i < FRAMES; i++) {
-		uint64_t t;
-
-		grow(2);
-		t = cpu_ns();
-		draw(w, h);
-		ms[i] = (double)(cpu_ns() - t) / MS;
-	}
-	qsort(ms, FRAMES, sizeof(*ms), by_value);
+	time_frames(ms, 2, w, h);
 	snprintf(name, sizeof(name), "frame %dx%d, list of %u processes", w, h, n);
 	print(name, "ms", ms[FRAMES / 2], FRAMES, ms[FRAMES * 3 / 4] - ms[FRAMES / 4]);
 	end();
@@ -238,15 +244,7 @@ static void measure(const char *what, unsigned faults, int w, int h)
 	static double ms[FRAMES];
 	char name[64];
 
-	for (int i = 0; i < FRAMES; i++) {
-		uint64_t t;
-
-		grow(faults);
-		t = cpu_ns();
-		draw(w, h);
-		ms[i] = (double)(cpu_ns() - t) / MS;
-	}
-	qsort(ms, FRAMES, sizeof(*ms), by_value);
+	time_frames(ms, faults, w, h);
 	snprintf(name, sizeof(name), "frame %dx%d, %s", w, h, what);
 	print(name, "ms", ms[FRAMES / 2], FRAMES, ms[FRAMES * 3 / 4] - ms[FRAMES / 4]);
 	snprintf(name, sizeof(name), "longest frame %dx%d, %s", w, h, what);

@@ -7,7 +7,6 @@ processes that came and went; meanwhile viewers, scrapes, reloads and incidents 
 import contextlib
 import os
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -61,21 +60,10 @@ def rss(pid):
     return mp.kernel_rss(pid)["rss"]
 
 
-def get_metrics(path):
-    with socket.socket(socket.AF_UNIX) as s:
-        s.settimeout(mp.DEADLINE)
-        s.connect(str(path))
-        s.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
-        out = b""
-        while more := s.recv(65536):
-            out += more
-    assert out.startswith(b"HTTP/1.1 200 OK\r\n")
-
-
 def chores(d, herd, minute):
     """What is asked of a daemon once a minute: its list, its metrics, a viewer, a reload, an incident."""
     assert d.list()["targets"]
-    get_metrics(d.where / "metrics")
+    assert daemon.http(d.where / "metrics").startswith(b"HTTP/1.1 200 OK\r\n")
     out = d.where / "viewer.mprof"
     mp.memprof("record", "--connect", d.socket, "-p", herd.procs[minute % TARGETS].pid, "--duration", "2s", "-q", "-o", out)
     out.unlink()

@@ -278,13 +278,7 @@ def test_reload_keeps_counters(tmp_path):
 def test_unix_socket(tmp_path):
     path = tmp_path / "m.sock"
     with Daemon(tmp_path, group("web", "mp-unix"), f"metrics = unix:{path}") as d:
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(mp.DEADLINE)
-            s.connect(str(path))
-            s.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
-            out = b""
-            while more := s.recv(65536):
-                out += more
+        out = daemon.http(path)
         assert out.startswith(b"HTTP/1.1 200 OK\r\n") and re.search(rb'\nmemprof_target_up\{group="web"\} 0\n', out)
         d.stop()
     assert not path.exists()
