@@ -622,11 +622,16 @@ static void tell_route(struct mp_session *s, struct jvm *j, const struct hsperf_
 static bool log_is_due(struct mp_session *s, const struct target *t, struct jvm *j,
 		       const struct hsperf_values *v)
 {
-	if (!s->gclog || !j->have || j->waited || told_by_log(s, t))
+	bool counted = false;
+
+	if (!s->gclog || !j->have || j->waited)
 		return false;
 	for (unsigned i = 0; i < HSPERF_COLLECTORS; i++)
-		j->waited |= v->gc[i].present && v->gc[i].count != j->last.gc[i].count;
-	return j->waited;
+		counted |= v->gc[i].present && v->gc[i].count != j->last.gc[i].count;
+	if (!counted || told_by_log(s, t))
+		return false;
+	j->waited = true;
+	return true;
 }
 
 static void jvm_look(struct mp_session *s, struct target *t, struct jvm *j, uint64_t now)
