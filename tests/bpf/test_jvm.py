@@ -101,6 +101,8 @@ def test_bursts_and_idle(tmp_path, classes, gc):
     assert [c["kind"] for c in asked(rep)] == ["major" if gc == "Z" else "compact"]
     if gc == "G1":
         check_given_back(rep, last)
+        beside = re.findall(r"\[(\d+)ns\] GC\(\d+\) Pause (?:Remark|Cleanup) ", log.read_text())
+        assert total(rep) + sum(int(ns) > first.ns for ns in beside) == len(rep["gc"]["collections"])
 
 
 @pytest.mark.parametrize("more", [lambda _: [], lambda log: ["--gc-log", log]], ids=["alone", "log"])

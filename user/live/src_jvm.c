@@ -408,16 +408,16 @@ static void tell_lost(struct mp_session *s, uint64_t n, uint64_t ts)
 	stream_push(&s->stream, &e);
 }
 
-/* n collections of one collector since the last look: the last one ended at gc->end, of
- * the others is only known that they were before it. */
+/* n collections of one collector since the last look and before its last one, all of which took
+ * `all` ns: when they were is not known. */
 static void tell_missed(struct mp_session *s, const struct target *t, struct jvm *j, uint64_t n,
-			const struct jvm_gc *last, uint64_t rest)
+			const struct jvm_gc *last, uint64_t all)
 {
 	struct jvm_gc gc = unknown_gc(last->kind);
 
 	gc.start = gc.end = last->start;
-	if (n == 1)
-		gc.pause = rest;
+	if (n == 1 && last->pause < all)
+		gc.pause = all - last->pause;
 	if (n > MISSED_MAX) {
 		tell_lost(s, n - MISSED_MAX, gc.end);
 		n = MISSED_MAX;
@@ -458,7 +458,7 @@ static void counted(struct mp_session *s, const struct target *t, struct jvm *j,
 	if (latest && gc.before < gc.after) /* too much was allocated since the last look */
 		gc.before = gc.cbefore = MP_UNKNOWN;
 	if (n > 1)
-		tell_missed(s, t, j, n - 1, &gc, all - gc.pause);
+		tell_missed(s, t, j, n - 1, &gc, all);
 	if (latest)
 		memcpy(gc.cause, v->cause, sizeof(gc.cause));
 	tell_gc(s, t, j, &gc);
@@ -501,16 +501,18 @@ static void note_beside(struct jvm *j, const struct hsperf_values *v, uint64_t n
 	uint64_t end = j->epoch_max + ns_of(v, c->exit);
 	struct beside b = { .gc = unknown_gc(MP_GC_OTHER), .since = j->looked, .alone = true };
 
-	if (!j->have || v->kind != HSPERF_G1 || !c->present || c->running || c->exit == had->exit ||
-	    c->count + had->running <= had->count)
+	if (!j->have || v->kind != HSPERF_G1 || !c->present || c->count <= had->count)
 		return;
 	for (unsigned i = 0; i < BESIDE; i++)
 		b.alone &= v->gc[i].count == j->last.gc[i].count && !v->gc[i].running &&
 			   !j->last.gc[i].running;
 	snprintf(b.gc.cause, sizeof(b.gc.cause), "remark or cleanup");
-	b.n = c->count - had->count + had->running;
+	b.n = c->count - had->count;
 	b.time = ns_of(v, c->time - had->time);
-	b.gc.pause = ns_of(v, c->exit - c->entry);
+	if (!c->running) /* else the next one's beginning stands there */
+		b.gc.pause = ns_of(v, c->exit - c->entry);
+	else if (b.n == 1)
+		b.gc.pause = b.time;
 	b.gc.end = end < j->looked ? j->looked : end > now ? now : end;
 	b.gc.start = b.gc.pause < b.gc.end ? b.gc.end - b.gc.pause : b.gc.end;
 	b.gc.before = j->last.used;
@@ -541,7 +543,7 @@ static void jvm_drained(struct mp_session *s, struct target *t)
 	if ((!b.alone && !behind) || b.gc.before < b.gc.after)
 		b.gc.before = b.gc.cbefore = b.gc.after = b.gc.cafter = MP_UNKNOWN;
 	if (b.n > 1)
-		tell_missed(s, t, j, b.n - 1, &b.gc, b.time - b.gc.pause);
+		tell_missed(s, t, j, b.n - 1, &b.gc, b.time);
 	tell_gc(s, t, j, &b.gc);
 }
 
