@@ -74,7 +74,7 @@ class Serve:
         return int(self.say(f"step {n}").split()[1])
 
     def figures(self):
-        names = "viewers", "accepted", "refused", "cut_off", "dropped", "sent", "longest_us", "rss", "rounds"
+        names = "viewers", "accepted", "refused", "cut_off", "dropped", "sent", "longest_us", "rss", "rounds", "work"
         return dict(zip(names, map(int, self.say("figures").split())))
 
     def begin_to_end(self):
@@ -445,6 +445,19 @@ def test_states_for_all_by_turn(serve):
         mp.wait_until(lambda a=answer: last_of(a) > 0, what="a state")
     assert all("SECRET-1" in dump(a) for a in answers[::6])
     assert all("SECRET-" not in dump(a) for a in answers[2::6])
+
+
+def test_a_child_that_has_all_open(serve):
+    """As between the fork and the exec of a command: who leaves is forgotten, who is answered sees the end."""
+    gone, asks = serve.connect(), serve.connect()
+    mp.wait_until(lambda: serve.figures()["accepted"] == 2, what="both")
+    serve.say("fork")
+    gone.close()
+    asks.sendall(b"memprof 1 list\n")
+    assert b"".join(iter(lambda: asks.recv(65536), b"")).startswith(b"ok list\n")
+    mp.wait_until(lambda: not serve.figures()["work"], what="nothing more to do")
+    assert serve.figures()["viewers"] == 0
+    asks.close()
 
 
 def test_out_of_descriptors(serve):

@@ -12,8 +12,9 @@
  *     start MM UID  a fourth, fifth... process appears
  *     noise N       N events of the first process that no compression makes smaller
  *     patient       at its end it waits a minute for what is queued, not a moment
+ *     fork          a child has all that is open, to the end
  *     figures       viewers, accepted, refused, cut off, dropped, sent, longest call in us of CPU
- *                   time, RSS but for the ring's blocks, rounds of the loop
+ *                   time, RSS but for the ring's blocks, rounds of the loop, 1 if there is work
  *     end
  * It is what the daemon's loop is without a session; targets.h is answered from here.
  */
@@ -204,15 +205,32 @@ static uint64_t rss(void)
 
 static void figures(void)
 {
+	struct pollfd work = { dm_server_fd(s), POLLIN, 0 };
 	struct dm_server_figures f;
 
 	dm_server_figures(s, &f);
-	printf("%u %llu %llu %llu %llu %llu %llu %llu %llu\n", f.viewers,
+	printf("%u %llu %llu %llu %llu %llu %llu %llu %llu %d\n", f.viewers,
 	       (unsigned long long)f.accepted, (unsigned long long)f.refused,
 	       (unsigned long long)f.cut_off, (unsigned long long)f.dropped_blocks,
 	       (unsigned long long)f.sent_bytes, (unsigned long long)longest / 1000,
-	       (unsigned long long)(rss() - mp_history_bytes(h)), (unsigned long long)rounds);
+	       (unsigned long long)(rss() - mp_history_bytes(h)), (unsigned long long)rounds,
+	       poll(&work, 1, 0));
 	longest = 0;
+}
+
+/* Like one of the daemon's between fork and exec. */
+static void fork_one(void)
+{
+	int end[2];
+	char c;
+
+	if (pipe(end))
+		exit(1);
+	if (!fork()) {
+		close(end[1]);
+		_exit(read(end[0], &c, 1) != 0);
+	}
+	close(end[0]);
 }
 
 static bool command(const char *line)
@@ -231,6 +249,8 @@ static bool command(const char *line)
 	} else if (sscanf(line, "start %u %u", &a, &b) == 2) {
 		start(a, b);
 		hand_over();
+	} else if (!strncmp(line, "fork", 4)) {
+		fork_one();
 	} else if (!strncmp(line, "patient", 7)) {
 		s->end_ns = 60000000000ULL;
 	} else if (!strncmp(line, "figures", 7)) {

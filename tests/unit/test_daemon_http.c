@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "user/daemon/http_request.h"
@@ -386,6 +387,37 @@ static void slow_readers_hold_nobody(void **state)
 }
 
 /* More at once than there are places: all have their answer. */
+/* As between the fork and the exec of a command of the daemon. */
+static void forgotten_although_a_child_has_it(void **state)
+{
+	struct pollfd p = { .events = POLLIN };
+	struct server s;
+	pid_t child;
+	int fd, end[2];
+	char c;
+
+	(void)state;
+	open_server(&s);
+	fd = dial(&s);
+	work(&s);
+	assert_int_equal(pipe(end), 0);
+	child = fork();
+	if (!child) {
+		close(end[1]);
+		_exit(read(end[0], &c, 1) != 0);
+	}
+	assert_true(child > 0);
+	close(end[0]);
+	shutdown(fd, SHUT_RDWR); /* the child has this side, too */
+	close(fd);
+	work(&s);
+	p.fd = dm_http_fd(s.h);
+	assert_int_equal(poll(&p, 1, 0), 0);
+	close(end[1]);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	close_server(&s);
+}
+
 static void sixty_at_once(void **state)
 {
 	static char buf[4096];
@@ -465,6 +497,7 @@ int main(void)
 		cmocka_unit_test(long_requests_hear_why),
 		cmocka_unit_test(slow_peers_are_cut_off),
 		cmocka_unit_test(slow_readers_hold_nobody),
+		cmocka_unit_test(forgotten_although_a_child_has_it),
 		cmocka_unit_test(sixty_at_once),
 		cmocka_unit_test(addresses),
 	};

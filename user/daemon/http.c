@@ -259,7 +259,10 @@ static struct page *page_get(struct dm_http *h, const struct dm_self *self, enum
 
 static void drop(struct dm_http *h, struct conn *c)
 {
-	close(c->fd); /* leaves ep, too */
+	/* A child that was forked just now has it open until it runs its program: closing alone
+	 * would leave it in ep, which would go on telling of it. */
+	epoll_ctl(h->ep, EPOLL_CTL_DEL, c->fd, NULL);
+	close(c->fd);
 	page_put(c->page);
 	c->fd = -1;
 	c->page = NULL;

@@ -244,7 +244,11 @@ static void viewer_free(struct dm_viewer *v)
 	dm_viewer_end(v);
 	while (v->head)
 		drop_head(v);
-	close(v->fd); /* epoll forgets it, too */
+	/* A child that was forked just now has the connection open until it runs its program: epoll
+	 * would go on telling of it with a pointer to what is freed here, the peer see no end. */
+	epoll_ctl(v->server->ep, EPOLL_CTL_DEL, v->fd, NULL);
+	shutdown(v->fd, SHUT_RDWR);
+	close(v->fd);
 	free(v);
 }
 
