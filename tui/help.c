@@ -172,6 +172,7 @@ void tui_draw_help(struct tui_grid *g, const struct tui_frame *f)
 	in.x = r.x + edge;
 	in.y = r.y + 1;
 	*page = *page < (size_t)pages ? *page : (size_t)pages - 1;
+	f->view->turns = pages > 1;
 	snprintf(title, sizeof(title), pages > 1 ? " help, %zu of %d " : " help ", *page + 1,
 		 pages);
 	tui_draw_box(g, f->theme, r, title,

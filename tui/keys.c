@@ -16,7 +16,7 @@ static void act_quit(struct tui_frame *f, int keep)
 static void act_help(struct tui_frame *f, int arg)
 {
 	(void)arg;
-	f->view->help = true;
+	f->view->help = f->view->turns = true;
 	f->view->help_top = 0;
 }
 
@@ -24,6 +24,7 @@ static void act_legend(struct tui_frame *f, int arg)
 {
 	(void)arg;
 	f->view->legend = true;
+	f->view->turns = false;
 }
 
 static void act_pause(struct tui_frame *f, int arg)
@@ -158,7 +159,7 @@ static void act_open(struct tui_frame *f, int arg)
 	if (r && tui_pane(f)->open && tui_pane(f)->open(f, r))
 		return;
 	tui_pane_select(f, 0); /* the page stays on this row */
-	f->view->page = true;
+	f->view->page = f->view->turns = true;
 	f->view->health = false;
 	f->view->page_top = 0;
 }
@@ -242,7 +243,7 @@ static void act_process(struct tui_frame *f, int by)
 static void act_health(struct tui_frame *f, int arg)
 {
 	(void)arg;
-	f->view->page = f->view->health = true;
+	f->view->page = f->view->health = f->view->turns = true;
 	f->view->page_top = 0;
 }
 
@@ -350,22 +351,19 @@ static void turn(size_t *top, int by)
 	*top = by < 0 && *top < (size_t)-by ? 0 : *top + (size_t)by;
 }
 
-/* What lies over the screen takes the key: true; Enter leaves a page for its row's moment.
- * Those that leave the program pass. */
-static bool cover_key(struct tui_view *v, int key)
+/* What lies over the screen takes every key, those that leave the program too: nobody who
+ * is told that any key leaves means that. Enter leaves a page for its row's moment. */
+static void cover_key(struct tui_view *v, int key)
 {
 	bool paged = key == TUI_KEY_PAGE_DOWN || key == TUI_KEY_PAGE_UP;
-	int by = turns(key);
+	int by = v->turns ? turns(key) : 0;
 
-	if (v->help && by)
-		turn(&v->help_top, by);
-	else if (by && v->page && !v->legend)
-		turn(&v->page_top, paged ? by * 10 : by);
-	if (by && (v->help || v->page) && !v->legend)
-		return true;
+	if (by) {
+		turn(v->help ? &v->help_top : &v->page_top, !v->help && paged ? by * 10 : by);
+		return;
+	}
 	v->to_row = !v->help && !v->legend && v->page && !v->health && (key == '\r' || key == '\n');
 	v->help = v->legend = v->page = false;
-	return key != 'q' && key != 'Q';
 }
 
 const struct tui_key *tui_key_find(int key)
@@ -393,8 +391,10 @@ bool tui_key(struct tui_frame *f, int key)
 
 	if (f->view->prompt.ask)
 		return tui_ask_key(f, key);
-	if ((f->view->help || f->view->legend || f->view->page) && cover_key(f->view, key))
+	if (f->view->help || f->view->legend || f->view->page) {
+		cover_key(f->view, key);
 		return true;
+	}
 	k = tui_key_find(key);
 	if (k)
 		k->act(f, argument(k, key));

@@ -43,8 +43,8 @@ void tui_draw_page(struct tui_grid *g, const struct tui_frame *f)
 	struct tui_rect r = { 0, 0, g->w > 100 ? 100 : g->w, (int)l->n + 2 }, in;
 
 	r.h = r.h < g->h ? r.h : g->h;
-	snprintf(keys, sizeof(keys), "%s%s", l->n > (size_t)r.h - 2 ? " Up/Down scroll," : "",
-		 leave);
+	f->view->turns = l->n > (size_t)r.h - 2;
+	snprintf(keys, sizeof(keys), "%s%s", f->view->turns ? " Up/Down scroll," : "", leave);
 	r.x = (g->w - r.w) / 2;
 	r.y = (g->h - r.h) / 2;
 	in = tui_draw_box(g, f->theme, r, f->view->health ? " hooks and losses " : " details ",

@@ -162,9 +162,9 @@ static bool on_cover(struct tui_frame *f, const struct tui_mouse *m)
 	case TUI_MOUSE_PRESS:
 		return tui_key(f, 27);
 	case TUI_MOUSE_WHEEL_UP:
-		return tui_key(f, TUI_KEY_UP);
+		return f->view->turns && tui_key(f, TUI_KEY_UP);
 	case TUI_MOUSE_WHEEL_DOWN:
-		return tui_key(f, TUI_KEY_DOWN);
+		return f->view->turns && tui_key(f, TUI_KEY_DOWN);
 	default:
 		return false;
 	}

@@ -347,6 +347,19 @@ void tui_screen_size(int *w, int *h)
 	*h = LINES;
 }
 
+/* The next of what came in. What the terminal tells of itself, its size or its background,
+ * is nobody's key: it is taken on the way. */
+static int next_in(wint_t *ch, bool *resized)
+{
+	for (;;) {
+		int rc = wget_wch(scr.keys, ch);
+
+		if (rc != KEY_CODE_YES || (*ch != KEY_RESIZE && *ch != KEY_GROUND))
+			return rc;
+		*resized |= *ch == KEY_RESIZE || take_answer();
+	}
+}
+
 int tui_screen_key(bool *resized)
 {
 	static const struct {
@@ -368,7 +381,7 @@ int tui_screen_key(bool *resized)
 		{ KEY_SRIGHT, TUI_KEY_SRIGHT },
 	};
 	wint_t ch = 0;
-	int rc = wget_wch(scr.keys, &ch);
+	int rc = next_in(&ch, resized);
 
 	if (rc == ERR)
 		return 0;
@@ -383,8 +396,6 @@ int tui_screen_key(bool *resized)
 		scr.moment.what = TUI_MOUSE_NOTHING;
 		return TUI_KEY_MOUSE;
 	}
-	if (ch == KEY_RESIZE || (ch == KEY_GROUND && take_answer()))
-		*resized = true;
 	for (size_t i = 0; i < sizeof(map) / sizeof(map[0]); i++)
 		if (map[i].code == ch)
 			return map[i].key;

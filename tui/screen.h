@@ -34,7 +34,8 @@ int tui_screen_pending_fd(void);
 bool tui_screen_jobs(void);
 /* The next show() sends everything. */
 void tui_screen_forget(void);
-/* A pending key, TUI_KEY_NONE for one without a meaning here, 0 for none. */
+/* A pending key, TUI_KEY_NONE for one without a meaning here, 0 for none. resized becomes
+ * true when the terminal told meanwhile that it looks other than it did: draw. */
 int tui_screen_key(bool *resized);
 /* What the mouse did, when that key was TUI_KEY_MOUSE. */
 const struct tui_mouse *tui_screen_mouse(void);

@@ -100,6 +100,7 @@ struct tui_view {
 	bool page;	 /* a page on the selected row lies over all    */
 	bool health;	 /* ... no: on how well it is watched           */
 	size_t page_top; /* its first line shown                        */
+	bool turns;	 /* what lies over all is more than is shown    */
 	bool to_row;	 /* the cursor is to go to the row's moment     */
 	struct tui_prompt prompt;
 	struct tui_wish wish;

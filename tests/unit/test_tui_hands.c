@@ -440,6 +440,8 @@ static char *help_text(struct hands *s, int w, int h)
 		strcat(all, page);
 		free(was);
 		was = page;
+		if (!s->view.turns)
+			break;
 		assert_true(tui_key(&s->f, TUI_KEY_DOWN));
 	}
 	free(was);
@@ -795,6 +797,35 @@ static void table_is_clicked(void **state)
 	drop(s);
 }
 
+/* "any key" is any: those that end the program and those that would turn it, too. */
+static void any_key_leaves(void **state)
+{
+	static const int boxes[] = { '?', 'i', '\r', 'H' };
+	static const int keys[] = { 'q',	 'Q', 'z',	    27,
+				    ' ',	 'j', TUI_KEY_DOWN, TUI_KEY_PAGE_UP,
+				    TUI_KEY_NONE };
+	static const struct tui_mouse wheel = { TUI_MOUSE_WHEEL_DOWN, 40, 12, false };
+	struct hands *s = hands(true);
+	const struct tui_view *v = &s->view;
+
+	(void)state;
+	render(s, 300, 100);
+	for (size_t b = 0; b < sizeof(boxes) / sizeof(boxes[0]); b++) {
+		for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++) {
+			assert_true(tui_key(&s->f, boxes[b]));
+			render(s, 300, 100);
+			expect(s, "any key leaves");
+			assert_false(tui_pointer(&s->f, &wheel));
+			assert_true(tui_key(&s->f, keys[k]));
+			assert_false(v->help || v->legend || v->page);
+			assert_false(v->wish.quit || v->wish.keep_last);
+		}
+	}
+	press(s, 'q');
+	assert_true(v->wish.quit);
+	drop(s);
+}
+
 static void hints_are_clicked(void **state)
 {
 	struct hands *s = hands(true);
@@ -889,6 +920,7 @@ int main(void)
 		cmocka_unit_test(filter_counts_while_it_is_typed),
 		cmocka_unit_test(help_has_all_of_it),
 		cmocka_unit_test(help_is_turned_and_left),
+		cmocka_unit_test(any_key_leaves),
 		cmocka_unit_test(hints_fit_every_width),
 		cmocka_unit_test(reports_are_read),
 		cmocka_unit_test(random_reports_do_no_harm),

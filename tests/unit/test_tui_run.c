@@ -163,6 +163,42 @@ static void resize_storm(void **state)
 	drop(r);
 }
 
+/* What the terminal tells of itself closes nothing that was opened. */
+static void boxes_outlast_the_terminal(void **state)
+{
+	static const struct {
+		const char *key, *title;
+	} boxes[] = { { "?", "help, 1 of" }, { "i", "the picture" }, { "H", "hooks and losses" } };
+	static const char *const grounds[] = { "\033]11;rgb:ffff/ffff/ffff\033\\",
+					       "\033]11;rgb:0000/0000/0000\007" };
+	struct run *r = start("xterm-256color", NULL);
+
+	(void)state;
+	wait_for(r, "LIVE");
+	for (size_t i = 0; i < sizeof(boxes) / sizeof(boxes[0]); i++) {
+		type(r, boxes[i].key);
+		wait_for(r, boxes[i].title);
+		for (unsigned short w = 81; w < 84; w++) {
+			struct winsize size = { .ws_col = w, .ws_row = 24 };
+
+			r->n = 0;
+			assert_int_equal(ioctl(r->master, TIOCSWINSZ, &size), 0);
+			wait_for(r, boxes[i].title);
+		}
+		for (size_t k = 0; k < sizeof(grounds) / sizeof(grounds[0]); k++) {
+			r->n = 0;
+			type(r, grounds[k]);
+			wait_for(r, boxes[i].title);
+		}
+		type(r, "\033");
+		wait_for(r, "LIVE");
+	}
+	type(r, "q");
+	finish(r);
+	assert_int_equal(WEXITSTATUS(r->status), 0);
+	drop(r);
+}
+
 static void no_color_means_none(void **state)
 {
 	struct run *r = start("xterm-256color", "NO_COLOR");
@@ -230,11 +266,17 @@ static void no_terminal(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(quits_and_restores),	cmocka_unit_test(keeps_the_last_screen),
-		cmocka_unit_test(signals_restore),	cmocka_unit_test(closed_terminal_ends_it),
-		cmocka_unit_test(crash_tells_messages), cmocka_unit_test(resize_storm),
-		cmocka_unit_test(no_color_means_none),	cmocka_unit_test(messages_wait),
-		cmocka_unit_test(unusable_terminals),	cmocka_unit_test(no_terminal),
+		cmocka_unit_test(quits_and_restores),
+		cmocka_unit_test(keeps_the_last_screen),
+		cmocka_unit_test(signals_restore),
+		cmocka_unit_test(closed_terminal_ends_it),
+		cmocka_unit_test(crash_tells_messages),
+		cmocka_unit_test(resize_storm),
+		cmocka_unit_test(no_color_means_none),
+		cmocka_unit_test(messages_wait),
+		cmocka_unit_test(unusable_terminals),
+		cmocka_unit_test(no_terminal),
+		cmocka_unit_test(boxes_outlast_the_terminal),
 	};
 
 	return cmocka_run_group_tests_name("tui_run", tests, NULL, NULL);

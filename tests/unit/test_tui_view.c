@@ -421,6 +421,8 @@ static void help_and_quit(void **state)
 	assert_false(tui_key(&s->f, TUI_KEY_NONE));
 	press(s, '?', 1);
 	press(s, 'Q', 1);
+	assert_false(s->view.help || s->view.wish.quit);
+	press(s, 'Q', 1);
 	assert_true(s->view.wish.quit && s->view.wish.keep_last);
 	drop(s);
 }
