@@ -9,6 +9,7 @@
  */
 #include "user/rec/history.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -408,8 +409,10 @@ static int fold_block(struct cursor *c, uint64_t ts)
 	return 0;
 }
 
+/* NULL: what waits for its block. The number is not below `first`. */
 static const struct mp_block_head *head_at(const struct mp_history *h, uint64_t number)
 {
+	assert(number >= h->first);
 	return number < h->first + h->n ? &h->e[number - h->first].at.head : NULL;
 }
 
@@ -621,13 +624,13 @@ int mp_history_read(struct mp_history *h, struct mp_history_pos *pos, size_t max
 {
 	struct cursor *c = &h->one;
 
+	if (pos->block < h->first)
+		return -ENODATA;
 	while (pos->block <= h->first + h->n) {
 		const struct mp_block_head *head = head_at(h, pos->block);
 		bool pass = head && (!has_events(head) || head->flags & MP_BLKF_KEYFRAME);
 		int err = 0;
 
-		if (pos->block < h->first)
-			return -ENODATA;
 		if (!pass)
 			err = load(h, c, pos->block);
 		if (err && err != -EBADMSG)
