@@ -5,7 +5,7 @@
  */
 #include "tests/unit/ev.h"
 #include "tests/unit/elfimg.h"
-#include "user/sym/sym.h"
+#include "user/sym/elf.h"
 
 #include <unistd.h>
 
@@ -221,6 +221,42 @@ static void test_giant_strings(void **state)
 	assert_int_equal(mp_elf_function(e, "near", &v), 0);
 	assert_int_equal(v, OFF + 0x100);
 	assert_int_equal(mp_elf_function(e, "far", &v), -ENOENT);
+	mp_elf_close(e);
+	fclose(t);
+}
+
+/* A section of relocations as large: no more than 64 MiB of all are looked at. */
+static void test_giant_relocations(void **state)
+{
+	const uint64_t at = 1 << 20, word = TEXT + 0x800;
+	const Elf64_Rela r = { .r_offset = word,
+			       .r_info = R_X86_64_RELATIVE,
+			       .r_addend = (int64_t)TEXT + 0x100 };
+	const uint64_t near = at + sizeof(r) * (2 << 20), far = at + sizeof(r) * (3 << 20);
+	FILE *t = tmpfile();
+	struct mp_elf *e;
+	uint64_t v = 1;
+	struct img f;
+
+	(void)state;
+	begin(&f);
+	for (int i = 0; i < 2; i++) {
+		unsigned n = img_section(&f, ".rela", SHT_RELA, SHF_ALLOC, 0, NULL, 0);
+
+		f.sh[n].sh_offset = at;
+		f.sh[n].sh_size = 1ULL << 40;
+	}
+	img_end(&f);
+	assert_non_null(t);
+	assert_int_equal(pwrite(fileno(t), f.b, f.len, 0), f.len);
+	assert_int_equal(pwrite(fileno(t), &r, sizeof(r), (off_t)far), sizeof(r));
+	assert_int_equal(ftruncate(fileno(t), (off_t)(at + (1ULL << 40))), 0);
+	assert_int_equal(mp_elf_open(fileno(t), &e), 0);
+	assert_int_equal(elf_pointer(e, word, &v), 0);
+	assert_int_equal(v, 0);
+	assert_int_equal(pwrite(fileno(t), &r, sizeof(r), (off_t)near), sizeof(r));
+	assert_int_equal(elf_pointer(e, word, &v), 0);
+	assert_int_equal(v, TEXT + 0x100);
 	mp_elf_close(e);
 	fclose(t);
 }
@@ -520,7 +556,7 @@ int main(void)
 		cmocka_unit_test(test_hostile_elf),   cmocka_unit_test(test_go),
 		cmocka_unit_test(test_perfmap),	      cmocka_unit_test(test_perfmap_pieces),
 		cmocka_unit_test(test_demangle),      cmocka_unit_test(test_demangle_bomb),
-		cmocka_unit_test(test_giant_strings),
+		cmocka_unit_test(test_giant_strings), cmocka_unit_test(test_giant_relocations),
 	};
 
 	return cmocka_run_group_tests(t, NULL, NULL);

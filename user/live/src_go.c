@@ -31,8 +31,8 @@
 struct go_build {
 	struct go_build *next;
 	struct stat st; /* which file */
-	bool guess;  /* no table for this version: another one is tried      */
-	bool system; /* what memstats has beside pauses is where it is sought */
+	bool guess;	/* no table for this version: another one is tried      */
+	bool system;	/* what memstats has beside pauses is where it is sought */
 	char version[48];
 	const struct go_layout *layout; /* NULL: none for this version */
 	uint64_t start_off, live_off;	/* of the functions in the file, 0: not found */
@@ -42,14 +42,14 @@ struct go_build {
 /* A process. */
 struct go_proc {
 	const struct go_build *b; /* NULL: looked at, its program is not Go */
-	bool placed;		/* ctl and memstats are addresses in the process */
-	bool told;		/* that its memory is read                       */
-	bool given_up;		/* nothing is read any more                  */
-	bool distrusted;	/* since that is no memory laid out as known */
-	uint64_t mapped;	/* bytes of memory that is no file's              */
-	unsigned wrong;		/* readings in a row that cannot be right        */
-	uint64_t ctl, memstats; /* 0: not known (yet)                            */
-	uint64_t reason;	/* string id: of the cycle that has begun        */
+	bool placed;		  /* ctl and memstats are addresses in the process */
+	bool told;		  /* that its memory is read                       */
+	bool given_up;		  /* nothing is read any more                  */
+	bool distrusted;	  /* since that is no memory laid out as known */
+	uint64_t mapped;	  /* bytes of memory that is no file's              */
+	unsigned wrong;		  /* readings in a row that cannot be right        */
+	uint64_t ctl, memstats;	  /* 0: not known (yet)                            */
+	uint64_t reason;	  /* string id: of the cycle that has begun        */
 	struct {
 		uint64_t start, end;
 	} arena[ARENAS_MAX]; /* told as the heap's */
@@ -291,9 +291,14 @@ static void place(struct go_proc *p, uint64_t bias)
 	p->memstats = p->b->memstats ? p->b->memstats + bias : 0;
 }
 
+/* A program's code is one mapping. Each is looked for in all headers, and there may be 65,536 of
+ * both. */
+#define PLACE_TRIES 64
+
 /* Where the program was loaded: by the mapping of its code. */
 static void place_by_maps(struct go_proc *p, const struct target *t, const struct proc_maps *m)
 {
+	unsigned tries = PLACE_TRIES;
 	const uint32_t code = MP_MAP_FILE | MP_MAP_X;
 	struct mp_elf *e = NULL;
 	char path[40], name[4096];
@@ -313,7 +318,7 @@ static void place_by_maps(struct go_proc *p, const struct target *t, const struc
 		if (!(v->bits & MP_MAP_FILE))
 			p->mapped += v->end - v->start;
 		if (!p->placed && (v->bits & code) == code && !strcmp(m->names + v->name, name) &&
-		    !mp_elf_address(e, v->off, &addr))
+		    tries && tries-- && !mp_elf_address(e, v->off, &addr))
 			place(p, v->start - addr);
 	}
 	mp_elf_close(e);

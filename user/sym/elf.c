@@ -14,8 +14,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NOTES_MAX 65536u /* bytes of notes looked through for the build-id */
-#define CHUNK	  1024u	 /* symbols or relocations read at once            */
+/* Bytes of notes looked through for the build-id: of one section, and all together. */
+#define NOTES_MAX 65536u
+#define NOTES_ALL (1u << 20)
+/* Bytes of relocations looked through for a pointer, all together: those of the largest programs.
+ * What a file claims to have is as long as its author likes. */
+#define RELOCATIONS_MAX (64u << 20)
+#define CHUNK		1024u /* symbols or relocations read at once            */
 
 int elf_read(const struct mp_elf *e, uint64_t off, void *buf, size_t len)
 {
@@ -255,12 +260,16 @@ int mp_elf_address(struct mp_elf *e, uint64_t offset, uint64_t *addr)
 /* --- build-id -------------------------------------------------------------------------------- */
 
 /* Notes of an ELF file: name size, contents size, type, both padded to 4 bytes. */
-static unsigned note_build_id(const struct mp_elf *e, uint64_t off, uint64_t size, uint8_t *id)
+static unsigned note_build_id(const struct mp_elf *e, uint64_t off, uint64_t size, uint64_t *left,
+			      uint8_t *id)
 {
 	uint64_t end;
 
 	if (size > NOTES_MAX)
 		size = NOTES_MAX;
+	if (size > *left)
+		size = *left;
+	*left -= size;
 	end = off + size;
 	while (end >= off && end - off >= 12) {
 		unsigned char h[16];
@@ -285,6 +294,7 @@ static unsigned note_build_id(const struct mp_elf *e, uint64_t off, uint64_t siz
 unsigned mp_elf_build_id(struct mp_elf *e, uint8_t id[MP_BUILD_ID_MAX])
 {
 	Elf_Scn *scn = NULL;
+	uint64_t left = NOTES_ALL;
 	unsigned got = 0;
 	size_t n;
 
@@ -292,15 +302,16 @@ unsigned mp_elf_build_id(struct mp_elf *e, uint8_t id[MP_BUILD_ID_MAX])
 		GElf_Shdr sh;
 
 		if (gelf_getshdr(scn, &sh) && sh.sh_type == SHT_NOTE)
-			got = note_build_id(e, sh.sh_offset, sh.sh_size, id);
+			got = note_build_id(e, sh.sh_offset, sh.sh_size, &left, id);
 	}
 	if (got || elf_getphdrnum(e->elf, &n))
 		return got;
+	left = NOTES_ALL;
 	for (size_t i = 0; !got && i < n; i++) {
 		GElf_Phdr ph;
 
 		if (gelf_getphdr(e->elf, (int)i, &ph) && ph.p_type == PT_NOTE)
-			got = note_build_id(e, ph.p_offset, ph.p_filesz, id);
+			got = note_build_id(e, ph.p_offset, ph.p_filesz, &left, id);
 	}
 	return got;
 }
@@ -321,11 +332,12 @@ static bool is_relative(const struct mp_elf *e, uint64_t info)
 	}
 }
 
-static int find_relative(const struct mp_elf *e, const GElf_Shdr *sh, uint64_t addr,
+static int find_relative(const struct mp_elf *e, const GElf_Shdr *sh, uint64_t addr, uint64_t *left,
 			 uint64_t *value)
 {
-	uint64_t n = sh->sh_size / sizeof(Elf64_Rela);
+	uint64_t n = (sh->sh_size < *left ? sh->sh_size : *left) / sizeof(Elf64_Rela);
 
+	*left -= n * sizeof(Elf64_Rela);
 	for (uint64_t i = 0; i < n; i += CHUNK) {
 		size_t k = n - i < CHUNK ? (size_t)(n - i) : CHUNK;
 		unsigned char buf[CHUNK * sizeof(Elf64_Rela)];
@@ -348,8 +360,8 @@ static int find_relative(const struct mp_elf *e, const GElf_Shdr *sh, uint64_t a
 int elf_pointer(const struct mp_elf *e, uint64_t addr, uint64_t *value)
 {
 	unsigned char b[8] = { 0 };
+	uint64_t off, left = RELOCATIONS_MAX;
 	Elf_Scn *scn = NULL;
-	uint64_t off;
 	int err = elf_offset(e, addr, &off);
 
 	if (!err)
@@ -363,7 +375,7 @@ int elf_pointer(const struct mp_elf *e, uint64_t addr, uint64_t *value)
 		GElf_Shdr sh;
 
 		if (gelf_getshdr(scn, &sh) && sh.sh_type == SHT_RELA && sh.sh_size <= e->size &&
-		    !find_relative(e, &sh, addr, value))
+		    !find_relative(e, &sh, addr, &left, value))
 			break;
 	}
 	return 0;
@@ -509,15 +521,15 @@ bool elf_strings(const struct mp_elf *e, const GElf_Shdr *sh, uint64_t *start, u
 /* --- by name -------------------------------------------------------------------------------------
  */
 
-#define SPOTS_MAX   16
-#define STRINGS_MAX (256u << 20) /* bytes; Chromium's are fewer. A sparse file may tell any size \
-				  */
+#define SPOTS_MAX 16
+/* Bytes; Chromium's are fewer. A sparse file may tell any size. */
+#define STRINGS_MAX (256u << 20)
 
 /* Where a name stands in a table of strings; strings share their ends. */
 struct spots {
 	uint64_t v[SPOTS_MAX];
 	size_t n;
-	uint8_t type;   /* STT_FUNC or STT_OBJECT */
+	uint8_t type;	/* STT_FUNC or STT_OBJECT */
 	uint64_t value; /* of the symbol, 0 = not found yet */
 };
 
