@@ -189,6 +189,7 @@ static __always_inline void collecting_forget(const struct mp_target *t)
 static __always_inline u32 target_add(u64 mm, u32 tgid, u32 image)
 {
 	struct mp_target t = { .id = new_id(), .tgid = tgid };
+	bool first = !*(volatile u32 *)&shared.n_targets;
 
 	t.image = image ? image : t.id;
 	/* Of an mm whose end was missed something may be left. */
@@ -197,14 +198,15 @@ static __always_inline u32 target_add(u64 mm, u32 tgid, u32 image)
 		lose(MP_LOSS_TARGETS, 1, 0);
 		return 0;
 	}
-	/* A second target switches the short cut off before it can be missed. */
-	__sync_fetch_and_add(&shared.n_targets, 1);
-	if (*(volatile u32 *)&shared.n_targets == 1) {
+	/* A second target switches the short cut off before it can be missed: of two at once the
+	 * one that counts itself last finds both, and what the other noted is there by then. */
+	if (first) {
 		shared.only_id = t.id;
 		shared.only_mm = mm;
-	} else {
-		shared.only_mm = 0;
 	}
+	__sync_fetch_and_add(&shared.n_targets, 1);
+	if (!first || *(volatile u32 *)&shared.n_targets != 1)
+		shared.only_mm = 0;
 	return t.id;
 }
 
@@ -215,8 +217,18 @@ static __always_inline void target_forget(u64 mm)
 	bpf_map_delete_elem(&targets, &mm);
 	if (mm == shared.only_mm) {
 		shared.only_mm = 0;
-		shared.n_targets = 0;
+		__sync_fetch_and_add(&shared.n_targets, -1); /* another may just come */
 	}
+}
+
+/* The same for who knows it from earlier: an mm that was given up meanwhile may be the struct of
+ * another target by now. */
+static __always_inline void target_forget_id(u64 mm, u32 id)
+{
+	const struct mp_target *t = mm ? target_find(mm) : NULL;
+
+	if (t && t->id == id)
+		target_forget(mm);
 }
 
 /* --- RSS counters ------------------------------------------------------------ */

@@ -162,6 +162,7 @@ struct mp_shared {
 			    * spans such a call */
 	__u32 attach_tgid; /* argument of the task iterator */
 	__u32 attach_found;
+	__u32 attach_borrowed; /* nobody found: its mm is that of another target */
 	__u32 attach_mm;  /* argument of forget_target(): mm id */
 	__u32 sum_gen;	  /* which sum this is, argument of sum_rss() */
 	__u32 cpus_known; /* cpu_off is filled in: per-CPU counters can be summed */

@@ -115,8 +115,7 @@ static __always_inline int on_exec(void)
 	if (!w)
 		return rules ? on_new(tgid, mm, rules) : 0;
 	old = w->mm_id;
-	if (w->mm)
-		target_forget(w->mm);
+	target_forget_id(w->mm, old);
 	id = target_add(mm, tgid, 0);
 	w->mm_id = id;
 	w->mm = mm;
@@ -161,8 +160,8 @@ static __always_inline int on_exit(void)
 	if (w->mm_id)
 		task_event(MP_TASK_EXIT, w->mm_id, (u32)bpf_get_current_pid_tgid(),
 			   (u32)BPF_CORE_READ(task, exit_code), tgid);
-	if (w->mm && !cfg_have_exit_mmap)
-		target_forget(w->mm);
+	if (!cfg_have_exit_mmap)
+		target_forget_id(w->mm, w->mm_id);
 	bpf_map_delete_elem(&watched, &tgid);
 	return 0;
 }
@@ -231,6 +230,15 @@ int BPF_PROG(exit_mmap_btf, struct mm_struct *mm)
 	return 0;
 }
 
+/* A child of vfork or posix_spawn has its parent's mm until it calls exec. */
+static __always_inline bool is_borrowed(const struct mp_target *t, u64 mm)
+{
+	u32 owner = t->tgid;
+	const struct mp_watch *w = bpf_map_lookup_elem(&watched, &owner);
+
+	return w && w->mm == mm;
+}
+
 /* Makes the process shared.attach_tgid a target. */
 SEC("iter/task")
 int find_mm(struct bpf_iter__task *ctx)
@@ -249,6 +257,10 @@ int find_mm(struct bpf_iter__task *ctx)
 	t = target_find(mm);
 	if (t && t->tgid == tgid) { /* a rule has just taken it */
 		shared.attach_found = t->id;
+		return 0;
+	}
+	if (t && is_borrowed(t, mm)) {
+		shared.attach_borrowed = 1;
 		return 0;
 	}
 	w.mm = mm;
@@ -270,8 +282,7 @@ int forget_target(void *ctx)
 
 	if (!w || w->mm_id != shared.attach_mm)
 		return 0;
-	if (w->mm)
-		target_forget(w->mm);
+	target_forget_id(w->mm, w->mm_id);
 	bpf_map_delete_elem(&watched, &tgid);
 	return 1;
 }

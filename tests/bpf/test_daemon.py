@@ -29,6 +29,16 @@ def bpf():
 
 
 @contextlib.contextmanager
+def busy(pid):
+    """What happens meanwhile the daemon hears of afterwards, all at once."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@contextlib.contextmanager
 def running(*argv, **kw):
     """A process that has called exec."""
     p = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, **kw)
@@ -144,6 +154,24 @@ def test_what_the_kernel_took_too_much(tmp_path):
     assert len(listed(path)) == 1
 
 
+def test_children_of_what_the_kernel_took_too_much(tmp_path):
+    """They are watched before anybody can say that they are not wanted: nothing of them is told, either."""
+    with Daemon(tmp_path, f"[target t]\nexe = {PREY}-*-x") as d:
+        with workload(tmp_path, f"{PREY}-1-x") as yes:
+            with busy(d.pid):
+                no = workload(tmp_path, f"{PREY}-1-y", binary="fork-cow")
+                for name in ("touched", "forked"):
+                    no.step(name)
+            with no:
+                mp.looked(d.pid)
+                path = d.stop()
+    assert seen(path) == {yes.pid}
+    # a stack is told before anybody knows whose it is, and once for all of an image
+    told = re.findall(r"^\S+ (\S+) +mm=([1-9]\d*) ", mp.memprof("dump", path, check=0).stdout, re.M)
+    (mm,) = (m for what, m in told if what == "task.target")
+    assert {m for what, m in told if what != "stack"} == {mm}
+
+
 def test_by_user(where):
     prog = daemon.copy_of(where, SLEEP, daemon.own("asleep"))
     with Daemon(where, f"[target t]\nuser = 54321\nexe = {daemon.own('asleep')}") as d:
@@ -216,6 +244,20 @@ def test_by_pid(tmp_path):
             path = d.stop()
     assert seen(path) == {w.pid}
     mp.check_rss(mp.report(path), kernel)
+
+
+def test_a_child_in_borrowed_memory(tmp_path):
+    """Between vfork and exec a child has its parent's memory: that is watched as the parent's, and stays so."""
+    with workload(tmp_path, PREY, binary="borrowed") as w:
+        child = mp.Step(w.out.seen[0]).child
+        with Daemon(tmp_path, f"[target t]\npid = {w.pid}\npid = {child}\nfollow-forks = no") as d:
+            mp.wait_until(lambda: w.pid in {t["pid"] for t in d.list()["targets"]}, what="the parent in the list")
+            assert child not in {t["pid"] for t in d.list()["targets"]}
+            w.step("alone")
+            last = w.step("touched")
+            path = d.stop()
+    assert seen(path) == {w.pid}
+    assert listed(path)[w.pid]["faults"] >= last.n
 
 
 def test_who_was_there_before(tmp_path):

@@ -61,7 +61,7 @@ const struct mp_rung_result *mp_probes_rung(const struct mp_probes *p, enum mp_f
 
 /*
  * Makes the running process a target from here on; *mm is its mm id.
- * -ESRCH: no such process, or one without memory of its own.
+ * -ESRCH: no such process, or one without memory. -EBUSY: its memory is that of another target.
  */
 int mp_probes_add(struct mp_probes *p, uint32_t tgid, uint32_t *mm);
 /* The process becomes a target when it calls exec. */

@@ -41,11 +41,11 @@ int mp_probes_add(struct mp_probes *p, uint32_t tgid, uint32_t *mm)
 {
 	int err;
 
-	p->shared->attach_found = 0;
+	p->shared->attach_found = p->shared->attach_borrowed = 0;
 	p->shared->attach_tgid = tgid;
 	err = run_iter(p->skel->progs.find_mm);
 	if (!err && !p->shared->attach_found)
-		err = -ESRCH;
+		err = p->shared->attach_borrowed ? -EBUSY : -ESRCH;
 	if (!err)
 		*mm = p->shared->attach_found;
 	return err;

@@ -542,6 +542,15 @@ static int open_fds(struct mp_session *s)
 	return 0;
 }
 
+static const char *why_none(int err)
+{
+	if (err == -ESRCH)
+		return "it does not exist, has ended, or is a kernel thread";
+	if (err == -EBUSY)
+		return "until it calls exec its memory is that of another one that is watched";
+	return strerror(-err);
+}
+
 static int no_target(struct mp_diag *diag, pid_t pid, int err)
 {
 	if (err == -EACCES || err == -EPERM) {
@@ -553,9 +562,7 @@ static int no_target(struct mp_diag *diag, pid_t pid, int err)
 				   "sudo memprof ..., or run it as the user of that process");
 	}
 	mp_diag_fmt(diag->what, "no process with pid %d to watch", (int)pid);
-	mp_diag_fmt(diag->cause, "%s",
-		    err == -ESRCH ? "it does not exist, has ended, or is a kernel thread"
-				  : strerror(-err));
+	mp_diag_fmt(diag->cause, "%s", why_none(err));
 	return mp_diag_set(diag, err, MP_EXIT_NO_TARGET, NULL, NULL, "ps -e  # lists pids");
 }
 

@@ -72,9 +72,13 @@ bool standing_takes(struct mp_session *s, const struct mp_event *e)
 {
 	const struct target *t = e->mm ? session_target_of_mm(s, e->mm) : NULL;
 
-	/* A stack may be another's too, of the same image: it is told once. */
-	if (t && t->left)
+	if (t && t->left) {
+		/* Forked before it was let go: the kernel side watches the child by itself. */
+		if (e->type == MP_EV_TASK && e->sub == MP_TASK_FORK && e->task.b)
+			refuse(s, (pid_t)e->task.a, (uint32_t)e->task.b);
+		/* A stack may be another's too, of the same image: it is told once. */
 		return e->type == MP_EV_STACK;
+	}
 	if (e->type != MP_EV_TASK)
 		return true;
 	if (e->sub == MP_TASK_EXEC)
