@@ -220,7 +220,7 @@ const struct tui_command tui_commands[] = {
 	  .run = run_pane },
 	{ .name = "pause", .help = "collecting goes on", .run = run_pause },
 	{ .name = "process", .args = "PID", .help = "look at that one", .run = run_process },
-	{ .name = "processes", .help = "list of all processes", .key = 'L' },
+	{ .name = "processes", .help = "list of processes", .key = 'L' },
 	{ .name = "quit", .help = "leave", .key = 'q' },
 	{ .name = "redraw", .help = "draw all of it again", .key = TUI_CTRL('l') },
 	{ .name = "reverse", .help = "order turned round", .key = 'S' },

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * detail.c - the pane beside the plot on wide screens: the account in full,
- * calls, collections and the selected mapping, at the moment looked at.
+ * calls, collections and the selected mapping, at the moment looked at; beside the
+ * list of processes of the selected one.
  */
 #include <stdio.h>
 #include <string.h>
@@ -31,8 +32,31 @@ static void head(struct pane *p, const char *text)
 	if (full(p))
 		return;
 	tui_grid_fill(p->g, line, L' ', st);
-	tui_grid_text(p->g, p->r.x + 1, p->y, p->r.w - 1, st, text);
+	tui_outside_text(p->g, p->f, p->r.x + 1, p->y, p->r.w - 1, st, text);
 	p->y++;
+}
+
+/* What stands beside all processes together and is of one of them says whose it is: the
+ * first title names it, those below refer to that. */
+static void head_of_rss(struct pane *p, const struct mp_proc *proc)
+{
+	const char *comm = proc->comm ? mp_str(p->f->state, proc->comm) : "?";
+	char text[96];
+
+	if (!p->f->view->list) {
+		head(p, "where RSS goes");
+		return;
+	}
+	snprintf(text, sizeof(text), "RSS of %.64s (%u)", comm, proc->tgid);
+	head(p, text);
+}
+
+static void head_of_part(struct pane *p, const char *what)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%s%s", p->f->view->list ? "its " : "", what);
+	head(p, text);
 }
 
 static void row(struct pane *p, const char *name, const char *value)
@@ -76,7 +100,7 @@ static void account(struct pane *p, const struct mp_proc *proc)
 	struct mp_account a;
 
 	mp_account(proc, &a);
-	head(p, "where RSS goes");
+	head_of_rss(p, proc);
 	if (a.heap_known) {
 		part(p, "live heap", a.live_heap, a.rss, TUI_BAND_LIVE);
 		part(p, "free heap", a.free_heap_resident, a.rss, TUI_BAND_FREE);
@@ -119,7 +143,7 @@ static void calls(struct pane *p, const struct mp_proc *proc)
 					  MP_CALL_BRK, MP_CALL_MREMAP };
 	char num[16], text[48];
 
-	head(p, "calls and faults");
+	head_of_part(p, "calls and faults");
 	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
 		const struct mp_callstat *c = &proc->calls[shown[i]];
 
@@ -144,7 +168,7 @@ static void collections(struct pane *p, const struct mp_proc *proc)
 
 	if (!gc)
 		return;
-	head(p, "collections");
+	head_of_part(p, "collections");
 	snprintf(text, sizeof(text), "%llu major, %llu minor", (unsigned long long)proc->gc_major,
 		 (unsigned long long)proc->gc_minor);
 	if (proc->gc_other && proc->gc_other != MP_UNKNOWN)

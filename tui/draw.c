@@ -5,6 +5,7 @@
  */
 #include "tui/draw.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -323,11 +324,17 @@ int tui_outside_text(struct tui_grid *g, const struct tui_frame *f, int x, int y
 
 static void draw_small(struct tui_grid *g, const struct tui_frame *f)
 {
-	static const char *const text = "terminal too small (need 40x10)";
-	int w = tui_text_width(text);
+	/* the last words are what is needed most */
+	static const char *const texts[] = { "terminal too small (need 40x10)",
+					     "too small (need 40x10)", "need 40x10", "40x10" };
+	size_t i = 0;
+	int w;
 
+	static_assert(TUI_MIN_W == 40 && TUI_MIN_H == 10, "the texts say it");
+	while ((w = tui_text_width(texts[i])) > g->w && i + 1 < sizeof(texts) / sizeof(texts[0]))
+		i++;
 	tui_grid_text(g, w < g->w ? (g->w - w) / 2 : 0, g->h / 2, g->w,
-		      tui_role(f->theme, TUI_R_BOLD), text);
+		      tui_role(f->theme, TUI_R_BOLD), texts[i]);
 }
 
 void tui_draw(struct tui_grid *g, const struct tui_frame *f)

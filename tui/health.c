@@ -149,12 +149,12 @@ static void hook_lines(const struct tui_frame *f, struct tui_lines *out)
 
 		if (!p->known)
 			continue;
-		tui_lines_add(out, less ? TUI_R_BOLD : TUI_R_TEXT, "  %-8s %-10s  %s",
+		tui_lines_add(out, less ? TUI_R_BOLD : TUI_R_TEXT, "  %-11s %-10s  %s",
 			      mp_feature_name(i), mp_rung_name(p->rung), feature_words[i]);
 		if (p->why)
-			tui_lines_add(out, TUI_R_DIM, "           %s", mp_str(m, p->why));
+			tui_lines_add(out, TUI_R_DIM, "              %s", mp_str(m, p->why));
 		else if (p->rung == MP_RUNG_ABSENT && p->err)
-			tui_lines_add(out, TUI_R_DIM, "           %s", strerror(-p->err));
+			tui_lines_add(out, TUI_R_DIM, "              %s", strerror(-p->err));
 	}
 }
 

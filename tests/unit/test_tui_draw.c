@@ -245,6 +245,12 @@ static void tiers(void **state)
 	(void)state;
 	expect(x, 39, 24, "terminal too small (need 40x10)");
 	expect(x, 80, 9, "terminal too small (need 40x10)");
+	expect(x, 30, 8, "too small (need 40x10)");
+	expect(x, 22, 5, "too small (need 40x10)");
+	expect(x, 20, 5, "need 40x10");
+	expect(x, 10, 3, "need 40x10");
+	expect(x, 9, 1, "40x10");
+	expect(x, 5, 1, "40x10");
 	expect(x, 40, 10, "RSS");
 	expect(x, 59, 24, "owed: not returned");
 	expect(x, 80, 24, "live");

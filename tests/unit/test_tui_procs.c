@@ -179,6 +179,28 @@ static void a_tree(void **state)
 	mp_model_free(m);
 }
 
+/* What stands beside the figures of all is of one, and says of whom. */
+static void the_account_names_its_process(void **state)
+{
+	struct mp_model *m = family();
+	struct screen *s = family_list(m);
+
+	(void)state;
+	expect(s, 120, 40, "RSS of make (100)");
+	expect(s, 120, 40, "its calls and faults");
+	tui_key(&s->f, TUI_KEY_END);
+	s->view.in_table = true;
+	tui_key(&s->f, 'j');
+	tui_key(&s->f, 'j');
+	expect(s, 120, 40, "RSS of sh (101)");
+	expect_not(s, 120, 40, "RSS of make");
+	tui_key(&s->f, '\r');
+	expect(s, 120, 40, "where RSS goes");
+	expect_not(s, 120, 40, "its calls");
+	drop(s);
+	mp_model_free(m);
+}
+
 static void orders(void **state)
 {
 	struct mp_model *m = family();
@@ -716,7 +738,9 @@ static void the_page(void **state)
 	render(s, 80, 24);
 	press(s, 'H');
 	expect(s, 80, 24, "hooks and losses");
-	expect(s, 80, 24, "calls    absent      mmap, munmap, madvise, brk");
+	expect(s, 80, 24, " calls       absent      mmap, munmap, madvise, brk");
+	probe(m, MP_FEAT_HEAP_PYTHON, MP_RUNG_USDT);
+	expect(s, 80, 24, " heap_python usdt        collections of CPython");
 	expect(s, 80, 24, "Nothing was lost");
 	m->lost[MP_LOSS_GC_RING] = m->lost_total = 5;
 	expect(s, 80, 30, "5  the collector overwrote what was not read yet");
@@ -752,17 +776,18 @@ static void ends(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_tree),	 cmocka_unit_test(after_the_end),
-		cmocka_unit_test(not_there),	 cmocka_unit_test(dropped_meanwhile),
-		cmocka_unit_test(orders),	 cmocka_unit_test(no_tree),
-		cmocka_unit_test(every_size),	 cmocka_unit_test(curves),
-		cmocka_unit_test(odd_families),	 cmocka_unit_test(keys),
-		cmocka_unit_test(one_process),	 cmocka_unit_test(over_an_exec),
-		cmocka_unit_test(sums),		 cmocka_unit_test(storm),
-		cmocka_unit_test(missing_hooks), cmocka_unit_test(losses),
-		cmocka_unit_test(losses_so_far), cmocka_unit_test(the_page),
-		cmocka_unit_test(ends),		 cmocka_unit_test(thousands),
-		cmocka_unit_test(nothing_told),	 cmocka_unit_test(pids_asked_for),
+		cmocka_unit_test(a_tree),	  cmocka_unit_test(after_the_end),
+		cmocka_unit_test(not_there),	  cmocka_unit_test(dropped_meanwhile),
+		cmocka_unit_test(orders),	  cmocka_unit_test(the_account_names_its_process),
+		cmocka_unit_test(no_tree),	  cmocka_unit_test(every_size),
+		cmocka_unit_test(curves),	  cmocka_unit_test(odd_families),
+		cmocka_unit_test(keys),		  cmocka_unit_test(one_process),
+		cmocka_unit_test(over_an_exec),	  cmocka_unit_test(sums),
+		cmocka_unit_test(storm),	  cmocka_unit_test(missing_hooks),
+		cmocka_unit_test(losses),	  cmocka_unit_test(losses_so_far),
+		cmocka_unit_test(the_page),	  cmocka_unit_test(ends),
+		cmocka_unit_test(thousands),	  cmocka_unit_test(nothing_told),
+		cmocka_unit_test(pids_asked_for),
 	};
 
 	setlocale(LC_ALL, "C.UTF-8");
