@@ -120,6 +120,21 @@ def test_a_second_trigger_within_the_rest_is_counted(where):
         assert len(list((d.state / "incidents").glob("2*"))) == 1
 
 
+def test_the_kill_after_the_warning_is_an_incident_of_its_own(where):
+    """A rest that the warning began does not hide the kill, and the recording shows it."""
+    groups = group("eat", PREY, "trigger = rss>40M", "trigger = oom", "rest = 1h")
+    with Daemon(where, groups) as d, prey(where) as w:
+        w.step("all")
+        warning = saved(d)
+        w.proc.kill()
+        kill = saved(d)
+        d.stop()
+    assert read(warning)["why"].startswith("trigger 'rss>40M'")
+    assert read(kill)["why"] == f"trigger 'oom' (pid {w.pid}: it was killed)"
+    assert read(kill)["pid"] == w.pid and pids(kill / "recording.mprof") == {w.pid}
+    assert mp.report(kill / "recording.mprof")["target"]["signal"] == signal.SIGKILL
+
+
 def test_asked_for_by_a_signal_of_each_target_that_has_processes(where):
     groups = group("one") + group("two", OTHER) + group("none", "nobody-is-called-so")
     with Daemon(where, groups) as d, prey(where) as w, prey(where, OTHER) as v:
@@ -143,6 +158,22 @@ def test_a_reload_brings_triggers(where):
         d.stop()
     assert read(folder)["target"] == "new" and read(folder)["pid"] == w.pid
     assert pids(folder / "recording.mprof") == {w.pid}
+
+
+def test_a_reload_tells_nothing_again(where):
+    """Triggers that are as they were go on; one that is new looks for the first time."""
+    was = group("eat", PREY, "trigger = rss>40M", "trigger = oom", "rest = 1h")
+    with Daemon(where, was) as d, prey(where) as w, prey(where) as v:
+        w.step("all")
+        saved(d)
+        v.proc.kill()
+        saved(d)
+        n = len(d.err.seen)
+        d.reload(was)
+        d.reload(was + "trigger = anon>40M\n")
+        d.says("trigger 'anon>40M'")
+        d.stop()
+    assert not [line for line in d.err.seen[n:] if "rss>40M" in line or "oom" in line]
 
 
 def test_ring_in_memory(where):

@@ -429,6 +429,13 @@ static void again(struct mp_model *m, struct dm_watch *w, uint64_t *ts, uint64_t
 	dm_watch_tick(w, m, now, fired, s);
 }
 
+/* As a reload does. */
+static void replace(struct dm_watch *w, const struct dm_config *c)
+{
+	assert_int_equal(dm_watch_expect(w, c), 0);
+	dm_watch_take(w, false);
+}
+
 static void test_rest_by_the_callers_clock(void **unused)
 {
 	struct dm_config *c = config(TWO_GROUPS), *next;
@@ -452,14 +459,14 @@ static void test_rest_by_the_callers_clock(void **unused)
 	assert_int_equal(s.rests, 2);
 	/* another config, in another order: the group of that name rests on */
 	next = config("[target z]\nexe = z\n[target a]\nexe = a\ntrigger = rss>1G\nrest = 5m\n");
-	assert_int_equal(dm_watch_config(w, next), 0);
+	replace(w, next);
 	dm_config_free(c);
 	dm_watch_figures(w, 1, &n, &rested);
 	assert_int_equal(n, 4);
 	dm_watch_figures(w, 0, &n, &rested);
 	assert_int_equal(n, 0);
 	/* a clock that went back rests nobody for ever */
-	rss(m, 200, ts + SEC, 2 * GIB);
+	rss(m, 200, ts + 61 * SEC, 2 * GIB);
 	dm_watch_tick(w, m, now - 500 * SEC, fired, &s);
 	assert_int_equal(s.n, 3);
 	assert_int_equal(s.group, 1);
@@ -468,6 +475,145 @@ static void test_rest_by_the_callers_clock(void **unused)
 	dm_watch_free(w);
 	mp_model_free(m);
 	dm_config_free(next);
+}
+
+static void begins(struct mp_model *m, uint32_t mm, uint64_t ts)
+{
+	struct mp_event e = ev_task(mm, ts, MP_TASK_TARGET, 1000 + mm, 0);
+
+	assert_int_equal(mp_model_fold(m, &e), 0);
+}
+
+static void is_killed(struct mp_model *m, uint32_t mm, uint64_t ts)
+{
+	struct mp_event e = ev_task(mm, ts, MP_TASK_EXIT, 9, 0);
+
+	assert_int_equal(mp_model_fold(m, &e), 0);
+}
+
+/* A warning's rest does not hide the kill that it warned of; kills rest after kills. */
+static void test_a_kill_passes_the_rest_that_another_began(void **unused)
+{
+	struct dm_config *c = config("[target a]\nexe = a\ntrigger = rss>1G\ntrigger = oom\n"
+				     "rest = 10m\n");
+	struct mp_model *m = two_processes();
+	uint64_t n, rested;
+	struct seen s = { 0 };
+	struct dm_watch *w;
+
+	(void)unused;
+	assert_int_equal(dm_watch_new(c, hundreds, NULL, &w), 0);
+	for (uint32_t mm = 101; mm < 104; mm++)
+		begins(m, mm, T0);
+	rss(m, 100, T0 + SEC, 2 * GIB);
+	dm_watch_tick(w, m, 1000 * SEC, fired, &s);
+	assert_int_equal(s.n, 1);
+	is_killed(m, 100, T0 + 21 * SEC);
+	dm_watch_tick(w, m, 1020 * SEC, fired, &s);
+	assert_int_equal(s.n, 2);
+	assert_int_equal(s.pid, 1100);
+	assert_non_null(strstr(s.why, "it was killed"));
+	/* another kill, and a figure, within the rest */
+	is_killed(m, 101, T0 + 100 * SEC);
+	rss(m, 102, T0 + 100 * SEC, 2 * GIB);
+	dm_watch_tick(w, m, 1619 * SEC, fired, &s);
+	assert_int_equal(s.n, 2);
+	assert_int_equal(s.rests, 2);
+	is_killed(m, 102, T0 + 200 * SEC);
+	dm_watch_tick(w, m, 1620 * SEC, fired, &s);
+	assert_int_equal(s.n, 3);
+	/* a kill begins the rest of the others */
+	rss(m, 103, T0 + 300 * SEC, 2 * GIB);
+	dm_watch_tick(w, m, 1630 * SEC, fired, &s);
+	assert_int_equal(s.n, 3);
+	dm_watch_figures(w, 0, &n, &rested);
+	assert_int_equal(n, 6);
+	assert_int_equal(rested, 3);
+	dm_watch_free(w);
+	mp_model_free(m);
+	dm_config_free(c);
+}
+
+static uint64_t fired_by(const struct dm_watch *w, int group)
+{
+	uint64_t n, rested;
+
+	dm_watch_figures(w, group, &n, &rested);
+	return n;
+}
+
+/* What was told before a reload is not told again by the triggers that are as they were. */
+static void test_triggers_go_on_over_a_reload(void **unused)
+{
+	static const char same[] = "[target b]\nexe = b\n[target a]\nexe = a\n"
+				   "trigger = anon>1M\ntrigger = oom\ntrigger = rss>1M\n"
+				   "trigger = rss>1M\nrest = 1s\n";
+	struct dm_config *c = config("[target a]\nexe = a\ntrigger = rss>1M\ntrigger = oom\n"
+				     "trigger = rss>1M\nrest = 1s\n");
+	struct dm_config *next = config(same);
+	struct mp_model *m = mp_model_new();
+	struct seen s = { 0 };
+	struct dm_watch *w;
+
+	(void)unused;
+	begins(m, 100, T0);
+	begins(m, 101, T0);
+	rss(m, 100, T0 + SEC, 2 * GIB);
+	is_killed(m, 101, T0 + SEC);
+	assert_int_equal(dm_watch_new(c, hundreds, NULL, &w), 0);
+	dm_watch_tick(w, m, 1000 * SEC, fired, &s);
+	assert_int_equal(fired_by(w, 0), 3);
+	replace(w, c);
+	rss(m, 100, T0 + 100 * SEC, 2 * GIB); /* beyond the rests of all */
+	dm_watch_tick(w, m, 1100 * SEC, fired, &s);
+	assert_int_equal(fired_by(w, 0), 3);
+	/* the group has another number, and the one that is new looks for the first time */
+	replace(w, next);
+	dm_config_free(c);
+	begins(m, 200, T0 + 150 * SEC);
+	rss(m, 200, T0 + 150 * SEC, GIB / 2);
+	begins(m, 300, T0 + 150 * SEC);
+	is_killed(m, 300, T0 + 150 * SEC);
+	dm_watch_tick(w, m, 1200 * SEC, fired, &s);
+	assert_int_equal(fired_by(w, 0), 0);
+	assert_int_equal(fired_by(w, 1), 3 + 3);
+	assert_int_equal(s.group, 1);
+	assert_int_equal(s.pid, 1200);
+	/* of another model's processes nothing was told yet */
+	assert_int_equal(dm_watch_expect(w, next), 0);
+	dm_watch_take(w, true);
+	dm_watch_tick(w, m, 1300 * SEC, fired, &s);
+	assert_int_equal(fired_by(w, 1), 6 + 3);
+	dm_watch_free(w);
+	mp_model_free(m);
+	dm_config_free(next);
+}
+
+/* What cannot be made, or was not taken, changes nothing, and no config is needed after it. */
+static void test_a_config_that_is_only_expected_changes_nothing(void **unused)
+{
+	struct dm_config *c = config(TWO_GROUPS);
+	struct dm_config *next = config("[target c]\nexe = c\ntrigger = rss>1G\nrest = 5m\n");
+	struct mp_model *m = two_processes();
+	struct seen s = { 0 };
+	struct dm_watch *w;
+
+	(void)unused;
+	assert_int_equal(dm_watch_new(c, hundreds, NULL, &w), 0);
+	dm_config_free(c);
+	assert_int_equal(dm_watch_expect(w, next), 0);
+	snprintf(next->groups[0].triggers[0], 4, "rss");
+	assert_int_equal(dm_watch_expect(w, next), -EINVAL); /* as good as no memory */
+	dm_config_free(next);
+	rss(m, 200, T0 + SEC, 2 * GIB);
+	dm_watch_tick(w, m, SEC, fired, &s);
+	assert_int_equal(s.n, 1);
+	assert_int_equal(s.group, 1);
+	rss(m, 200, T0 + 2 * SEC, 4 * GIB);
+	dm_watch_tick(w, m, 2 * SEC, fired, &s); /* its rest is as it was, too */
+	assert_int_equal(s.n, 2);
+	dm_watch_free(w);
+	mp_model_free(m);
 }
 
 /* --- jobs ---------------------------------------------------------------------------------- */
@@ -851,6 +997,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_group_sees_its_own_processes_only, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_rest_by_the_callers_clock, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_kill_passes_the_rest_that_another_began,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_triggers_go_on_over_a_reload, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_config_that_is_only_expected_changes_nothing,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_job_becomes_an_incident, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_jobs_that_fail_leave_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_findings_that_fail_are_told_in_the_incident,

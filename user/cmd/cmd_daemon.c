@@ -165,6 +165,24 @@ static int say_waiting(const struct daemon *d, const struct dm_config *now)
 	return n < 0 ? 0 : n;
 }
 
+/* The file as it is now, and all made for it that may fail. False, after why was said. */
+static bool read_again(struct daemon *d, struct dm_config **c)
+{
+	const char *why = NULL;
+
+	if (!d->c->path)
+		why = "there is no file: it was started with the defaults";
+	else if (read_config(d->c->path, c))
+		why = "the file has mistakes; what was read before stays in force";
+	else if (dm_incidents_expect(d->incidents, *c)) {
+		dm_config_free(*c);
+		why = "out of memory; what was read before stays in force";
+	}
+	if (why)
+		dm_log("reload: %s", why);
+	return !why;
+}
+
 /*
  * SIGHUP: groups and their triggers are taken from the file as it is now; whatever holds the
  * config keeps its address. The rest of [daemon] needs a new start, which is said.
@@ -181,10 +199,7 @@ static void reload(struct daemon *d)
 	snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%llu",
 		 (unsigned long long)(mp_monotonic_ns() / 1000));
 	dm_notify(state);
-	if (!d->c->path || read_config(d->c->path, &c)) {
-		dm_log("reload: %s",
-		       d->c->path ? "the file has mistakes; what was read before stays in force"
-				  : "there is no file: it was started with the defaults");
+	if (!read_again(d, &c)) {
 		dm_notify("READY=1");
 		return;
 	}
@@ -195,9 +210,7 @@ static void reload(struct daemon *d)
 	err = dm_targets_reload(d->targets, old);
 	if (err)
 		dm_log("reload: new processes are found by looking alone: %s", strerror(-err));
-	err = dm_incidents_reload(d->incidents, d->c, d->targets);
-	if (err)
-		dm_log("reload: triggers stay as they were: %s", strerror(-err));
+	dm_incidents_reload(d->incidents, d->c, d->targets);
 	if (dm_metrics_reload(d->metrics, d->c, d->targets))
 		dm_log("reload: metrics stay those of the groups before: out of memory");
 	waiting = say_waiting(d, c);

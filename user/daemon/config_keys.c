@@ -574,6 +574,9 @@ const struct dm_setting dm_settings[] = {
 	{ { "command", true, false, "logger \"memprof: $MEMPROF_INCIDENT\"", true,
 	    "Run by /bin/sh -c when an incident was saved." },
 	  set_command },
-	{ OF_RULE("rest", "10m", "No two incidents of this target within this time."), set_rest },
+	{ OF_RULE("rest", "10m",
+		  "No two incidents of this target within this time; a kill waits for kills "
+		  "alone."),
+	  set_rest },
 };
 const size_t dm_n_settings = sizeof(dm_settings) / sizeof(dm_settings[0]);

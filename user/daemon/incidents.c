@@ -39,8 +39,10 @@ struct wish {
 	uint32_t pid;
 };
 
-struct counts {
+/* What goes on by a group's name, whichever config it is of. */
+struct of_group {
 	char name[DM_NAME_MAX + 1];
+	struct wish wish;
 	uint64_t saved, failed, last_wall_ns;
 };
 
@@ -50,8 +52,7 @@ struct dm_incidents {
 	struct mp_session *s;
 	struct dm_watch *watch;
 	struct dm_jobs *jobs;
-	struct wish wish[DM_GROUPS_MAX];
-	struct counts counts[DM_GROUPS_MAX];
+	struct of_group g[DM_GROUPS_MAX]; /* in the order of the config */
 	uint64_t now;
 	int copying; /* job whose copy is being made, or -1 */
 	uint64_t copy_since;
@@ -104,32 +105,32 @@ int dm_incidents_prepare(const struct dm_config *c, struct mp_output_opts *out, 
 
 /* --- counting and telling ------------------------------------------------------------------ */
 
-static struct counts *counts_of(struct dm_incidents *i, const char *group)
+static struct of_group *of_name(struct dm_incidents *i, const char *group)
 {
 	for (size_t k = 0; k < DM_GROUPS_MAX; k++)
-		if (!strcmp(i->counts[k].name, group))
-			return &i->counts[k];
+		if (!strcmp(i->g[k].name, group))
+			return &i->g[k];
 	return NULL;
 }
 
-/* Groups of this config keep what they counted; what others had is forgotten. */
-static void count_groups(struct dm_incidents *i, const struct dm_config *c)
+/* Groups of this config keep what they counted and wait for; what others had is forgotten. */
+static void keep_groups(struct dm_incidents *i, const struct dm_config *c)
 {
-	struct counts was[DM_GROUPS_MAX];
+	struct of_group was[DM_GROUPS_MAX];
 
-	memcpy(was, i->counts, sizeof(was));
-	memset(i->counts, 0, sizeof(i->counts));
+	memcpy(was, i->g, sizeof(was));
+	memset(i->g, 0, sizeof(i->g));
 	for (size_t k = 0; k < c->n_groups; k++) {
-		snprintf(i->counts[k].name, sizeof(i->counts[k].name), "%s", c->groups[k].name);
+		snprintf(i->g[k].name, sizeof(i->g[k].name), "%s", c->groups[k].name);
 		for (size_t o = 0; o < DM_GROUPS_MAX; o++)
-			if (was[o].name[0] && !strcmp(was[o].name, i->counts[k].name))
-				i->counts[k] = was[o];
+			if (was[o].name[0] && !strcmp(was[o].name, i->g[k].name))
+				i->g[k] = was[o];
 	}
 }
 
 static void failed(struct dm_incidents *i, const char *group, const char *why)
 {
-	struct counts *n = counts_of(i, group);
+	struct of_group *n = of_name(i, group);
 
 	if (n)
 		n->failed++;
@@ -139,7 +140,7 @@ static void failed(struct dm_incidents *i, const char *group, const char *why)
 static void over(void *ctx, const char *group, const char *name, const char *why)
 {
 	struct dm_incidents *i = ctx;
-	struct counts *n = counts_of(i, group);
+	struct of_group *n = of_name(i, group);
 
 	i->next_bound = 0;
 	if (!name) {
@@ -224,7 +225,7 @@ static void copy(struct dm_incidents *i, int id, const char *why)
 
 static void begin(struct dm_incidents *i, int group)
 {
-	struct wish w = i->wish[group];
+	struct wish w = i->g[group].wish;
 	struct dm_job_spec spec = { .group = i->c->groups[group].name,
 				    .why = w.why,
 				    .pid = w.pid,
@@ -232,7 +233,7 @@ static void begin(struct dm_incidents *i, int group)
 	uint32_t *mms = mms_of(i, group, &spec.n_mms);
 	int id;
 
-	i->wish[group].is = false;
+	i->g[group].wish.is = false;
 	spec.mms = mms;
 	if (!mms || !spec.n_mms) {
 		failed(i, spec.group, mms ? "it has no process" : "out of memory");
@@ -333,7 +334,7 @@ int dm_incidents_new(const struct dm_config *c, const struct dm_targets *t, stru
 		i->t = t;
 		i->s = s;
 		i->copying = -1;
-		count_groups(i, c);
+		keep_groups(i, c);
 		err = dm_watch_new(c, group_of, i, &i->watch);
 	}
 	if (!err)
@@ -378,34 +379,41 @@ int dm_incidents_anew(struct dm_incidents *i, struct mp_output_opts *out, char *
 
 int dm_incidents_session(struct dm_incidents *i, const struct dm_targets *t, struct mp_session *s)
 {
-	i->s = s;
-	return dm_incidents_reload(i, i->c, t);
-}
-
-int dm_incidents_reload(struct dm_incidents *i, const struct dm_config *c,
-			const struct dm_targets *t)
-{
-	int err = dm_watch_config(i->watch, c);
+	int err = dm_watch_expect(i->watch, i->c);
 
 	if (err)
 		return err;
-	count_groups(i, c);
-	memset(i->wish, 0, sizeof(i->wish));
+	dm_watch_take(i->watch, true);
+	i->s = s;
+	i->t = t;
+	return 0;
+}
+
+int dm_incidents_expect(struct dm_incidents *i, const struct dm_config *c)
+{
+	return dm_watch_expect(i->watch, c);
+}
+
+void dm_incidents_reload(struct dm_incidents *i, const struct dm_config *c,
+			 const struct dm_targets *t)
+{
+	dm_watch_take(i->watch, false);
+	keep_groups(i, c);
 	dm_jobs_config(i->jobs, c);
 	i->c = c;
 	i->t = t;
-	return 0;
 }
 
 static void want(void *ctx, int group, const char *why, uint32_t pid, bool rests)
 {
 	struct dm_incidents *i = ctx;
-	struct wish *w = &i->wish[group];
+	struct wish *w = &i->g[group].wish;
 
 	if (rests)
 		dm_log("%s: %s, counted alone: it rests after its last incident",
 		       i->c->groups[group].name, why);
-	if (rests || w->is) /* one is as good as two */
+	/* One is as good as two: the later, a kill and not what warned of it, but no signal. */
+	if (rests || (w->is && !pid))
 		return;
 	w->is = true;
 	w->pid = pid;
@@ -433,7 +441,7 @@ void dm_incidents_tick(struct dm_incidents *i, uint64_t now)
 	else if (i->copying >= 0)
 		take_files(i);
 	for (size_t g = 0; g < i->c->n_groups && i->copying < 0; g++)
-		if (i->wish[g].is)
+		if (i->g[g].wish.is)
 			begin(i, (int)g);
 	dm_jobs_tick(i->jobs, now);
 	bound(i);
@@ -445,7 +453,7 @@ void dm_incidents_figures(const struct dm_incidents *i, int group, struct dm_inc
 	if (group < 0 || (size_t)group >= i->c->n_groups)
 		return;
 	dm_watch_figures(i->watch, group, &f->fired, &f->rested);
-	f->saved = i->counts[group].saved;
-	f->failed = i->counts[group].failed;
-	f->last_wall_ns = i->counts[group].last_wall_ns;
+	f->saved = i->g[group].saved;
+	f->failed = i->g[group].failed;
+	f->last_wall_ns = i->g[group].last_wall_ns;
 }

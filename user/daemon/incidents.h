@@ -44,11 +44,15 @@ void dm_incidents_free(struct dm_incidents *i);
 bool dm_incidents_busy(const struct dm_incidents *i);
 int dm_incidents_anew(struct dm_incidents *i, struct mp_output_opts *out, char *path);
 int dm_incidents_session(struct dm_incidents *i, const struct dm_targets *t, struct mp_session *s);
-/* Another config, or the same with other groups, and its targets; what was counted and rests goes
- * on by the groups' names. The old config is not looked at any more. 0, or -ENOMEM: then all is as
- * before. */
-int dm_incidents_reload(struct dm_incidents *i, const struct dm_config *c,
-			const struct dm_targets *t);
+/*
+ * Another config, or the same with other groups, and its targets. expect: before groups change
+ * places, with a config that has those to come; 0, or -ENOMEM: then all is as before. reload: what
+ * was expected is in force. What was counted, waits and rests goes on by the groups' names, and so
+ * do triggers whose text is the same. The old config is not looked at any more.
+ */
+int dm_incidents_expect(struct dm_incidents *i, const struct dm_config *c);
+void dm_incidents_reload(struct dm_incidents *i, const struct dm_config *c,
+			 const struct dm_targets *t);
 /* Every tick: triggers, children that ended, the folder's bound. */
 void dm_incidents_tick(struct dm_incidents *i, uint64_t now);
 /* SIGUSR1: of every group, now. */

@@ -93,7 +93,8 @@ struct mp_trigger {
 	bool known, told_blind;
 	bool (*of)(void *ctx, const struct mp_proc *p); /* NULL: all */
 	void *of_ctx;
-	uint32_t pid; /* of the hit told last */
+	uint32_t pid;	  /* of the hit told last */
+	bool killed_last; /* ... which was a kill */
 };
 
 /* --- figures ------------------------------------------------------------------------------ */
@@ -736,6 +737,7 @@ bool mp_trigger_eval(struct mp_trigger *t, const struct mp_model *m, bool last, 
 		return false;
 	t->fired_ts = m->now;
 	t->pid = hit->tgid;
+	t->killed_last = hit->killed;
 	if (hit->killed)
 		t->killed_ts = m->now;
 	if (n > 1)
@@ -757,6 +759,16 @@ void mp_trigger_only(struct mp_trigger *t, bool (*of)(void *ctx, const struct mp
 uint32_t mp_trigger_pid(const struct mp_trigger *t)
 {
 	return t->pid;
+}
+
+bool mp_trigger_killed(const struct mp_trigger *t)
+{
+	return t->killed_last;
+}
+
+const char *mp_trigger_text(const struct mp_trigger *t)
+{
+	return t->text;
 }
 
 bool mp_trigger_blind(struct mp_trigger *t, const struct mp_model *m, char *buf, size_t size)

@@ -51,6 +51,10 @@ void mp_trigger_only(struct mp_trigger *t, bool (*of)(void *ctx, const struct mp
 		     void *ctx);
 /* The process that mp_trigger_eval() named when it fired last; 0: it never did. */
 uint32_t mp_trigger_pid(const struct mp_trigger *t);
+/* Whether that was a kill, which the kernel or somebody really made, and no figure. */
+bool mp_trigger_killed(const struct mp_trigger *t);
+/* The expression as it was given; it lives as long as the trigger. */
+const char *mp_trigger_text(const struct mp_trigger *t);
 
 /*
  * Once, when a figure of the expression has not been known for five seconds of the model's
