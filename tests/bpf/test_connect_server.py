@@ -111,6 +111,30 @@ def test_diagnose(serve):
     assert json.loads(out)["state"] == "live" and secrets(out + err) <= {"SECRET-1"}
 
 
+def last_second(serve, *how):
+    """What is said of the end of a session of 4.4 s: of 1 s when it is asked, and of 0.4 s since."""
+    p = serve.start(*how, "--duration", "1s")
+    serve.say("step 20")
+    return serve.end(p)[0]
+
+
+def test_report_of_the_last_second(serve):
+    """The state that it begins with is of before, and said to be."""
+    r = json.loads(last_second(serve, "report", "--json"))["recording"]
+    assert r["duration_s"] == pytest.approx(1.4, abs=0.05) and r["since_s"] == pytest.approx(3, abs=0.05)
+    assert 70 * 3 <= r["events"] < 70 * 4
+
+
+def test_report_of_the_last_second_in_words(serve):
+    text = " ".join(last_second(serve, "report").split())
+    assert "1.4 s seen, live." in text
+    assert "Counts are since the session's start, 4.4 s: 3.0 s before what is shown here." in text
+
+
+def test_diagnose_of_the_last_second(serve):
+    assert json.loads(last_second(serve, "diagnose", "--json", "-q"))["window_s"] == pytest.approx(1.4, abs=0.05)
+
+
 def test_plain(serve):
     p = serve.start("top", "--plain", "-p", MINE)
     for _ in range(10):

@@ -88,6 +88,41 @@ static void hours(void **state)
 	(void)state;
 }
 
+static int fold_into(void *ctx, const struct mp_event *e)
+{
+	dx_fold(ctx, *e);
+	return 0;
+}
+
+/* What a stream began with is the state of a session: it was not looked at before. */
+static void a_session_that_was_joined(void **state)
+{
+	struct dx was = dx_new(NULL);
+	struct dx x = { .f = fx_empty(), .d = mp_diagnosis_new(NULL) };
+	struct mp_event fact = { .type = MP_EV_META, .sub = MP_META_PAGE_SIZE };
+
+	dx_rss(&was, 700, 100 * MIB, 0, 0);
+	fact.ts = was.f.m->now;
+	fact.v[0] = MP_PAGE_SIZE;
+	dx_fold(&x, fact);
+	assert_int_equal(mp_model_dump(was.f.m, fold_into, &x), 0);
+	dx_make(&x);
+	assert_int_equal(x.fs.window, 0);
+	for (double s = 701; s <= 720; s++)
+		dx_rss(&x, s, 100 * MIB, 0, 0);
+	dx_make(&x);
+	assert_int_equal(x.fs.window, 20 * SEC);
+	assert_int_equal(x.fs.from, dx_s(700));
+	/* a state that is told behind a gap begins nothing */
+	assert_int_equal(mp_model_dump(was.f.m, fold_into, &x), 0);
+	dx_rss(&x, 721, 100 * MIB, 0, 0);
+	dx_make(&x);
+	assert_int_equal(x.fs.window, 21 * SEC);
+	dx_free(&was);
+	dx_free(&x);
+	(void)state;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -95,6 +130,7 @@ int main(void)
 		cmocka_unit_test(many_processes_and_the_last_is_judged),
 		cmocka_unit_test(more_that_live_than_there_is_room),
 		cmocka_unit_test(hours),
+		cmocka_unit_test(a_session_that_was_joined),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -397,6 +397,39 @@ static void a_file_may_begin_in_a_session(void **state)
 	mp_model_free(m);
 }
 
+static int fold_into(void *ctx, const struct mp_event *e)
+{
+	return mp_model_fold(ctx, e);
+}
+
+/* What a daemon tells of its last minutes: facts about the session, its state then, and what came
+ * since. */
+static void a_stream_may_begin_in_a_session(void **state)
+{
+	struct mp_model *was = model_staged(), *m = mp_model_new();
+	struct mp_event fact = { .ts = was->now, .type = MP_EV_META, .sub = MP_META_PAGE_SIZE };
+	struct mp_event tick = { .type = MP_EV_TICK };
+	const char *j;
+
+	(void)state;
+	fact.v[0] = MP_PAGE_SIZE;
+	fold(m, fact);
+	assert_int_equal(mp_model_dump(was, fold_into, m), 0);
+	j = json_of(m, &live);
+	assert_value(j, "recording.duration_s", "0");
+	tick.ts = was->now + 3 * SEC;
+	fold(m, tick);
+	j = json_of(m, &live);
+	assert_value(j, "recording.duration_s", "3");
+	assert_value(j, "recording.since_s", "6");
+	assert_has(text_of(m, &live, NULL), "3.0 s seen, live.");
+	assert_has(
+		text,
+		"Counts are since the session's start, 9.0 s: 6.0 s before what is shown here");
+	mp_model_free(was);
+	mp_model_free(m);
+}
+
 /* A column of the timeline has several points, and the highest is not the last. */
 static void text_max_is_of_all_points(void **state)
 {
@@ -658,6 +691,7 @@ int main(void)
 		cmocka_unit_test(json_tells_no_effect_that_no_probe_read),
 		cmocka_unit_test(text_answers_first),
 		cmocka_unit_test(a_file_may_begin_in_a_session),
+		cmocka_unit_test(a_stream_may_begin_in_a_session),
 		cmocka_unit_test(text_max_is_of_all_points),
 		cmocka_unit_test(text_fits_every_width),
 		cmocka_unit_test(rss_says_how_far_off_it_may_be),

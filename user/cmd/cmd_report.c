@@ -84,6 +84,7 @@ static int report_connected(const struct mp_args *a)
 				       .blocks = MP_UNKNOWN,
 				       .bytes = MP_UNKNOWN,
 				       .pid = a->n_pids ? (uint32_t)a->pids[0] : 0 };
+	struct mp_rec_info rec;
 	struct mp_term term;
 	struct mp_feed *f;
 	int code, err;
@@ -92,6 +93,8 @@ static int report_connected(const struct mp_args *a)
 	code = mp_connect_look(a, NULL, NULL, &f);
 	if (!f)
 		return code;
+	mp_feed_info(f, &rec);
+	info.events = rec.events;
 	mp_term_init(&term, stdout, a->color);
 	err = a->json ? mp_report_json(stdout, mp_feed_model(f), &info)
 		      : mp_report_text(stdout, mp_feed_model(f), &info, &term);

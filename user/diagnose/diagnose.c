@@ -579,7 +579,8 @@ int mp_diagnosis_make(struct mp_diagnosis *d, const struct mp_model *m,
 	struct dx_ctx *c = calloc(d->n + 1, sizeof(*c));
 	size_t n = 0;
 
-	*out = (struct mp_findings){ .from = m->start, .to = m->now, .window = m->now - m->start };
+	*out = (struct mp_findings){ .from = m->first, .to = m->now };
+	out->window = m->now > m->first ? m->now - m->first : 0;
 	if (!c)
 		return -ENOMEM;
 	for (size_t i = 0; i < d->n && !k.err; i++) {

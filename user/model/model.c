@@ -563,6 +563,7 @@ static int fold_keyframe(struct mp_model *m, const struct mp_event *e)
 {
 	if (e->sub == MP_KEY_END) {
 		m->in_key = false;
+		m->first = m->first ? m->first : m->now;
 		for (size_t i = 0; i < m->n_procs; i++)
 			proc_loaded(m->procs[i]);
 		drop_before(m);
@@ -576,7 +577,9 @@ static int fold_keyframe(struct mp_model *m, const struct mp_event *e)
 		if (err)
 			return err;
 	}
-	drop_before(m); /* of a dump that was cut off */
+	drop_before(m);	 /* of a dump that was cut off */
+	if (!m->n_procs) /* the facts about the session stand before its first state */
+		m->first = 0;
 	m->in_key = true;
 	m->before = m->procs;
 	m->n_before = m->n_procs;
@@ -721,6 +724,8 @@ int mp_model_fold(struct mp_model *m, const struct mp_event *e)
 		m->events++;
 		if (!m->start)
 			m->start = e->ts;
+		if (!m->first)
+			m->first = e->ts;
 		if (e->ts > m->now)
 			m->now = e->ts;
 	}

@@ -584,6 +584,8 @@ struct mp_limits {
 struct mp_model {
 	uint64_t now;      /* ts of the last event folded              */
 	uint64_t start;    /* ts of the first                          */
+	uint64_t first;    /* from when on all was folded: start, or the moment of the state
+			    * dump that stood before anything; not in a dump */
 	uint64_t events;   /* folded                                   */
 	uint64_t lost[MP_LOSS_MAX];
 	uint64_t lost_total;

@@ -463,9 +463,11 @@ int mp_figures(struct mp_figures *fg, const struct mp_model *m, const struct mp_
 {
 	*fg = (struct mp_figures){ .m = m,
 				   .p = info->pid ? mp_model_pid(m, info->pid) : mp_model_main(m) };
+	fg->first = info->first_ts ? info->first_ts : m->first;
+	fg->first = fg->first > m->start ? fg->first : m->start;
 	fg->duration = info->duration_ns != MP_UNKNOWN ? info->duration_ns
-						       : mp_fig_since(m, m->now);
-	fg->first = info->first_ts > m->start ? info->first_ts : m->start;
+		       : m->now > fg->first	       ? m->now - fg->first
+						       : 0;
 	fg->maps_known = fg->p && (fg->p->maps_known || fg->p->n_maps);
 	for (unsigned c = 1; c < MP_LOSS_MAX; c++)
 		if (m->lost[c])

@@ -20,7 +20,7 @@
 struct mp_report_info {
 	const char *state;    /* "clean", "truncated", "damaged" or "live"    */
 	const char *path;     /* of the recording; NULL = none                */
-	uint64_t duration_ns; /* MP_UNKNOWN: first to last event of the model */
+	uint64_t duration_ns; /* MP_UNKNOWN: of what the model has folded     */
 	uint64_t events;      /* MP_UNKNOWN: as folded                        */
 	uint64_t blocks;      /* MP_UNKNOWN: not a file                       */
 	uint64_t bytes;	      /* size of the file; MP_UNKNOWN likewise        */

@@ -177,15 +177,16 @@ static void say_missing(const struct out *o, FILE *f)
 		      f);
 }
 
-/* What a ring or a rotated file shows began before it. */
+/* What a ring, a rotated file or a daemon's last minutes show began before them. */
 static void say_before(const struct out *o, FILE *f)
 {
 	uint64_t before = mp_fig_before(o->fg), all = mp_fig_since(o->fg->m, o->fg->m->now);
 	struct txt a, b;
 
 	if (before)
-		fprintf(f, "Counts are since the session's start, %s: %s before this file.\n",
-			glue(duration(&a, all), &a), glue(duration(&b, before), &b));
+		fprintf(f, "Counts are since the session's start, %s: %s before %s.\n",
+			glue(duration(&a, all), &a), glue(duration(&b, before), &b),
+			o->info->path ? "this file" : "what is shown here");
 }
 
 static void say_target(const struct out *o, FILE *f)
