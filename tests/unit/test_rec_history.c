@@ -162,6 +162,63 @@ static void ring_is_bounded(void **unused)
 	session_end(&t);
 }
 
+/* A target that does little: a piece each second. */
+static void session_rest(struct session *t, unsigned pieces)
+{
+	for (; pieces; pieces--) {
+		t->s.ts += 1000000000;
+		session_run(t, 1);
+	}
+}
+
+/* What is older than asked for goes, from keyframe to keyframe, when little happens too. */
+static void ring_is_bounded_by_time(void **unused)
+{
+	const uint64_t keep = 20000000000ULL;
+	struct session t;
+	uint64_t first, last;
+	unsigned i;
+
+	(void)unused;
+	session_start(&t, 0);
+	mp_history_keep(t.h, keep);
+	for (unsigned k = 0; k < 200; k++) {
+		t.n_marks = 0;
+		if (k < 100)
+			session_run(&t, EVERY);
+		else
+			session_rest(&t, EVERY);
+		assert_int_equal(mp_history_span(t.h, &first, &last), 0);
+		assert_true(last - first < keep + keep / 4 + 2000000000);
+		assert_true(last - first >= keep || first == 1000000000000ULL);
+	}
+	assert_true(mp_history_gone(t.h, first - 1));
+	t.n_marks = 0;
+	session_run(&t, PIECES);
+	assert_int_equal(mp_history_span(t.h, &first, &last), 0);
+	for (i = 0; t.ts[i] < first;)
+		i++;
+	check_all(t.h, &t, i);
+	session_end(&t);
+}
+
+/* No ring of states alone: one of more than an eighth of it is not made for the time's sake. */
+static void time_does_not_fill_it_with_states(void **unused)
+{
+	const uint64_t keep = 20000000000ULL;
+	struct session t;
+	uint64_t first, last;
+
+	(void)unused;
+	session_start(&t, 30000);
+	session_run(&t, PIECES);
+	mp_history_keep(t.h, keep);
+	session_rest(&t, 70);
+	assert_int_equal(mp_history_span(t.h, &first, &last), 0);
+	assert_true(last - first > 3 * keep);
+	session_end(&t);
+}
+
 static void saved_and_read_again(void **unused)
 {
 	struct session t;
@@ -683,6 +740,8 @@ int main(void)
 		cmocka_unit_test(ring_equals_fold),
 		cmocka_unit_test(while_live),
 		cmocka_unit_test(ring_is_bounded),
+		cmocka_unit_test(ring_is_bounded_by_time),
+		cmocka_unit_test(time_does_not_fill_it_with_states),
 		cmocka_unit_test(saved_and_read_again),
 		cmocka_unit_test(held_while_it_goes_on),
 		cmocka_unit_test(tee),

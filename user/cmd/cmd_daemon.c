@@ -253,9 +253,14 @@ static int open_session(struct daemon *d, const struct mp_output_opts *out)
 				     .attached = attached,
 				     .attached_ctx = d };
 
+	int err;
+
 	if (!d->c->stacks)
 		o.hooks.allow[MP_FEAT_STACKS] = 0;
-	return mp_session_open(&o, &d->s, &d->diag);
+	err = mp_session_open(&o, &d->s, &d->diag);
+	if (!err)
+		mp_history_keep(mp_session_history(d->s), d->c->keep_ns);
+	return err;
 }
 
 /* Before each event is folded: whoever counts or passes on events. */

@@ -41,6 +41,8 @@ struct mp_encoder {
 	uint64_t key_bytes;    /* size of the last keyframe                  */
 	uint64_t since_key;    /* bytes of blocks after it                   */
 	uint64_t since_events; /* events after it                            */
+	uint64_t every_ns;     /* mp_encoder_every(); 0: not asked for       */
+	uint64_t every_bytes;
 	struct mp_event *meta; /* what META repeats: strings, then their use */
 	size_t n_meta, meta_cap;
 	uint64_t meta_ts;	 /* of the last repeat, or of the first event  */
@@ -405,12 +407,22 @@ static int emit_keyframe(struct mp_encoder *e, const struct mp_model *m, const s
 
 static bool keyframe_due(const struct mp_encoder *e, const struct mp_model *m)
 {
+	uint64_t age;
+
 	if (m->in_key) /* a state that comes in the middle of a stream is not whole yet */
 		return false;
 	if (!e->started)
 		return m->events > 0;
-	return m->now > e->key_ts && m->now - e->key_ts >= KEY_NS &&
-	       e->since_key > KEY_RATIO * e->key_bytes;
+	age = m->now > e->key_ts ? m->now - e->key_ts : 0;
+	return age >= KEY_NS &&
+	       (e->since_key > KEY_RATIO * e->key_bytes ||
+		(e->every_ns && age >= e->every_ns && e->key_bytes <= e->every_bytes));
+}
+
+void mp_encoder_every(struct mp_encoder *e, uint64_t ns, uint64_t bytes)
+{
+	e->every_ns = ns;
+	e->every_bytes = bytes;
 }
 
 int mp_encoder_keyframe(struct mp_encoder *e, const struct mp_model *m, bool force)

@@ -40,6 +40,11 @@ int mp_encoder_flush(struct mp_encoder *e);
  */
 int mp_encoder_keyframe(struct mp_encoder *e, const struct mp_model *m, bool force);
 /*
+ * From here on a keyframe is due, too, when the last one is `ns` old (5 s at least), however few
+ * events followed it, and took `bytes` at most. ns 0: events alone decide.
+ */
+void mp_encoder_every(struct mp_encoder *e, uint64_t ns, uint64_t bytes);
+/*
  * The end: what is waiting, and a keyframe where the last one is so far back that who
  * opens the file to see its end would have to wait.
  */

@@ -21,6 +21,8 @@
 #include "user/rec/reader.h"
 #include "user/util/util.h"
 
+#define KEEP_PARTS 4 /* of the time to be kept, a segment each; their keyframes: half the ring */
+
 struct entry {
 	struct mp_index_entry at; /* in the file; offset unused in a ring */
 	struct mp_held *held;	  /* ring: the block; NULL: in the file   */
@@ -46,7 +48,8 @@ struct mp_history {
 	struct mp_reader *r;	/* NULL: a ring                               */
 	struct mp_encoder *enc; /* ring                                       */
 	uint64_t limit, bytes;
-	bool doubt; /* ring: states are made under limits         */
+	uint64_t keep_ns; /* ring: 0, no bound by time                 */
+	bool doubt;	  /* ring: states are made under limits         */
 	struct entry *e;
 	size_t n, cap;
 	uint64_t first; /* number of e[0]                             */
@@ -85,15 +88,26 @@ static void drop_front(struct mp_history *h, size_t n)
 	memmove(h->e, h->e + n, h->n * sizeof(*h->e));
 }
 
-/* Drops whole segments, oldest first, but never the last. */
-static void keep_limit(struct mp_history *h)
+/* All from that block on is within the time that is kept, or there is no block. */
+static bool is_young(const struct mp_history *h, size_t i, uint64_t now)
+{
+	uint64_t t = i < h->n ? h->e[i].at.head.t_first : now;
+
+	return !h->keep_ns || t >= now || now - t < h->keep_ns;
+}
+
+/*
+ * Drops whole segments, oldest first, but never the last: beyond the limit, and those whose next
+ * one begins early enough.
+ */
+static void keep_limit(struct mp_history *h, uint64_t now)
 {
 	size_t i;
 
-	while (h->bytes > h->limit) {
+	while (h->bytes > h->limit || !is_young(h, 0, now)) {
 		for (i = 1; i < h->n && !is_key(&h->e[i].at.head);)
 			i++;
-		if (i >= h->n)
+		if (i >= h->n || (h->bytes <= h->limit && is_young(h, i, now)))
 			return;
 		drop_front(h, i);
 	}
@@ -169,6 +183,13 @@ int mp_history_new(uint64_t limit, struct mp_history **out)
 void mp_history_doubt(struct mp_history *h)
 {
 	h->doubt = true;
+}
+
+void mp_history_keep(struct mp_history *h, uint64_t ns)
+{
+	h->keep_ns = ns;
+	if (h->enc)
+		mp_encoder_every(h->enc, ns / KEEP_PARTS, h->limit / (2 * KEEP_PARTS));
 }
 
 int mp_history_from_reader(struct mp_reader *r, struct mp_history **out)
@@ -282,7 +303,7 @@ int mp_history_key(struct mp_history *h, const struct mp_model *m)
 	if (h->r)
 		return -EINVAL;
 	err = mp_encoder_keyframe(h->enc, m, true);
-	keep_limit(h);
+	keep_limit(h, m->now);
 	return err;
 }
 
@@ -311,7 +332,7 @@ int mp_history_append(struct mp_history *h, const struct mp_model *m, const stru
 		h->tee_on = true;
 	}
 	key = mp_encoder_keyframe(h->enc, m, force);
-	keep_limit(h);
+	keep_limit(h, m->now);
 	err = err ? err : key;
 	if (err) { /* a block may be missing where the cursor stands */
 		cursor_reset(&h->cur);

@@ -29,6 +29,13 @@ int mp_history_new(uint64_t limit, struct mp_history **out);
 /* For a ring of events that nobody vouches for: states of the past are made under limits, too
  * (mp_model_limit()). */
 void mp_history_doubt(struct mp_history *h);
+/*
+ * A ring drops what is older than `ns`, too, from keyframe to keyframe, so that it holds up to a
+ * quarter more (and 5 s at least): for that it makes keyframes as often, unless one takes more
+ * than an eighth of its bytes. By the time of the events: without new ones nothing gets older.
+ * 0: bytes alone bound it, as at first.
+ */
+void mp_history_keep(struct mp_history *h, uint64_t ns);
 /* The history of a recording. The reader must live as long; mp_reader_next() is
  * not moved, but what it gave last is gone after a call here. */
 int mp_history_from_reader(struct mp_reader *r, struct mp_history **out);
@@ -52,7 +59,7 @@ void mp_history_fact(struct mp_history *h, const struct mp_event *e);
 /*
  * Adds events that have just been folded into m. Makes a keyframe from m when
  * one is due, and drops the oldest segments (a keyframe and what follows it)
- * beyond the limit; the newest is kept whatever its size. Only for a ring, else
+ * beyond the limit and the time; the newest is kept whatever its size. Only for a ring, else
  * -EINVAL.
  */
 int mp_history_append(struct mp_history *h, const struct mp_model *m, const struct mp_event *ev,
