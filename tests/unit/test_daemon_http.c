@@ -29,7 +29,7 @@
 /* --- a page ---------------------------------------------------------------------------------- */
 
 static size_t page_bytes;
-static unsigned pages_made;
+static unsigned pages_made, looks;
 
 void dm_metrics_write(struct dm_metrics *m, const struct dm_self *self, enum dm_format f, FILE *out)
 {
@@ -173,6 +173,12 @@ struct server {
 	struct dm_self self;
 };
 
+static const struct dm_self *look(void *ctx)
+{
+	looks++;
+	return &((struct server *)ctx)->self;
+}
+
 static void open_server(struct server *s)
 {
 	struct mp_diag diag = { 0 };
@@ -183,7 +189,7 @@ static void open_server(struct server *s)
 	snprintf(s->where, sizeof(s->where), "unix:%s/m.sock", s->dir);
 	s->c.metrics = s->where;
 	page_bytes = 100;
-	pages_made = 0;
+	pages_made = looks = 0;
 	if (dm_http_open(&s->c, NULL, &s->h, &diag))
 		fail_msg("%s: %s", diag.what, diag.cause);
 }
@@ -213,7 +219,7 @@ static void say(int fd, const char *text)
 static void work(struct server *s)
 {
 	for (int i = 0; i < 8; i++)
-		dm_http_work(s->h, &s->self);
+		dm_http_work(s->h, &(struct dm_look){ look, s });
 }
 
 /* Everything until the server has closed its side, in a buffer of that size. */
@@ -275,6 +281,7 @@ static void answers(void **state)
 	ask(&s, "GET /x HTTP/1.0\r\n\r\n", "HTTP/1.1 404 Not Found\r\n", "Not Found");
 	ask(&s, "PUT / HTTP/1.0\r\n\r\n", "HTTP/1.1 405 Method Not Allowed\r\n", "Not Allowed");
 	ask(&s, "\x80\x80\r\n\r\n", "HTTP/1.1 400 Bad Request\r\n", "Bad Request");
+	assert_int_equal(looks, pages_made);
 	/* many that ask cost no more pages than one of each format each tenth of a second */
 	assert_true(pages_made >= 2);
 	close_server(&s);
@@ -354,6 +361,33 @@ static void slow_peers_are_cut_off(void **state)
 	for (int i = 0; i < 20; i++)
 		close(fds[i]);
 	work(&s);
+	close_server(&s);
+}
+
+/* What the daemon takes is looked up for a page, not for each byte of who asks for one. */
+static void a_byte_at_a_time(void **state)
+{
+	static const char request[] = "GET /metrics HTTP/1.0\r\nX: y\r\n\r\n";
+	static char buf[4096];
+	struct server s;
+	int fd;
+
+	(void)state;
+	open_server(&s);
+	fd = dial(&s);
+	work(&s);
+	for (size_t i = 0; i + 1 < sizeof(request); i++) {
+		assert_int_equal(looks, 0);
+		say(fd, (char[]){ request[i], 0 });
+		work(&s);
+	}
+	hear(&s, fd, buf, sizeof(buf));
+	assert_memory_equal(buf, "HTTP/1.1 200 ", 13);
+	assert_int_equal(looks, 1);
+	close(fd);
+	ask(&s, "GET / HTTP/1.0\r\n\r\n", "HTTP/1.1 200 OK\r\n", "for Prometheus\n");
+	ask(&s, "garbage\r\n\r\n", "HTTP/1.1 400 ", "Bad Request");
+	assert_int_equal(looks, 1);
 	close_server(&s);
 }
 
@@ -496,6 +530,7 @@ int main(void)
 		cmocka_unit_test(answers),
 		cmocka_unit_test(long_requests_hear_why),
 		cmocka_unit_test(slow_peers_are_cut_off),
+		cmocka_unit_test(a_byte_at_a_time),
 		cmocka_unit_test(slow_readers_hold_nobody),
 		cmocka_unit_test(forgotten_although_a_child_has_it),
 		cmocka_unit_test(sixty_at_once),

@@ -553,12 +553,18 @@ static size_t files_in(const char *dir)
 	return n;
 }
 
+static const struct dm_self *look_up(void *ctx)
+{
+	return &((struct dx *)ctx)->self;
+}
+
 static void textfile_is_replaced_whole(void **state)
 {
 	char dir[] = "/tmp/memprof-textfile-XXXXXX", path[64], sub[64];
 	mode_t mask = umask(077);
 	struct stat was, is;
 	struct dx x;
+	struct dm_look look = { look_up, &x };
 
 	(void)state;
 	setup(&x, 1);
@@ -567,20 +573,20 @@ static void textfile_is_replaced_whole(void **state)
 	snprintf(path, sizeof(path), "%s/sub/memprof.prom", dir);
 	x.c.textfile = path;
 	x.c.textfile_ns = 10 * SEC;
-	assert_int_equal(dm_textfile_tick(x.m, &x.self, 1 * SEC), -ENOENT);
-	assert_int_equal(dm_textfile_tick(x.m, &x.self, 2 * SEC), 0); /* not due */
+	assert_int_equal(dm_textfile_tick(x.m, &look, 1 * SEC), -ENOENT);
+	assert_int_equal(dm_textfile_tick(x.m, &look, 2 * SEC), 0); /* not due */
 	assert_int_equal(mkdir(sub, 0700), 0);
-	assert_int_equal(dm_textfile_tick(x.m, &x.self, 11 * SEC), 0);
+	assert_int_equal(dm_textfile_tick(x.m, &look, 11 * SEC), 0);
 	assert_int_equal(stat(path, &was), 0);
 	assert_int_equal(was.st_mode & 07777, 0644);
 	assert_int_equal(files_in(sub), 1);
-	assert_int_equal(dm_textfile_tick(x.m, &x.self, 20 * SEC), 0);
+	assert_int_equal(dm_textfile_tick(x.m, &look, 20 * SEC), 0);
 	assert_int_equal(stat(path, &is), 0);
 	assert_int_equal(is.st_ino, was.st_ino);
 	/* a reader that has it open has the old one to the end */
 	FILE *f = fopen(path, "r");
 	assert_non_null(f);
-	assert_int_equal(dm_textfile_tick(x.m, &x.self, 21 * SEC), 0);
+	assert_int_equal(dm_textfile_tick(x.m, &look, 21 * SEC), 0);
 	assert_int_equal(fstat(fileno(f), &is), 0);
 	assert_int_equal(is.st_size, was.st_size);
 	assert_int_equal(is.st_nlink, 0);

@@ -33,7 +33,6 @@
 #include "user/util/util.h"
 
 #define DEFAULT_CONFIG "/etc/memprof/memprof.conf"
-#define SELF_EVERY_NS  1000000000ULL
 #define SAY_EVERY_NS   60000000000ULL /* what was lost or refused, when there is more of it */
 #define STACKS	       (1u << 17)     /* of all targets together */
 /* A session begins anew when this much of a table that only grows is taken, and no sooner. */
@@ -62,7 +61,6 @@ struct daemon {
 	bool broken;  /* the recording; told */
 	struct dm_self self;
 	struct dm_incident_figures figures[DM_GROUPS_MAX];
-	uint64_t next_self; /* ns */
 };
 
 /* --- signals ---------------------------------------------------------------------------------- */
@@ -217,7 +215,6 @@ static void reload(struct daemon *d)
 	dm_log("reload: %zu group%s; %d key%s of [daemon] wait%s for a start", d->c->n_groups,
 	       d->c->n_groups == 1 ? "" : "s", waiting, waiting == 1 ? "" : "s",
 	       waiting == 1 ? "s" : "");
-	d->next_self = 0; /* figures go by the numbers of groups */
 	dm_config_free(c);
 	dm_notify("READY=1");
 }
@@ -390,8 +387,9 @@ static void sign_of_life(struct daemon *d, uint64_t now)
 }
 
 /* What it takes itself: some hundred small files are read for it. */
-static void look_at_self(struct daemon *d)
+static const struct dm_self *look_at_self(void *ctx)
 {
+	struct daemon *d = ctx;
 	struct dm_self *self = &d->self;
 	struct mp_usage u;
 	struct timespec cpu;
@@ -415,23 +413,22 @@ static void look_at_self(struct daemon *d)
 		self->lost[i] = d->lost[i] + mp_model_lost(self->model, i);
 	if (!clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu))
 		self->cpu_ns = (uint64_t)cpu.tv_sec * 1000000000 + (uint64_t)cpu.tv_nsec;
+	return self;
 }
 
 /* For Prometheus, which asks, and for node_exporter's file. */
 static void tell_metrics(struct daemon *d, uint64_t now)
 {
+	struct dm_look look = { look_at_self, d };
+
 	if (!d->http && !d->c->textfile)
 		return;
 	if (!d->asked && now < d->next_tell)
 		return;
 	d->next_tell = now + 100000000;
-	if (d->asked || now >= d->next_self) {
-		d->next_self = now + SELF_EVERY_NS;
-		look_at_self(d);
-	}
-	dm_http_work(d->http, &d->self);
+	dm_http_work(d->http, &look);
 	dm_http_tick(d->http, now);
-	dm_textfile_tick(d->metrics, &d->self, now);
+	dm_textfile_tick(d->metrics, &look, now);
 }
 
 /* What the parts that are closed with a session have counted. */
@@ -475,7 +472,6 @@ static int renew(struct daemon *d, const char *why)
 		err = open_watch(d, &out);
 	if (err)
 		return err;
-	look_at_self(d);
 	dm_log("%s: a new session has begun", why);
 	return 0;
 }

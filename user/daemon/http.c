@@ -226,7 +226,7 @@ static void page_put(struct page *p)
 }
 
 /* One that is fresh, for the caller to put back; NULL: no memory. */
-static struct page *page_get(struct dm_http *h, const struct dm_self *self, enum dm_format f)
+static struct page *page_get(struct dm_http *h, const struct dm_look *look, enum dm_format f)
 {
 	struct page *p = h->pages[f];
 	uint64_t now = mp_monotonic_ns();
@@ -242,7 +242,7 @@ static struct page *page_get(struct dm_http *h, const struct dm_self *self, enum
 		free(p);
 		return NULL;
 	}
-	dm_metrics_write(h->m, self, f, out);
+	dm_metrics_write(h->m, look->fn(look->ctx), f, out);
 	if (fclose(out)) {
 		free(p->text);
 		free(p);
@@ -300,10 +300,10 @@ static const char *type_of(const struct conn *c, const struct dm_http_request *r
 }
 
 static void answer(struct dm_http *h, struct conn *c, struct dm_http_request *r,
-		   const struct dm_self *self)
+		   const struct dm_look *look)
 {
 	if (r->status == 200 && r->page == DM_HTTP_METRICS) {
-		c->page = page_get(h, self, r->format);
+		c->page = page_get(h, look, r->format);
 		if (!c->page)
 			r->status = 503;
 	}
@@ -353,7 +353,7 @@ static void send_some(struct dm_http *h, struct conn *c)
 }
 
 /* One read: who sends without end has the loop no longer than that. */
-static void read_some(struct dm_http *h, struct conn *c, const struct dm_self *self)
+static void read_some(struct dm_http *h, struct conn *c, const struct dm_look *look)
 {
 	struct dm_http_request r;
 	ssize_t n = recv(c->fd, c->in + c->n_in, sizeof(c->in) - c->n_in, MSG_DONTWAIT);
@@ -369,7 +369,7 @@ static void read_some(struct dm_http *h, struct conn *c, const struct dm_self *s
 	c->n_in += (size_t)n;
 	if (!dm_http_parse(c->in, c->n_in, &r))
 		return;
-	answer(h, c, &r, self);
+	answer(h, c, &r, look);
 	c->n_in = 0; /* what comes now is thrown away */
 	step_to(h, c, WRITING);
 	if (c->fd >= 0)
@@ -411,7 +411,7 @@ static void accept_all(struct dm_http *h)
 	accept_more(h, false);
 }
 
-void dm_http_work(struct dm_http *h, const struct dm_self *self)
+void dm_http_work(struct dm_http *h, const struct dm_look *look)
 {
 	struct epoll_event ev[DM_HTTP_MAX + 1];
 	int n = h ? epoll_wait(h->ep, ev, DM_HTTP_MAX + 1, 0) : 0;
@@ -424,7 +424,7 @@ void dm_http_work(struct dm_http *h, const struct dm_self *self)
 		else if (c->fd >= 0 && c->step == WRITING)
 			send_some(h, c);
 		else if (c->fd >= 0)
-			read_some(h, c, self);
+			read_some(h, c, look);
 	}
 }
 

@@ -40,6 +40,12 @@ struct dm_self {
 	const struct dm_incident_figures *incidents; /* of each group; NULL: not known */
 	const struct mp_model *model;
 };
+/* Where that is to be had. It takes some hundred small files, so it is asked for a page that is
+ * made, and for nothing else. What it gives is good until its next call. */
+struct dm_look {
+	const struct dm_self *(*fn)(void *ctx);
+	void *ctx;
+};
 
 enum dm_format { DM_PROMETHEUS, DM_OPENMETRICS };
 /* Writes a whole page. */
@@ -62,7 +68,7 @@ int dm_http_open(const struct dm_config *c, struct dm_metrics *m, struct dm_http
 void dm_http_close(struct dm_http *h);
 /* Readable when dm_http_work() has something to do; -1 without a server. */
 int dm_http_fd(const struct dm_http *h);
-void dm_http_work(struct dm_http *h, const struct dm_self *self);
+void dm_http_work(struct dm_http *h, const struct dm_look *look);
 /* Cuts off who is slow. now: CLOCK_MONOTONIC ns. Call it about every second or more often. */
 void dm_http_tick(struct dm_http *h, uint64_t now);
 
@@ -72,6 +78,6 @@ void dm_http_tick(struct dm_http *h, uint64_t now);
  * now any more then. 0 or -errno, which stderr is told once until it works again. now:
  * CLOCK_MONOTONIC ns.
  */
-int dm_textfile_tick(struct dm_metrics *m, const struct dm_self *self, uint64_t now);
+int dm_textfile_tick(struct dm_metrics *m, const struct dm_look *look, uint64_t now);
 
 #endif /* MEMPROF_DAEMON_METRICS_H */

@@ -32,7 +32,7 @@ static char *other_name(const char *path)
 	return asprintf(&out, "%.*s.%s.new", (int)(name - path), path, name) < 0 ? NULL : out;
 }
 
-static int write_page(struct dm_metrics *m, const struct dm_self *self, const char *path)
+static int write_page(struct dm_metrics *m, const struct dm_look *look, const char *path)
 {
 	int fd, err;
 	FILE *f;
@@ -48,15 +48,15 @@ static int write_page(struct dm_metrics *m, const struct dm_self *self, const ch
 		close(fd);
 		return err;
 	}
-	dm_metrics_write(m, self, DM_PROMETHEUS, f);
+	dm_metrics_write(m, look->fn(look->ctx), DM_PROMETHEUS, f);
 	err = fflush(f) || ferror(f) ? -errno : 0;
 	return fclose(f) && !err ? -errno : err;
 }
 
-static int replace(struct dm_metrics *m, const struct dm_self *self, const char *path)
+static int replace(struct dm_metrics *m, const struct dm_look *look, const char *path)
 {
 	char *tmp = other_name(path);
-	int err = tmp ? write_page(m, self, tmp) : -ENOMEM;
+	int err = tmp ? write_page(m, look, tmp) : -ENOMEM;
 
 	if (!err && rename(tmp, path))
 		err = -errno;
@@ -77,7 +77,7 @@ static void tell(struct dm_textfile *x, const char *path, int err)
 	x->err = err;
 }
 
-int dm_textfile_tick(struct dm_metrics *m, const struct dm_self *self, uint64_t now)
+int dm_textfile_tick(struct dm_metrics *m, const struct dm_look *look, uint64_t now)
 {
 	const struct dm_config *c = dm_metrics_config(m);
 	struct dm_textfile *x = dm_metrics_file(m);
@@ -91,7 +91,7 @@ int dm_textfile_tick(struct dm_metrics *m, const struct dm_self *self, uint64_t 
 	if (!c->textfile || now < x->due)
 		return 0;
 	x->due = now + c->textfile_ns;
-	err = replace(m, self, c->textfile);
+	err = replace(m, look, c->textfile);
 	if (!err && !x->path)
 		x->path = strdup(c->textfile);
 	tell(x, c->textfile, err);
