@@ -156,6 +156,14 @@ def need_bpf():
         lacking("this kernel offers no hook on page faults")
 
 
+def as_root_of_nobody():
+    """Words before a command that make it root of a user namespace with nobody else in it."""
+    wrap = [need_command("unshare"), "--user", "--map-root-user"]
+    if subprocess.run([*wrap, "true"], capture_output=True, check=False).returncode:
+        lacking("user namespaces cannot be made")
+    return wrap
+
+
 def need_command(name):
     path = shutil.which(name)
     if not path:

@@ -36,8 +36,9 @@ struct findings {
 	size_t n_rungs;
 	struct check check[24];
 	size_t n_checks;
-	bool no_target; /* -p names no process */
-	pid_t pid;	/* of -p, 0: none, or one that is not there */
+	bool no_target; /* -p names nothing that can be watched */
+	int refused;	/* ... what may not be read: -errno     */
+	pid_t pid;	/* of -p, 0: none, or not to be watched */
 	struct mp_doctor_runtime rt[8];
 	size_t n_rt;
 };
@@ -150,29 +151,53 @@ static void check_load(struct findings *f)
 	mp_probes_close(p);
 }
 
+#define KTHREADD 2 /* the parent of the kernel's threads, and one itself */
+
+/* What a process without memory is; "" of one that has some. */
+static const char *without_memory(pid_t pid, const struct proc_status *st)
+{
+	if (!st->zombie)
+		return "";
+	return pid == KTHREADD || st->ppid == KTHREADD
+		       ? ", a kernel thread: nothing to watch"
+		       : ", a zombie: it has ended, and its parent has not asked how";
+}
+
+/* What is read of it, and what it takes to do so. */
+static int check_files(struct findings *f, pid_t pid)
+{
+	struct proc_maps m = { 0 };
+	int fd = proc_pagemap_open(pid), err = proc_maps_read(pid, &m);
+	bool able = mp_caps_has(MP_CAP_SYS_PTRACE) && mp_caps_has(MP_CAP_DAC_READ_SEARCH);
+
+	add(f, "target maps", !err, err ? strerror(-err) : "readable", mp_refused_fix());
+	proc_maps_free(&m);
+	add(f, "target pagemap", fd >= 0, fd < 0 ? strerror(-fd) : "readable",
+	    able ? mp_refused_fix() : "needs CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, or root");
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
 static void check_target(struct findings *f, pid_t pid)
 {
 	struct proc_status st;
-	struct proc_maps m = { 0 };
-	char buf[96];
-	int fd, err = proc_status_read(pid, &st);
+	const char *without = "";
+	char buf[128];
+	int err = proc_status_read(pid, &st);
 
-	snprintf(buf, sizeof(buf), "pid %d: %s", (int)pid, err ? strerror(-err) : st.comm);
-	add(f, "target", !err, buf, "ps -e  # lists pids");
-	f->no_target = err == -ESRCH;
-	if (err)
+	if (!err)
+		without = without_memory(pid, &st);
+	snprintf(buf, sizeof(buf), "pid %d: %.40s%s", (int)pid, err ? strerror(-err) : st.comm,
+		 without);
+	f->no_target = err == -ESRCH || *without;
+	add(f, "target", !err && !*without, buf, "ps -e  # lists pids");
+	if (err || *without)
 		return;
-	err = proc_maps_read(pid, &m);
-	add(f, "target maps", !err, err ? strerror(-err) : "readable",
-	    "needs the same user or CAP_SYS_PTRACE");
-	proc_maps_free(&m);
-	fd = proc_pagemap_open(pid);
-	add(f, "target pagemap", fd >= 0, fd < 0 ? strerror(-fd) : "readable",
-	    "needs CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, or root");
-	if (fd >= 0)
-		close(fd);
+	f->refused = check_files(f, pid);
 	f->pid = pid;
-	f->n_rt = mp_doctor_runtimes(pid, f->rt, sizeof(f->rt) / sizeof(f->rt[0]));
+	if (!f->refused)
+		f->n_rt = mp_doctor_runtimes(pid, f->rt, sizeof(f->rt) / sizeof(f->rt[0]));
 }
 
 static const char *chosen(const struct findings *f, unsigned feature)
@@ -206,6 +231,10 @@ static const char *give(const struct mp_doctor_runtime *r)
 
 static void runtimes_json(struct mp_json *j, const struct findings *f)
 {
+	if (f->refused) { /* not none: nobody knows */
+		mp_json_str(j, "runtimes", NULL);
+		return;
+	}
 	mp_json_arr(j, "runtimes");
 	for (size_t i = 0; i < f->n_rt; i++) {
 		const struct mp_doctor_runtime *r = &f->rt[i];
@@ -287,7 +316,9 @@ static void print_runtimes(const struct findings *f, const struct mp_term *t)
 
 	snprintf(head, sizeof(head), "Runtimes in pid %d", (int)f->pid);
 	mp_text_head(stdout, t, head);
-	if (!f->n_rt)
+	if (f->refused)
+		printf("  could not be read: %s\n", strerror(-f->refused));
+	else if (!f->n_rt)
 		puts("  none that memprof knows: no Go, HotSpot, V8, CPython or CRuby");
 	for (size_t i = 0; i < f->n_rt; i++) {
 		const struct mp_doctor_runtime *r = &f->rt[i];
@@ -361,7 +392,7 @@ static void print_text(const struct findings *f, const struct mp_term *t)
 		const char *c = chosen(f, r->feature);
 		bool used = c && !strcmp(c, mp_rung_name(r->rung)) && !r->err;
 
-		printf("  %-8s %-11s %s  %s%s%s\n", mp_feature_name(r->feature),
+		printf("  %-11s %-11s %s  %s%s%s\n", mp_feature_name(r->feature),
 		       mp_rung_name(r->rung), r->err ? no : ok, used ? "<- used" : "",
 		       used && *r->why ? ", " : "", r->why);
 	}
@@ -428,6 +459,6 @@ int cmd_doctor(struct mp_args *a)
 		print_text(&f, &t);
 	if (f.no_target)
 		return mp_finish_stdout(err, MP_EXIT_NO_TARGET);
-	return mp_finish_stdout(err,
-				chosen(&f, MP_FEAT_FAULTS) ? MP_EXIT_OK : MP_EXIT_NOT_PERMITTED);
+	return mp_finish_stdout(
+		err, chosen(&f, MP_FEAT_FAULTS) && !f.refused ? MP_EXIT_OK : MP_EXIT_NOT_PERMITTED);
 }

@@ -148,7 +148,17 @@ static const struct kind {
 	  "a ruby that was built --enable-dtrace, as Debian's is" },
 };
 
-static bool is_go(pid_t pid)
+/* 1.22.1 of "go1.22.1"; a development version as it calls itself. */
+static void version_of_go(struct mp_elf *e, char *to, size_t size)
+{
+	char text[64];
+
+	if (!mp_elf_go_version(e, text, sizeof(text)))
+		snprintf(to, size, "%.*s", (int)size - 1, text + (strncmp(text, "go", 2) ? 0 : 2));
+}
+
+/* Whether the program is one of Go's; its version, "" where it does not tell. */
+static bool is_go(pid_t pid, char *version, size_t size)
 {
 	char exe[32];
 	struct mp_elf *e;
@@ -159,6 +169,8 @@ static bool is_go(pid_t pid)
 	fd = open(exe, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0 && !mp_elf_open(fd, &e)) {
 		is = mp_elf_has_section(e, ".go.buildinfo") || mp_elf_has_section(e, ".gopclntab");
+		if (is)
+			version_of_go(e, version, size);
 		mp_elf_close(e);
 	}
 	if (fd >= 0)
@@ -201,15 +213,14 @@ static size_t find(pid_t pid, struct mp_doctor_runtime *out, size_t max)
 		return 0;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && n < max; i++) {
 		const char *file = kinds[i].is ? mapped(&m, kinds[i].is) : NULL;
+		struct mp_doctor_runtime *r = &out[n];
 
-		if (!file && (kinds[i].is || !is_go(pid)))
-			continue;
-		out[n] = (struct mp_doctor_runtime){ .feature = kinds[i].feature,
-						     .name = kinds[i].name,
-						     .give = kinds[i].give };
+		*r = (struct mp_doctor_runtime){ .feature = kinds[i].feature,
+						 .name = kinds[i].name,
+						 .give = kinds[i].give };
 		if (file)
-			find_version(pid, &kinds[i], file, out[n].version, sizeof(out[n].version));
-		n++;
+			find_version(pid, &kinds[i], file, r->version, sizeof(r->version));
+		n += file || (!kinds[i].is && is_go(pid, r->version, sizeof(r->version)));
 	}
 	proc_maps_free(&m);
 	return n;

@@ -74,6 +74,16 @@ const char *mp_caps_missing(void)
 	return out;
 }
 
+const char *mp_refused_fix(void)
+{
+	if (mp_caps_has(MP_CAP_SYS_PTRACE))
+		return "dmesg  # a security module forbids it, or it is outside this user "
+		       "namespace: lsns -t user";
+	if (!geteuid())
+		return "give this root CAP_SYS_PTRACE: docker run --cap-add=SYS_PTRACE ...";
+	return "sudo memprof ..., or run it as the user of that process";
+}
+
 const char *mp_btf_path(void)
 {
 	const char *path = getenv("MEMPROF_BTF");

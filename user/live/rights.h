@@ -38,6 +38,9 @@ void mp_caps_give_up(void);
 /* Names of the capabilities that probing needs and this process lacks, separated
  * by blanks; "" when none is missing. Static storage. */
 const char *mp_caps_missing(void);
+/* What mends that /proc refuses a process to this one, which depends on who asks. Static
+ * storage. */
+const char *mp_refused_fix(void);
 /* Where the kernel describes its types: /sys/kernel/btf/vmlinux, or $MEMPROF_BTF. */
 const char *mp_btf_path(void);
 bool mp_have_btf(void);

@@ -556,10 +556,10 @@ static int no_target(struct mp_diag *diag, pid_t pid, int err)
 	if (err == -EACCES || err == -EPERM) {
 		mp_diag_fmt(diag->what, "pid %d may not be watched by this user", (int)pid);
 		mp_diag_fmt(diag->cause, "its mappings are not readable: %s",
-			    mp_caps_has(MP_CAP_SYS_PTRACE) ? "permission denied"
-							   : "this process lacks CAP_SYS_PTRACE");
-		return mp_diag_set(diag, err, MP_EXIT_NOT_PERMITTED, NULL, NULL,
-				   "sudo memprof ..., or run it as the user of that process");
+			    mp_caps_has(MP_CAP_SYS_PTRACE)
+				    ? "denied, though this process has CAP_SYS_PTRACE"
+				    : "this process lacks CAP_SYS_PTRACE");
+		return mp_diag_set(diag, err, MP_EXIT_NOT_PERMITTED, NULL, NULL, mp_refused_fix());
 	}
 	mp_diag_fmt(diag->what, "no process with pid %d to watch", (int)pid);
 	mp_diag_fmt(diag->cause, "%s", why_none(err));
