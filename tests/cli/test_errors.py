@@ -78,6 +78,8 @@ def recording(tmp_path_factory):
     (["report", "a", "b"], "b|one"),
     (["record", "-p", "1", "--interval", "never"], "never|interval"),
     (["report", "x", "--color=nonsense"], "--color"),
+    (["record", "-p", "1", "--keep", "10m", "--rotate-size", "1M"], "--keep contradicts --rotate-size"),
+    (["record", "-p", "1", "--rotate-time", "1m", "--keep", "9M", "--trigger", "oom"], "contradicts"),
 ])
 def test_usage(tmp_path, args, word):
     p = mp.memprof(*args, cwd=tmp_path)
@@ -189,6 +191,16 @@ def test_not_permitted(open_dir):
     assert not (open_dir / "r.mprof").exists()
 
 
+def test_refused_to_root(tmp_path):
+    """Who is root already is not told to become it."""
+    with mp.Workload("touch-order", "x") as w:
+        p = mp.memprof("record", "--hooks=none", "-p", w.pid, "-o", tmp_path / "r", wrap=mp.as_root_of_nobody())
+    assert p.returncode == 4, p.stderr
+    complaint(p, "though this process has CAP_SYS_PTRACE", "fix: dmesg .*user namespace")
+    assert "sudo" not in p.stderr
+    assert not (tmp_path / "r").exists()
+
+
 def test_hooks_none_needs_no_rights(open_dir):
     """An own process can be polled by anybody."""
     p = as_nobody("record", "--hooks=none", "-o", "r.mprof", "--", "/bin/sh", "-c", "exit 3",
@@ -281,7 +293,24 @@ def test_file_is_empty(tmp_path, reader):
 def test_file_is_a_folder(tmp_path, reader):
     p = mp.memprof(*reader, tmp_path)
     assert p.returncode == 1, p.stderr
-    complaint(p, re.escape(tmp_path.name), "directory|folder|recording|regular")
+    complaint(p, re.escape(tmp_path.name), "this is a folder")
+
+
+def test_file_is_a_device():
+    p = mp.memprof("report", "/dev/null")
+    assert p.returncode == 1, p.stderr
+    complaint(p, "/dev/null", "this is a device")
+
+
+@pytest.mark.parametrize("n", [1, 40, 100])
+def test_nothing_could_be_read(tmp_path, recording, n):
+    """Cut off in its first block: no moment is called the last that was read."""
+    f = tmp_path / "cut.mprof"
+    f.write_bytes(recording.read_bytes()[:n])
+    p = mp.memprof("report", f, check=5)
+    complaint(p, "cut.mprof is truncated: nothing of it could be read")
+    assert "The recording was cut off: nothing of it could be read.\n" in p.stdout
+    assert "0 ns;" not in p.stdout and "the last that could" not in p.stdout
 
 
 def test_file_cut_short(tmp_path, recording):

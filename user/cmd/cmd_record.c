@@ -212,6 +212,10 @@ static int check_output(struct mp_args *a, char *name, size_t size)
 		return mp_fail(MP_EXIT_USAGE, "-o - is one stream: nothing of it can be kept back",
 			       "--keep, --trigger, --rotate-size and --rotate-time need files",
 			       "give a file with -o");
+	if (keeps(a) && rotates(a))
+		return mp_fail(MP_EXIT_USAGE, "a ring keeps the end and a row of files all of it",
+			       "--keep contradicts --rotate-size and --rotate-time",
+			       "give one of them   (see memprof record --help)");
 	if (a->n_triggers && !keeps(a) && !rotates(a))
 		a->keep_ns = KEEP_NS;
 	if (!a->output) {

@@ -246,7 +246,9 @@ static void say_state(const char *path, const struct mp_loaded *l)
 	uint64_t t = l->info.last_ts > l->info.first_ts ? l->info.last_ts - l->info.first_ts : 0;
 
 	mp_duration(dur, sizeof(dur), t);
-	if (l->info.state == MP_REC_TRUNCATED)
+	if (l->info.state == MP_REC_TRUNCATED && !l->info.blocks)
+		snprintf(what, sizeof(what), "%s is truncated: nothing of it could be read", path);
+	else if (l->info.state == MP_REC_TRUNCATED)
 		snprintf(what, sizeof(what),
 			 "%s is truncated: it ends after %s without its end mark", path, dur);
 	else

@@ -142,7 +142,9 @@ int mp_reader_open_fd(int fd, struct mp_reader **out)
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	if (!S_ISREG(st.st_mode))
-		return -ESPIPE;
+		return S_ISDIR(st.st_mode)			    ? -EISDIR
+		       : S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode) ? -ENODEV
+								    : -ESPIPE;
 	r = calloc(1, sizeof(*r));
 	if (!r)
 		return -ENOMEM;
@@ -196,8 +198,12 @@ const char *mp_reader_strerror(int err)
 		return "the recording was made by a newer memprof with another major format";
 	case -EPROTO:
 		return "the recording has a block that only a newer memprof understands";
+	case -EISDIR:
+		return "this is a folder, and a recording is a file";
+	case -ENODEV:
+		return "this is a device, and a recording is a file";
 	case -ESPIPE:
-		return "a recording is read from a regular file, not from a pipe or device";
+		return "this is a pipe, and here a recording is read from a regular file";
 	default:
 		return strerror(err < 0 ? -err : err);
 	}

@@ -27,7 +27,8 @@ struct mp_index_entry {
 
 /*
  * -ENODATA: the file is empty. -EBADMSG: not a recording. -EPROTONOSUPPORT: made
- * by a newer major version. -ESPIPE: not a regular file. Else open(2)'s.
+ * by a newer major version. No regular file: -EISDIR, -ENODEV (a device), -ESPIPE. Else
+ * open(2)'s.
  */
 int mp_reader_open(const char *path, struct mp_reader **out);
 /* Takes the descriptor over; closes it with the reader, not on failure. */

@@ -166,7 +166,9 @@ static void say_missing(const struct out *o, FILE *f)
 			o->fg->gone ? ": nobody can say by how much figures marked ! are wrong"
 				    : "; a state that was stored behind them made the figures "
 				      "right again, but for the curves");
-	if (info->open_end || (info->state && strcmp(info->state, "truncated") == 0))
+	if (info->open_end && !info->blocks)
+		fputs("The recording was cut off: nothing of it could be read.\n", f);
+	else if (info->open_end || (info->state && strcmp(info->state, "truncated") == 0))
 		fprintf(f,
 			"The recording was cut off: \"end\" is the last that could be read, "
 			"after %s; how it went on is not known.\n",
