@@ -2,8 +2,6 @@
 /*
  * page.c - a box over the screen, and the page on the selected row in one.
  */
-#include <stdio.h>
-
 #include "tui/draw.h"
 
 struct tui_rect tui_draw_box(struct tui_grid *g, const struct tui_theme *t, struct tui_rect r,
@@ -32,23 +30,46 @@ struct tui_rect tui_draw_box(struct tui_grid *g, const struct tui_theme *t, stru
 	return (struct tui_rect){ r.x + 2, r.y + 1, r.w - 4, r.h - 2 };
 }
 
+/* What its keys do, in w cells: it is turned, its row happened at a moment. */
+static const char *keys_of(bool turns, bool moment, int w)
+{
+	static const struct {
+		bool turns, moment;
+		const char *text;
+	} all[] = {
+		{ false, false, " any key leaves " },
+		{ true, false, " Up/Down scroll, any other key leaves " },
+		{ true, false, " Up/Down scroll, others leave " },
+		{ false, true, " Enter to its moment, any other key leaves " },
+		{ false, true, " Enter to its moment, others leave " },
+		{ true, true, " Up/Down scroll, Enter to its moment, any other key leaves " },
+		{ true, true, " Up/Down, Enter: go; others leave " },
+	};
+	const char *text = "";
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if (all[i].turns != turns || all[i].moment != moment)
+			continue;
+		text = all[i].text;
+		if (tui_text_width(text) <= w)
+			break;
+	}
+	return text;
+}
+
 void tui_draw_page(struct tui_grid *g, const struct tui_frame *f)
 {
 	const struct tui_lines *l = &f->lines;
 	bool moment = !f->view->health && tui_pane_when(f) != MP_UNKNOWN;
-	const char *leave = moment ? " Enter to its moment, any other key leaves "
-				   : " any key leaves ";
-	char keys[80];
 	size_t top = f->view->page_top;
 	struct tui_rect r = { 0, 0, g->w > 100 ? 100 : g->w, (int)l->n + 2 }, in;
 
 	r.h = r.h < g->h ? r.h : g->h;
 	f->view->turns = l->n > (size_t)r.h - 2;
-	snprintf(keys, sizeof(keys), "%s%s", f->view->turns ? " Up/Down scroll," : "", leave);
 	r.x = (g->w - r.w) / 2;
 	r.y = (g->h - r.h) / 2;
 	in = tui_draw_box(g, f->theme, r, f->view->health ? " hooks and losses " : " details ",
-			  keys);
+			  keys_of(f->view->turns, moment, r.w - 4));
 	if (top + (size_t)in.h > l->n)
 		top = l->n > (size_t)in.h ? l->n - (size_t)in.h : 0;
 	f->view->page_top = top;

@@ -317,7 +317,11 @@ def test_truncated_recording_says_so(packages, heap, tmp_path):
     cut.write_bytes(heap[0].read_bytes()[:-200])
     page = export(cut, code=5)
     warn, = browse(packages, page, [["eval", "document.getElementById('warnings').innerText"]], tmp_path)
-    assert "cut off" in warn
+    assert "cut off" in warn and "last instant that could be read" in warn
+    cut.write_bytes(heap[0].read_bytes()[:100])
+    page = export(cut, code=5)
+    warn, = browse(packages, page, [["eval", "document.getElementById('warnings').innerText"]], tmp_path)
+    assert "nothing of it could be read" in warn
 
 
 def test_program_without_a_collector(packages, tmp_path):

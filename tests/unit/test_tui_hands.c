@@ -831,6 +831,34 @@ static void any_key_leaves(void **state)
 	drop(s);
 }
 
+/* How to leave a box stands there in full, however narrow it is. */
+static void boxes_say_how_to_leave(void **state)
+{
+	static const int boxes[] = { '?', 'i', '\r', 'H' };
+	struct hands *s = hands(true);
+
+	(void)state;
+	for (int i = 0; i < MAPS; i++) /* each has a moment that Enter goes to */
+		s->maps[i].last_ts = START + 1;
+	for (size_t b = 0; b < sizeof(boxes) / sizeof(boxes[0]); b++) {
+		for (int w = 40; w < 130; w++) {
+			for (int h = 10; h <= 40; h += 30) {
+				char *text;
+
+				render(s, w, h);
+				assert_true(tui_key(&s->f, boxes[b]));
+				render(s, w, h);
+				text = tui_grid_dump(&s->g);
+				if (!strstr(text, " leave ") && !strstr(text, " leaves "))
+					fail_msg("%dx%d:\n%s", w, h, text);
+				free(text);
+				assert_true(tui_key(&s->f, 27));
+			}
+		}
+	}
+	drop(s);
+}
+
 static void hints_are_clicked(void **state)
 {
 	struct hands *s = hands(true);
@@ -926,6 +954,7 @@ int main(void)
 		cmocka_unit_test(help_has_all_of_it),
 		cmocka_unit_test(help_is_turned_and_left),
 		cmocka_unit_test(any_key_leaves),
+		cmocka_unit_test(boxes_say_how_to_leave),
 		cmocka_unit_test(hints_fit_every_width),
 		cmocka_unit_test(reports_are_read),
 		cmocka_unit_test(random_reports_do_no_harm),

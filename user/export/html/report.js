@@ -173,7 +173,8 @@
 		const say = (cls, text) => w.append(el('p', { class: cls }, text));
 		if (r.trigger) say('warn', 'Saved because of the trigger ' + r.trigger + '.');
 		if (r.state === 'truncated')
-			say('bad', 'The recording was cut off: “end” is the last instant that could be read.');
+			say('bad', 'The recording was cut off: ' + (r.events ? '“end” is the last instant that could be read.'
+				: 'nothing of it could be read.'));
 		else if (r.state !== 'clean')
 			say('bad', 'The recording is ' + r.state + ': parts of it are missing, and figures may be too low.');
 		if (D.lost.length)
