@@ -100,5 +100,7 @@ def test_history_of_the_heap(recording):
         assert re.search(r"faulted: 9\d\d M", text), text
         assert re.search(r"madvise dontneed of .*: RSS fell by", text), text
         assert re.search(r"refault +3\d\d M", text), text
+        t.keys("q")  # closes the page
+        t.wait_gone("RSS fell, in calls on them")
         t.keys("q")
         assert t.wait_end() == 0
