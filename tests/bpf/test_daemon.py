@@ -611,7 +611,18 @@ def test_check(tmp_path):
     conf.write_text("[target a]\nexe = x\nexo = y\n[target a]\n")
     p = mp.memprof("daemon", "--check", "--config", conf, check=64)
     assert f"{conf}:3:" in p.stderr and f"{conf}:4:" in p.stderr
-    mp.memprof("daemon", "--check", "--config", tmp_path / "none", check=1)
+    # the same at each start, which a manager of services is told by the status
+    mp.memprof("daemon", "--check", "--config", tmp_path / "none", check=64)
+    p = mp.memprof("daemon", "--config", tmp_path / "none", check=64)
+    assert p.stderr.startswith(f"memprof: {tmp_path}/none: cannot be read: No such file")
+    p = mp.memprof("daemon", "--check", "--config", tmp_path, check=64)
+    assert p.stderr.count(str(tmp_path)) == 1
+    if os.geteuid() == 0:
+        shutil.chown(conf, 0)
+        conf.chmod(0o600)
+        tmp_path.chmod(0o755)
+        p = mp.memprof("daemon", "--check", "--config", conf.name, check=4, cwd=tmp_path, user=65534)
+        assert p.stderr == f"memprof: {conf.name}: cannot be read: Permission denied\n"
 
 
 def test_defaults_are_a_file_in_order(tmp_path):

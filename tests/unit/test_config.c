@@ -130,6 +130,9 @@ static const struct bad {
 	{ "[target ../x]\nexe = x\n", 1, "cannot be the name", "a-z 0-9" },
 	{ "[target ..]\nexe = x\n", 1, "cannot be the name", "not a dot first" },
 	{ "[target " X10 X10 X10 "xxx]\nexe = x\n", 1, "cannot be the name", "1 to 32" },
+	{ "[target a]\nexee = y\n", 2, "no key", "did you mean 'exe'" },
+	{ "[target a]\nexe\n", 2, "no '='", "KEY = VALUE" },
+	{ "[target a]\nwhatever = y\n", 2, "no key", "there are exe" },
 	{ TARGET "[target a]\nexe = y\n", 3, "[target a] stands in line 1", "another name" },
 	{ TARGET "trigger = oom\ncommand = a\ncommand = b\n", 5, "stands in line 4", "leave one" },
 	{ TARGET "trigger = rss>\n", 3, "from byte 5 ('')", "here belongs a number" },
@@ -204,6 +207,28 @@ static void test_all_mistakes_in_one_go(void **state)
 	for (size_t i = 0; i < n_said; i++)
 		assert_int_equal(said[i].line, lines[i]);
 	done(NULL);
+}
+
+/* A refused line that cannot be what says which processes does not hide that none does. */
+static void test_a_mistake_hides_no_other(void **state)
+{
+	static const char *const lines[] = {
+		"trigger = rss>>2G", "triger = oom",	  "rest = x",	    "rest =", "command = ",
+		"follow-forks = 2",  "trigger = \"oom\"", "keep-time = 1m", "trigger"
+	};
+	struct dm_config *c;
+	char text[100];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		snprintf(text, sizeof(text), "[target a]\n%s\n", lines[i]);
+		assert_int_equal(dm_config_parse(text, strlen(text), &c, &said, &n_said), -EINVAL);
+		if (n_said != 2 || said[1].line != 2 || !strstr(said[0].what, "takes no process")) {
+			show();
+			fail_msg("two mistakes expected of:\n%s", text);
+		}
+		done(NULL);
+	}
 }
 
 static void test_mistakes_are_bounded(void **state)
@@ -619,9 +644,11 @@ static void test_files(void **state)
 	snprintf(path, sizeof(path), "%s/c", dir);
 	assert_int_equal(dm_config_read(path, &c, &said, &n_said), -ENOENT);
 	assert_true(n_said == 1 && !said->line && strstr(said->fix, "--defaults"));
+	assert_null(strstr(said->what, path)); /* it is told behind the path */
 	done(NULL);
 	assert_int_equal(dm_config_read(dir, &c, &said, &n_said), -EINVAL);
 	assert_non_null(strstr(said->what, "not a regular file"));
+	assert_null(strstr(said->what, dir));
 	done(NULL);
 	assert_int_equal(mkfifo(path, 0600), 0);
 	assert_int_equal(dm_config_read(path, &c, &said, &n_said), -EINVAL);
@@ -647,6 +674,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_mistake_has_its_line_and_a_fix),
 		cmocka_unit_test(test_all_mistakes_in_one_go),
+		cmocka_unit_test(test_a_mistake_hides_no_other),
 		cmocka_unit_test(test_mistakes_are_bounded),
 		cmocka_unit_test(test_what_is_told_can_go_to_a_terminal),
 		cmocka_unit_test(test_nul_long_line_utf16),

@@ -132,6 +132,24 @@ static const char *config_path(const struct mp_args *a)
 	return access(DEFAULT_CONFIG, F_OK) ? NULL : DEFAULT_CONFIG;
 }
 
+/* What would be the same at the next start is no plain failure: a manager of services goes by it.
+ */
+static int code_of(int err)
+{
+	switch (-err) {
+	case EINVAL:
+	case ENOENT:
+	case ENOTDIR:
+	case ELOOP:
+	case ENAMETOOLONG:
+		return MP_EXIT_USAGE;
+	case EACCES:
+	case EPERM:
+		return MP_EXIT_NOT_PERMITTED;
+	}
+	return MP_EXIT_FAILURE;
+}
+
 /* 0, or an exit code after what is wrong was said. */
 static int read_config(const char *path, struct dm_config **out)
 {
@@ -146,9 +164,7 @@ static int read_config(const char *path, struct dm_config **out)
 		return 0;
 	if (err == -ENOMEM)
 		return mp_fail(MP_EXIT_FAILURE, "out of memory", NULL, NULL);
-	return err == -EINVAL	? MP_EXIT_USAGE
-	       : err == -EACCES ? MP_EXIT_NOT_PERMITTED
-				: MP_EXIT_FAILURE;
+	return code_of(err);
 }
 
 /* Which keys of [daemon] wait for a new start: how many. */

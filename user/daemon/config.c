@@ -41,7 +41,7 @@ struct parse {
 	unsigned line, daemon_line;
 	struct dm_lines lines;		 /* of the current [target] */
 	unsigned stood[2][SETTINGS_MAX]; /* the line of a key; [1]: in the current [target] */
-	bool bad_rule;			 /* a line of it was refused */
+	bool bad_rule;			 /* a line of it that may say which processes was refused */
 	struct dm_group spare;		 /* of a [target] that cannot be kept */
 	struct dm_group *g;
 };
@@ -141,6 +141,20 @@ static const struct dm_setting *setting(const char *name, bool target)
 	return NULL;
 }
 
+/* A [target] with a refused line of this key is not told to have none that says which processes. */
+static bool may_be_rule(const char *name)
+{
+	static const char *const rules[] = { "exe", "user", "cgroup", "container", "pid" };
+	const char *key = setting(name, true) ? name : meant(name, true);
+
+	if (!setting(name, true) && setting(name, false))
+		return false;
+	for (size_t i = 0; key && i < sizeof(rules) / sizeof(rules[0]); i++)
+		if (!strcmp(key, rules[i]))
+			return true;
+	return !key;
+}
+
 static void unknown_key(struct parse *p, const char *name)
 {
 	bool target = p->section == TARGET;
@@ -199,13 +213,13 @@ static void set_value(struct parse *p, const struct dm_setting *s, const char *t
 	if (!*text) {
 		mp_diag_fmt(fix, "%s = %s, or leave the line away", s->key.name, s->key.value);
 		wrong(p, p->line, fix, "'%s' has no value", s->key.name);
-		p->bad_rule = true;
+		p->bad_rule |= may_be_rule(s->key.name);
 		return;
 	}
 	if (quoted(text) && strcmp(s->key.name, "command")) {
 		wrong(p, p->line, "leave them away: a value goes up to the end of the line",
 		      "the quotes would belong to the value of '%s'", s->key.name);
-		p->bad_rule = true;
+		p->bad_rule |= may_be_rule(s->key.name);
 		return;
 	}
 	err = s->set(&v);
@@ -213,7 +227,7 @@ static void set_value(struct parse *p, const struct dm_setting *s, const char *t
 		err = keep_given(p, s - dm_settings, text);
 	if (err == -EINVAL) {
 		wrong(p, p->line, v.fix, "%s: %s", s->key.name, v.what);
-		p->bad_rule = true;
+		p->bad_rule |= may_be_rule(s->key.name);
 	} else if (err) {
 		p->err = err;
 	}
@@ -232,7 +246,7 @@ static void key_line(struct parse *p, const char *name, const char *text)
 	}
 	if (!s) {
 		unknown_key(p, name);
-		p->bad_rule = true;
+		p->bad_rule |= may_be_rule(name);
 		return;
 	}
 	stood = &p->stood[p->section == TARGET][s - dm_settings];
@@ -496,7 +510,7 @@ static void one_line(struct parse *p, const char *from, size_t len)
 	}
 	eq = strchr(s, '=');
 	if (!eq || eq == s) {
-		p->bad_rule = true;
+		p->bad_rule |= may_be_rule(s);
 		wrong(p, p->line, "KEY = VALUE; # begins a comment",
 		      eq ? "'%.60s' has no key before its '='" : "'%.60s' has no '='", s);
 		return;
@@ -647,7 +661,7 @@ int dm_config_differ(const struct dm_config *was, const struct dm_config *now,
 
 /* --- files --------------------------------------------------------------------------------- */
 
-/* One complaint of the file as a whole. Returns err. */
+/* One complaint of the file as a whole, told behind its name. Returns err. */
 __attribute__((format(printf, 5, 6))) static int
 no_file(int err, struct dm_complaint **list, size_t *n, const char *fix, const char *what, ...)
 {
@@ -681,23 +695,20 @@ static int read_all(int fd, char *buf, size_t size, size_t *len)
 	return 0;
 }
 
-static int read_fd(int fd, const char *path, char *buf, size_t *len, struct dm_complaint **list,
-		   size_t *n)
+static int read_fd(int fd, char *buf, size_t *len, struct dm_complaint **list, size_t *n)
 {
 	struct stat st;
 	int err;
 
 	if (fstat(fd, &st))
-		return no_file(-errno, list, n, "", "%s: %s", path, strerror(errno));
+		return no_file(-errno, list, n, "", "cannot be read: %s", strerror(errno));
 	if (!S_ISREG(st.st_mode))
-		return no_file(-EINVAL, list, n, "a file of text", "%s is not a regular file",
-			       path);
+		return no_file(-EINVAL, list, n, "a file of text", "is not a regular file");
 	err = read_all(fd, buf, FILE_MAX + 1, len);
 	if (err)
-		return no_file(err, list, n, "", "%s: %s", path, strerror(-err));
+		return no_file(err, list, n, "", "cannot be read: %s", strerror(-err));
 	if (*len > FILE_MAX)
-		return no_file(-EINVAL, list, n, "is it the right file?", "%s has more than 1 MiB",
-			       path);
+		return no_file(-EINVAL, list, n, "is it the right file?", "has more than 1 MiB");
 	return 0;
 }
 
@@ -712,11 +723,11 @@ int dm_config_read(const char *path, struct dm_config **out, struct dm_complaint
 	if (fd < 0) {
 		err = -errno;
 		mp_diag_fmt(fix, "memprof daemon --defaults > %.120s", path);
-		return no_file(err, list, n, err == -ENOENT ? fix : "", "%s: %s", path,
+		return no_file(err, list, n, err == -ENOENT ? fix : "", "cannot be read: %s",
 			       strerror(-err));
 	}
 	buf = malloc(FILE_MAX + 1);
-	err = buf ? read_fd(fd, path, buf, &len, list, n) : -ENOMEM;
+	err = buf ? read_fd(fd, buf, &len, list, n) : -ENOMEM;
 	if (!err)
 		err = dm_config_parse(buf, len, out, list, n);
 	free(buf);
