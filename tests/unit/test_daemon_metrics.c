@@ -553,6 +553,29 @@ static size_t files_in(const char *dir)
 	return n;
 }
 
+static void losses_as_a_log_tells_them(void **state)
+{
+	uint64_t lost[MP_LOSS_MAX] = { 0 };
+	char buf[160], tiny[8];
+
+	(void)state;
+	assert_int_equal(dm_metrics_lost(lost, buf, sizeof(buf)), 0);
+	assert_string_equal(buf, "");
+	lost[MP_LOSS_BUSY] = 5;
+	assert_int_equal(dm_metrics_lost(lost, buf, sizeof(buf)), 5);
+	assert_string_equal(buf, "busy 5");
+	lost[MP_LOSS_RING_FULL] = 1178000;
+	lost[MP_LOSS_DISK] = 6;
+	assert_int_equal(dm_metrics_lost(lost, buf, sizeof(buf)), 1178011);
+	assert_string_equal(buf, "ring_full 1178000, disk 6, busy 5");
+	lost[MP_LOSS_STACK] = 3;
+	lost[MP_LOSS_LIMIT] = 4;
+	assert_int_equal(dm_metrics_lost(lost, buf, sizeof(buf)), 1178018);
+	assert_string_equal(buf, "ring_full 1178000, disk 6, busy 5, others 7");
+	dm_metrics_lost(lost, tiny, sizeof(tiny));
+	assert_string_equal(tiny, "ring_fu");
+}
+
 static const struct dm_self *look_up(void *ctx)
 {
 	return &((struct dx *)ctx)->self;
@@ -641,6 +664,7 @@ int main(void)
 		cmocka_unit_test(counters_outlive_a_config),
 		cmocka_unit_test(counters_outlive_a_session),
 		cmocka_unit_test(nobody_asks),
+		cmocka_unit_test(losses_as_a_log_tells_them),
 		cmocka_unit_test(textfile_is_replaced_whole),
 	};
 

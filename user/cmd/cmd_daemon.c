@@ -376,17 +376,26 @@ static void say_messages(struct daemon *d)
 	d->broken = broken != NULL;
 }
 
+/* By cause, in all sessions. */
+static void lost_so_far(const struct daemon *d, uint64_t by[MP_LOSS_MAX])
+{
+	for (unsigned i = 0; i < MP_LOSS_MAX; i++)
+		by[i] = d->lost[i] + mp_model_lost(mp_session_model(d->s), i);
+}
+
 /* What was lost and who found no room, now and then. */
 static void say_losses(struct daemon *d, uint64_t now)
 {
-	uint64_t lost = mp_model_lost_total(mp_session_model(d->s));
-	uint64_t refused = dm_targets_refused(d->targets);
+	uint64_t refused = dm_targets_refused(d->targets), by[MP_LOSS_MAX], lost;
+	char causes[160];
 
 	if (now < d->next_say)
 		return;
 	d->next_say = now + SAY_EVERY_NS;
+	lost_so_far(d, by);
+	lost = dm_metrics_lost(by, causes, sizeof(causes));
 	if (lost > d->said_lost)
-		dm_log("LOST %llu events so far", (unsigned long long)lost);
+		dm_log("LOST %llu events so far: %s", (unsigned long long)lost, causes);
 	if (refused > d->said_refused)
 		dm_log("%llu processes found no room so far: max-targets = %u",
 		       (unsigned long long)refused, d->c->max_targets);
@@ -425,8 +434,7 @@ static const struct dm_self *look_at_self(void *ctx)
 	self->incidents = d->figures;
 	self->model = mp_session_model(d->s);
 	self->fill = mp_session_fill(d->s, &what);
-	for (unsigned i = 0; i < MP_LOSS_MAX; i++)
-		self->lost[i] = d->lost[i] + mp_model_lost(self->model, i);
+	lost_so_far(d, self->lost);
 	if (!clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu))
 		self->cpu_ns = (uint64_t)cpu.tv_sec * 1000000000 + (uint64_t)cpu.tv_nsec;
 	return self;
@@ -458,9 +466,8 @@ static void carry_over(struct daemon *d)
 	b->cut_off += f.cut_off;
 	b->dropped_blocks += f.dropped_blocks;
 	b->sent_bytes += f.sent_bytes;
-	for (unsigned i = 0; i < MP_LOSS_MAX; i++)
-		d->lost[i] += mp_model_lost(mp_session_model(d->s), i);
-	d->said_lost = d->said_refused = 0;
+	lost_so_far(d, d->lost);
+	d->said_refused = 0;
 	dm_metrics_renew(d->metrics, mp_session_model(d->s));
 }
 

@@ -586,6 +586,33 @@ void dm_metrics_write(struct dm_metrics *m, const struct dm_self *self, enum dm_
 	mp_metric_eof(&pg.to);
 }
 
+uint64_t dm_metrics_lost(const uint64_t lost[MP_LOSS_MAX], char *buf, size_t size)
+{
+	bool told[MP_LOSS_MAX] = { false };
+	uint64_t sum = 0, rest;
+	size_t at = 0;
+
+	for (unsigned i = 1; i < MP_LOSS_MAX; i++)
+		sum += lost[i];
+	rest = sum;
+	buf[0] = 0;
+	for (unsigned k = 0; k < 3 && rest; k++) {
+		unsigned most = 0;
+
+		for (unsigned i = 1; i < MP_LOSS_MAX; i++)
+			if (!told[i] && lost[i] && (!most || lost[i] > lost[most]))
+				most = i;
+		told[most] = true;
+		rest -= lost[most];
+		at += (size_t)snprintf(buf + at, at < size ? size - at : 0, "%s%s %llu",
+				       k ? ", " : "", mp_loss_name(most),
+				       (unsigned long long)lost[most]);
+	}
+	if (rest && at < size)
+		snprintf(buf + at, size - at, ", others %llu", (unsigned long long)rest);
+	return sum;
+}
+
 size_t dm_metrics_series_max(size_t groups)
 {
 	size_t n = 0;

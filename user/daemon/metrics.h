@@ -51,6 +51,9 @@ enum dm_format { DM_PROMETHEUS, DM_OPENMETRICS };
 /* Writes a whole page. */
 void dm_metrics_write(struct dm_metrics *m, const struct dm_self *self, enum dm_format f,
 		      FILE *out);
+/* What was lost as a log tells it, the three causes of most in the words of a page: "ring_full 90,
+ * busy 7, disk 2, others 1". Returns the sum. */
+uint64_t dm_metrics_lost(const uint64_t lost[MP_LOSS_MAX], char *buf, size_t size);
 /* Lines with a sample that a page has at most, whatever runs. */
 size_t dm_metrics_series_max(size_t groups);
 
