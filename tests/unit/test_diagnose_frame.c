@@ -55,6 +55,76 @@ static void many_processes_and_the_last_is_judged(void **state)
 	(void)state;
 }
 
+/* It comes, has so much, and is seen to. */
+static void comes(struct dx *x, uint32_t mm, double s, uint64_t bytes)
+{
+	dx_fold(x, ev_task(mm, dx_s(s), MP_TASK_TARGET, 1000 + mm, 0));
+	dx_fold(x, ev_rss(mm, dx_s(s + 0.01), bytes / PG, 0, 0));
+	dx_fold(x, ev(MP_EV_TICK, 0, 0, dx_s(s + 0.1)));
+}
+
+static void goes(struct dx *x, uint32_t mm, double s)
+{
+	dx_fold(x, ev(MP_EV_TICK, 0, 0, dx_s(s)));
+	dx_fold(x, ev_task(mm, dx_s(s + 0.001), MP_TASK_MM_EXIT, 0, 0));
+	dx_fold(x, ev_task(mm, dx_s(s + 0.002), MP_TASK_EXIT, 1000 + mm, 0));
+}
+
+static void sums_are(struct dx *x, size_t there, size_t of, uint64_t rss)
+{
+	const struct mp_findings *fs = dx_make(x);
+
+	assert_int_equal(fs->n_there, there);
+	assert_int_equal(fs->n_procs, of);
+	assert_int_equal(fs->rss, rss);
+	assert_int_equal(fs->live + fs->explained + fs->unexplained, fs->rss);
+}
+
+/* What those that never lived together had is no sum of anything. */
+static void sums_are_of_who_lives(void **state)
+{
+	struct dx x = { .f = fx_empty(), .d = mp_diagnosis_new(NULL) };
+
+	comes(&x, 1, 1, 5 * MIB);
+	for (uint32_t i = 0; i < 10; i++) {
+		comes(&x, 2 + i, 2 + i, 500 * MIB);
+		goes(&x, 2 + i, 2.5 + i);
+	}
+	sums_are(&x, 2, 11, 505 * MIB); /* the last of them just now */
+	dx_fold(&x, ev(MP_EV_TICK, 0, 0, dx_s(14)));
+	sums_are(&x, 1, 11, 5 * MIB);
+	comes(&x, 20, 15, 7 * MIB);
+	sums_are(&x, 2, 12, 12 * MIB);
+	goes(&x, 1, 16);
+	sums_are(&x, 2, 12, 12 * MIB);
+	dx_fold(&x, ev(MP_EV_TICK, 0, 0, dx_s(18)));
+	sums_are(&x, 1, 12, 7 * MIB);
+	goes(&x, 20, 19);
+	sums_are(&x, 1, 12, 7 * MIB);
+	dx_free(&x);
+	(void)state;
+}
+
+/* A shell ends with its command; what it ran one after the other just before is not all of one
+ * moment. */
+static void sums_of_those_that_ended_together(void **state)
+{
+	struct dx x = { .f = fx_empty(), .d = mp_diagnosis_new(NULL) };
+
+	comes(&x, 1, 1, 5 * MIB);
+	goes(&x, 1, 3);
+	sums_are(&x, 1, 1, 5 * MIB);
+	comes(&x, 2, 4, 3 * MIB);
+	for (uint32_t i = 0; i < 4; i++) {
+		comes(&x, 3 + i, 5 + 0.2 * i, (100 + i) * MIB);
+		goes(&x, 3 + i, 5.15 + 0.2 * i);
+	}
+	goes(&x, 2, 5.8);
+	sums_are(&x, 2, 6, 106 * MIB);
+	dx_free(&x);
+	(void)state;
+}
+
 /* Who lives keeps its place, and those without one are told. */
 static void more_that_live_than_there_is_room(void **state)
 {
@@ -128,6 +198,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(halving_keeps_the_last),
 		cmocka_unit_test(many_processes_and_the_last_is_judged),
+		cmocka_unit_test(sums_are_of_who_lives),
+		cmocka_unit_test(sums_of_those_that_ended_together),
 		cmocka_unit_test(more_that_live_than_there_is_room),
 		cmocka_unit_test(hours),
 		cmocka_unit_test(a_session_that_was_joined),

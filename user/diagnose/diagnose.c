@@ -527,6 +527,52 @@ static void explain(const struct dx_ctx *c, struct mp_findings *out)
 	out->explained += (uint64_t)fmin(fmax(taken, 0), rss - live);
 }
 
+/* Seconds of the stream: when it was there last. */
+static double last_there(const struct dx_ctx *c)
+{
+	bool lives = !c->p->exited && !c->p->mm_gone;
+
+	return lives ? dx_t(c, c->m->now) : c->s->t[c->s->n - 1];
+}
+
+static bool there(const struct dx_ctx *c, double at)
+{
+	return c->end && last_there(c) >= at && dx_t(c, c->p->start_ts) <= at;
+}
+
+static double rss_at(const struct dx_ctx *c, size_t n, double at)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (there(&c[i], at) && !isnan(dx_last(&c[i], C_RSS)))
+			sum += dx_last(&c[i], C_RSS);
+	return sum;
+}
+
+/*
+ * Of which moment the sums are: the last one, which is now as long as somebody lives. Who ended
+ * just before gave its memory back by that (a command, and the shell that it was started by), so
+ * it is the moment of the last END_S at which those that lived had most.
+ */
+static double moment_of_sums(const struct dx_ctx *c, size_t n)
+{
+	double end = 0, best = 0, most = -1;
+
+	for (size_t i = 0; i < n; i++)
+		end = c[i].end ? fmax(end, last_there(&c[i])) : end;
+	for (size_t i = 0; i < n; i++) {
+		double at = c[i].end ? last_there(&c[i]) : 0, sum;
+
+		if (!c[i].end || at < end - END_S)
+			continue;
+		sum = rss_at(c, n, at);
+		best = sum > most ? at : best;
+		most = fmax(sum, most);
+	}
+	return best;
+}
+
 static int one_process(struct mp_diagnosis *d, struct made *k, struct dx_series *s,
 		       const struct mp_model *m, const struct mp_proc *p,
 		       const struct mp_diagnose_opts *o, struct dx_ctx *c)
@@ -558,12 +604,15 @@ static void drop_answered(struct mp_findings *out)
 
 static void sum_up(struct mp_findings *out, struct dx_ctx *c, size_t n)
 {
+	double at = moment_of_sums(c, n);
+
 	if (out->n)
 		qsort(out->v, out->n, sizeof(*out->v), by_bytes);
 	drop_answered(out);
 	for (size_t i = 0; i < n; i++) {
 		out->n_procs += c[i].end > 0;
-		if (c[i].end)
+		out->n_there += there(&c[i], at);
+		if (there(&c[i], at))
 			explain(&c[i], out);
 		free(c[i].floor.t);
 		free(c[i].live.t);

@@ -89,7 +89,9 @@ struct mp_findings {
 	uint64_t left_out;    /* ... that were not: too many at a time */
 	struct mp_finding *v; /* the most bytes first */
 	struct mp_withheld *withheld;
-	uint64_t rss;	      /* of the processes looked at, where they were judged */
+	size_t n_there;	      /* ... that were there at the last moment: the sums are of those,
+			       * as who never lived together never held so much */
+	uint64_t rss;	      /* where they were judged */
 	uint64_t live;	      /* ... of which heap in use */
 	bool live_known;      /* a heap told what is in use of it */
 	uint64_t explained;   /* ... by findings, each byte once */

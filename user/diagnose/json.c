@@ -114,6 +114,7 @@ int mp_findings_json(FILE *f, const struct mp_findings *fs, const struct mp_mode
 	mp_json_ns(&j, "window_s", fs->window);
 	mp_json_str(&j, "state", o->state);
 	mp_json_u64(&j, "rss", fs->rss);
+	mp_json_u64(&j, "rss_processes", fs->n_there);
 	mp_json_u64(&j, "live_heap", fs->live_known ? fs->live : MP_UNKNOWN);
 	put_killed(&j, m, o);
 	mp_json_rows(&j, "findings", false);

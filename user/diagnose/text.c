@@ -196,12 +196,15 @@ static void put_head(FILE *f, const struct mp_findings *fs, const struct mp_mode
 {
 	char rss[16], live[16], dur[32];
 	const struct mp_proc *p = o->pid ? mp_model_pid(m, o->pid) : mp_model_main(m);
+	bool several = !o->pid && m->n_procs > 1;
 
 	fprintf(f, "%zu finding%s in %s", fs->n, fs->n == 1 ? "" : "s",
 		mp_duration(dur, sizeof(dur), fs->window));
-	if (!o->pid && m->n_procs > 1)
+	if (several)
 		fprintf(f, ", %zu processes", m->n_procs);
-	else if (p)
+	if (several && fs->n_there < m->n_procs)
+		fprintf(f, ", %zu at the end", fs->n_there);
+	if (!several && p)
 		fprintf(f, ", pid %" PRIu32, p->tgid);
 	fprintf(f, ": RSS %s, heap in use %s\n", mp_bytes(rss, sizeof(rss), (int64_t)fs->rss),
 		fs->live_known ? mp_bytes(live, sizeof(live), (int64_t)fs->live) : "not told");
