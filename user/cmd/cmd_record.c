@@ -95,7 +95,7 @@ static void say_end(const struct mp_args *a, const struct mp_model *m, const cha
 		mp_shards_name(a->output, 1, path);
 	mp_clean(clean, sizeof(clean), path, 0);
 	fprintf(stderr, "memprof: %s, %llu events in %s to %s",
-		mp_duration(dur, sizeof(dur), keeps(a) ? w->span : m->now - m->start),
+		mp_duration(dur, sizeof(dur), keeps(a) ? w->span : m->now - m->first),
 		(unsigned long long)w->events, mp_bytes(size, sizeof(size), (int64_t)w->bytes),
 		clean);
 	if (row && w->files > 1)
