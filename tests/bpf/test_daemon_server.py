@@ -513,4 +513,10 @@ def test_the_socket_in_its_folder(tmp_path):
         s.socket.parent.chmod(0o777)
         code, said = start(s.socket)
         assert code == 1 and "others can put their own socket" in said
-        assert start("relative.sock")[0] == 1
+        assert "mode is 0777: others than its owner may write" in said and "not permitted" not in said
+        s.socket.parent.chmod(0o755)
+        os.chown(s.socket.parent, 4242, -1)
+        assert "belongs to user 4242" in start(s.socket)[1]
+        for name, why in ("relative.sock", "begin with /"), (f"{tmp_path}/", "ends with /"), ("/" + "x" * 200, "too long"):
+            code, said = start(name)
+            assert code == 1 and why in said and "Invalid" not in said

@@ -293,6 +293,26 @@ def test_list(tmp_path):
     assert json.loads(raw) == LIST
 
 
+def test_list_of_those_that_are_named(tmp_path):
+    rows = LIST["targets"]
+    doc = dict(LIST, targets=[*rows, dict(rows[0], comm="again")], behind=[{"pid": 99}])
+    with Daemon(tmp_path, b"ok list\n" + json.dumps(doc, indent=1).encode()) as d:
+        def shown(*args, code=0):
+            return mp.memprof("top", "--connect", d.path, "--list", *args, check=code)
+
+        assert [r.split()[0] for r in shown("-p", "13").stdout.splitlines()] == ["pid", "13"]
+        assert [r.split()[0] for r in shown("-p", "12", "-p", "99").stdout.splitlines()] == ["pid", "12", "12"]
+        for pids in ["13"], ["12"], ["13", "12"]:
+            got = json.loads(shown("--json", *(a for pid in pids for a in ("-p", pid))).stdout)
+            assert got == dict(doc, targets=[t for t in doc["targets"] if str(t["pid"]) in pids])
+        for how in [], ["--json"]:
+            p = shown("-p", "99", *how, code=3)
+            assert "this process is not to be seen here" in p.stderr and not p.stdout
+    os.unlink(d.path)
+    with Daemon(tmp_path, b"no target: not watched\n") as d:
+        assert mp.memprof("report", "--connect", d.path, "-p", "99", check=3).stderr == p.stderr
+
+
 @pytest.mark.parametrize("text", [b"", b"{", b'{"targets": [', b'{"targets": [{"pid": "', b"[1,2]",
                                   b'{"targets": [{"pid": 1}', b'{"a": ' + b"[" * 100000])
 def test_list_that_is_none(tmp_path, text):
@@ -331,6 +351,10 @@ def test_no_daemon(tmp_path, way):
     p = mp.memprof(*way, "--connect", path, check=1)
     assert "is it running?" in p.stderr and "nobody listens" in p.stderr
     assert len(p.stderr.splitlines()) <= 6
+    path.unlink()
+    path.write_bytes(b"")
+    assert "it is no socket" in mp.memprof(*way, "--connect", path, check=1).stderr
+    assert "it is a folder, no socket" in mp.memprof(*way, "--connect", tmp_path, check=1).stderr
     assert mp.memprof(*way, "--connect", "/" + "x" * 200, check=64)
 
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -32,8 +33,15 @@ static const char *socket_of(const struct mp_args *a)
 static int no_daemon(const char *path, int err)
 {
 	char what[256];
+	struct stat st;
 
 	snprintf(what, sizeof(what), "there is no memprof daemon at %.200s", path);
+	if (!stat(path, &st) &&
+	    !S_ISSOCK(st.st_mode)) /* connect(2) refuses it as one without a listener */
+		return mp_fail(MP_EXIT_FAILURE, what,
+			       S_ISDIR(st.st_mode) ? "it is a folder, no socket"
+						   : "it is no socket",
+			       "give the daemon's socket: --connect SOCKET");
 	if (err == ENOENT || err == ECONNREFUSED)
 		return mp_fail(MP_EXIT_FAILURE, what,
 			       err == ENOENT ? "nothing has that name"
@@ -120,19 +128,24 @@ static int answer(int fd, char line[LINE_MAX_BYTES])
 	return -EPROTO;
 }
 
+/* The same whether it is not watched, not there, or somebody else's: nothing is told. */
+static int not_seen(const struct mp_args *a)
+{
+	return mp_fail(MP_EXIT_NO_TARGET,
+		       a->n_pids > 1 ? "one of these processes is not to be seen here"
+				     : "this process is not to be seen here",
+		       "the daemon does not watch it, or it is not yours",
+		       "memprof top --connect --list   names those that are");
+}
+
 static int refused(const struct mp_args *a, const char *line)
 {
 	const char *why = line + 2;
 	char text[256];
 
 	why += strspn(why, " ");
-	/* the same whether it is not watched, not there, or somebody else's: nothing is told */
 	if (a->n_pids && !strncmp(why, "target", 6))
-		return mp_fail(MP_EXIT_NO_TARGET,
-			       a->n_pids > 1 ? "one of these processes is not to be seen here"
-					     : "this process is not to be seen here",
-			       "the daemon does not watch it, or it is not yours",
-			       "memprof top --connect --list   names those that are");
+		return not_seen(a);
 	if (!strncmp(why, "version", 7))
 		return mp_fail(MP_EXIT_FAILURE, "the daemon speaks another protocol", why,
 			       "use the memprof that the daemon is of");
@@ -403,12 +416,89 @@ static void print_row(const struct mp_listed *t)
 	       t->gone ? "ended" : "runs", group, exe);
 }
 
-int mp_connect_list(const struct mp_args *a)
+/* -p names it, or nothing is named. */
+static bool chosen(const struct mp_args *a, const struct mp_listed *t)
+{
+	bool is = !a->n_pids;
+
+	for (size_t i = 0; i < a->n_pids; i++)
+		is |= t->pid == (uint64_t)a->pids[i];
+	return is;
+}
+
+/* How many rows are chosen, or -EBADMSG: the list cannot be read to its end. */
+static int count_rows(const struct mp_args *a, const char *text)
 {
 	struct mp_list_reader r;
 	struct mp_listed t;
+	int n = 0, err;
+
+	mp_list_begin(&r, text);
+	while ((err = mp_list_next(&r, &t)) > 0)
+		n += chosen(a, &t);
+	return err < 0 ? err : n;
+}
+
+static void print_rows(const struct mp_args *a, const char *text)
+{
+	struct mp_list_reader r;
+	struct mp_listed t;
+
+	printf("%8s %8s %8s  %-8s %-16s %s\n", "pid", "rss", "used", "state", "group", "program");
+	mp_list_begin(&r, text);
+	while (mp_list_next(&r, &t) > 0)
+		if (chosen(a, &t))
+			print_row(&t);
+}
+
+/* The daemon's document without the rows that are not chosen. There is one that is. */
+static void print_json(const struct mp_args *a, const char *text)
+{
+	const char *before = text;
+	struct mp_list_reader r;
+	struct mp_listed t;
+	bool more = false;
+
+	mp_list_begin(&r, text);
+	while (mp_list_next(&r, &t) > 0) {
+		if (before)
+			fwrite(before, 1, (size_t)(t.row - before), stdout);
+		before = NULL;
+		if (!chosen(a, &t))
+			continue;
+		fputs(more ? ",\n    " : "", stdout);
+		fwrite(t.row, 1, t.len, stdout);
+		more = true;
+	}
+	fputs(r.p - 1, stdout); /* from the list's bracket on */
+}
+
+static int show_list(const struct mp_args *a, const char *text)
+{
+	int n = count_rows(a, text);
+
+	if (a->json && !a->n_pids) {
+		fputs(text, stdout);
+		return mp_finish_stdout(0, 0);
+	}
+	if (n < 0)
+		return mp_fail(MP_EXIT_FAILURE, "the daemon's list cannot be read", NULL,
+			       "memprof top --connect --list --json   shows it as it is");
+	if (!n && a->n_pids)
+		return not_seen(a);
+	if (n && a->json)
+		print_json(a, text);
+	else if (n)
+		print_rows(a, text);
+	else if (!a->quiet)
+		fprintf(stderr, "memprof: the daemon watches nothing that you may see\n");
+	return mp_finish_stdout(0, 0);
+}
+
+int mp_connect_list(const struct mp_args *a)
+{
+	int fd = -1, code;
 	char *text;
-	int fd = -1, code, n = 0, err;
 
 	mp_signals_init();
 	code = ask(a, "list", 0, &fd);
@@ -416,25 +506,7 @@ int mp_connect_list(const struct mp_args *a)
 		return code;
 	text = read_all(fd);
 	close(fd);
-	if (!text)
-		return MP_EXIT_FAILURE;
-	if (a->json) {
-		fputs(text, stdout);
-		free(text);
-		return mp_finish_stdout(0, 0);
-	}
-	mp_list_begin(&r, text);
-	while ((err = mp_list_next(&r, &t)) > 0) {
-		if (!n++)
-			printf("%8s %8s %8s  %-8s %-16s %s\n", "pid", "rss", "used", "state",
-			       "group", "program");
-		print_row(&t);
-	}
+	code = text ? show_list(a, text) : MP_EXIT_FAILURE;
 	free(text);
-	if (err < 0)
-		return mp_fail(MP_EXIT_FAILURE, "the daemon's list cannot be read", NULL,
-			       "memprof top --connect --list --json   shows it as it is");
-	if (!n && !a->quiet)
-		fprintf(stderr, "memprof: the daemon watches nothing that you may see\n");
-	return mp_finish_stdout(0, 0);
+	return code;
 }

@@ -177,9 +177,13 @@ int mp_list_next(struct mp_list_reader *r, struct mp_listed *t)
 	if ((r->begun && !sign(&r->p, ',')) || !sign(&r->p, '{'))
 		return -EBADMSG;
 	r->begun = true;
+	t->row = r->p - 1;
 	do {
 		if (!string(&r->p, key, sizeof(key)) || !sign(&r->p, ':') || !value(&r->p, key, t))
 			return -EBADMSG;
 	} while (sign(&r->p, ','));
-	return sign(&r->p, '}') ? 1 : -EBADMSG;
+	if (!sign(&r->p, '}'))
+		return -EBADMSG;
+	t->len = (size_t)(r->p - t->row);
+	return 1;
 }

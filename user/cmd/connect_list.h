@@ -8,6 +8,7 @@
 #define MEMPROF_CMD_CONNECT_LIST_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Of a target; numbers that are null or missing are MP_UNKNOWN, texts "". */
@@ -15,10 +16,12 @@ struct mp_listed {
 	uint64_t pid, rss, heap_used; /* bytes */
 	bool gone;
 	char group[64], comm[64], exe[512]; /* cut to fit, not cleaned */
+	const char *row;		    /* all of it, as it stands in the text: */
+	size_t len;
 };
 
 struct mp_list_reader {
-	const char *p;
+	const char *p; /* behind what was read */
 	bool begun;
 };
 

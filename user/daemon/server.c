@@ -35,25 +35,62 @@
 
 /* --- the socket in its folder ------------------------------------------------------------ */
 
+static int fail_why(struct mp_diag *d, int err, const char *what, const char *path, const char *why,
+		    const char *fix)
+{
+	mp_diag_fmt(d->what, "%s %.115s", what, path);
+	return mp_diag_set(d, err, MP_EXIT_FAILURE, NULL, why, fix);
+}
+
+/* Of what the system said. */
 static int fail(struct mp_diag *d, int err, const char *what, const char *path, const char *fix)
 {
-	mp_diag_fmt(d->what, "%s %.150s", what, path);
-	mp_diag_fmt(d->cause, "%s", strerror(-err));
-	return mp_diag_set(d, err, MP_EXIT_FAILURE, NULL, NULL, fix);
+	return fail_why(d, err, what, path, strerror(-err), fix);
+}
+
+/* Only root or the daemon writes there, or takes away what another put there. */
+static int own_folder(const struct stat *st, const char *dir, struct mp_diag *d)
+{
+	char why[96];
+
+	if (st->st_uid && st->st_uid != geteuid())
+		snprintf(why, sizeof(why),
+			 "the folder belongs to user %u, neither root nor the daemon's",
+			 (unsigned)st->st_uid);
+	else if (st->st_mode & 022 && !(st->st_mode & S_ISVTX))
+		snprintf(why, sizeof(why),
+			 "the folder's mode is %04o: others than its owner may write to it",
+			 (unsigned)st->st_mode & 07777);
+	else
+		return 0;
+	return fail_why(d, -EPERM, "others can put their own socket into", dir, why,
+			"give the socket a folder that only the daemon writes to: socket = PATH");
+}
+
+/* Why it cannot be one, or NULL. */
+static const char *no_name(const struct dm_server *s, const char *path)
+{
+	const char *base = strrchr(path, '/');
+
+	if (*path != '/')
+		return "it does not begin with /";
+	if (!base[1])
+		return "it ends with /";
+	return strlen(base + 1) >= sizeof(s->name) || strlen(path) >= PATH_MAX ? "it is too long"
+									       : NULL;
 }
 
 /* Opens the folder, made if need be: it must be one that only its owner writes to. */
 static int open_folder(struct dm_server *s, const char *path, struct mp_diag *d)
 {
+	const char *base = strrchr(path, '/'), *why = no_name(s, path);
 	char dir[PATH_MAX];
-	const char *base = strrchr(path, '/');
 	struct stat st;
 	bool made;
 
-	if (*path != '/' || strlen(base + 1) >= sizeof(s->name) || !base[1] ||
-	    strlen(path) >= sizeof(dir))
-		return fail(d, -EINVAL, "no name for a socket:", path,
-			    "socket = /run/memprof/memprof.sock");
+	if (why)
+		return fail_why(d, -EINVAL, "no name for a socket:", path, why,
+				"socket = /run/memprof/memprof.sock");
 	snprintf(s->name, sizeof(s->name), "%s", base + 1);
 	snprintf(dir, sizeof(dir), "%.*s", base == path ? 1 : (int)(base - path), path);
 	made = !mkdir(dir, 0755);
@@ -63,11 +100,7 @@ static int open_folder(struct dm_server *s, const char *path, struct mp_diag *d)
 	s->dir = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (s->dir < 0 || (made && fchmod(s->dir, 0755)) || fstat(s->dir, &st))
 		return fail(d, -errno, "cannot open the socket's folder", dir, "");
-	if ((st.st_uid && st.st_uid != geteuid()) || (st.st_mode & 022 && !(st.st_mode & S_ISVTX)))
-		return fail(d, -EPERM, "others can put their own socket into", dir,
-			    "give the socket a folder that only the daemon writes to: socket = "
-			    "PATH");
-	return 0;
+	return own_folder(&st, dir, d);
 }
 
 /* What a killed daemon left is taken away. */
