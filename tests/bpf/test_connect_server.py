@@ -154,7 +154,7 @@ def test_record(serve, ends):
         _, err = p.communicate(timeout=mp.DEADLINE)
         assert p.returncode == 0, err
     else:
-        serve.end(p)
+        _, err = serve.end(p)
     path = serve.dir / "a.mprof"
     assert path.stat().st_uid == OWN and path.stat().st_mode & 0o777 == 0o600
     text = mp.memprof("dump", path, check=0).stdout
@@ -162,6 +162,8 @@ def test_record(serve, ends):
     r = mp.report(path)
     assert r["recording"]["state"] == "clean" and r["recording"]["lost"]["total"] == 0
     assert r["target"]["pid"] == int(MINE)
+    told = re.search(r"memprof: ([\d.]+) s, \d+ events in", err)
+    assert float(told.group(1)) == pytest.approx(r["recording"]["duration_s"], abs=0.1)
 
 
 def test_all_of_them_for_root(serve):

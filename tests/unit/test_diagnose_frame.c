@@ -5,6 +5,7 @@
  */
 #include "tests/unit/dx.h"
 #include "user/diagnose/series.h"
+#include "user/view/text.h"
 
 #define MANY (DX_PROCS_MAX + 20)
 
@@ -80,6 +81,23 @@ static void sums_are(struct dx *x, size_t there, size_t of, uint64_t rss)
 	assert_int_equal(fs->live + fs->explained + fs->unexplained, fs->rss);
 }
 
+static void says(struct dx *x, const char *words, const char *json)
+{
+	struct mp_diagnose_opts o = { .state = "clean" };
+	struct mp_term term = { .width = 80 };
+	char *text;
+	size_t size;
+	FILE *f;
+
+	f = open_memstream(&text, &size);
+	assert_int_equal(mp_findings_text(f, &x->fs, x->f.m, &o, &term), 0);
+	assert_int_equal(mp_findings_json(f, &x->fs, x->f.m, &o), 0);
+	fclose(f);
+	assert_non_null(strstr(text, words));
+	assert_non_null(strstr(text, json));
+	free(text);
+}
+
 /* What those that never lived together had is no sum of anything. */
 static void sums_are_of_who_lives(void **state)
 {
@@ -95,6 +113,7 @@ static void sums_are_of_who_lives(void **state)
 	sums_are(&x, 1, 11, 5 * MIB);
 	comes(&x, 20, 15, 7 * MIB);
 	sums_are(&x, 2, 12, 12 * MIB);
+	says(&x, ", 12 processes, 2 at the end: RSS 12.0 M", "\"rss_processes\": 2,");
 	goes(&x, 1, 16);
 	sums_are(&x, 2, 12, 12 * MIB);
 	dx_fold(&x, ev(MP_EV_TICK, 0, 0, dx_s(18)));
