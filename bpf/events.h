@@ -500,6 +500,7 @@ struct mp_event {
 			__u64 threads;
 			__u64 rsvd[2];
 		} proc;
+		/* x: pages of Anonymous, all by the same walk; 0 = not told */
 		struct {
 			/* bytes; a page that n processes map is in each by 1/n */
 			__u64 pss_anon, pss_file, pss_shmem;

@@ -113,23 +113,23 @@ static uint64_t group(const struct mp_proc *p, uint64_t item)
 	return item < I_N ? v[item] : MP_UNKNOWN;
 }
 
-static uint64_t pss(const struct mp_rollup *r)
+/* Of the last reading of smaps_rollup, as far as it is of now. */
+static uint64_t shares(const struct mp_proc *p, uint64_t item)
 {
-	if (r->pss_anon == MP_UNKNOWN || r->pss_file == MP_UNKNOWN || r->pss_shmem == MP_UNKNOWN)
-		return MP_UNKNOWN;
-	return r->pss_anon + r->pss_file + r->pss_shmem;
+	struct mp_shares s;
+
+	mp_proc_shares(p, &s);
+	return item == I_PSS	   ? s.pss
+	       : item == I_PRIVATE ? s.private_dirty
+	       : item == I_SHARED  ? s.shared_dirty
+				   : s.anon_huge;
 }
 
 /* What this process has of it itself. */
 static uint64_t own(const struct mp_proc *p, uint64_t item)
 {
-	const struct mp_rollup *r = &p->rollup;
-
 	if (item >= I_PSS && item < I_N)
-		return item == I_PSS	   ? pss(r)
-		       : item == I_PRIVATE ? r->private_dirty
-		       : item == I_SHARED  ? r->shared_dirty
-					   : r->anon_huge;
+		return shares(p, item);
 	if (!p->rss_known)
 		return MP_UNKNOWN;
 	switch (item) {
@@ -252,6 +252,7 @@ static void detail(const struct tui_frame *f, const struct tui_row *r, struct tu
 	const struct mp_proc *p = proc(f);
 	char text[64], pct[16] = "";
 	uint64_t charged, limit;
+	struct mp_shares s;
 
 	(void)r;
 	if (!p)
@@ -270,6 +271,13 @@ static void detail(const struct tui_frame *f, const struct tui_row *r, struct tu
 			tui_lines_bytes(l, items[i].name,
 					i < I_PSS ? group(p, (uint64_t)i) : own(p, (uint64_t)i),
 					items[i].what);
+	if (mp_proc_shares(p, &s))
+		tui_lines_row(l, "these four were read", "%7s before",
+			      mp_duration(pct, sizeof(pct),
+					  f->state->now > s.ts ? f->state->now - s.ts : 0));
+	else if (p->rollup.ts)
+		tui_lines_add(l, TUI_R_DIM,
+			      "  \"-\": since the last reading RSS has moved, or it has ended.");
 	tui_lines_head(l, "against this process");
 	tui_lines_bytes(l, "RSS", own(p, I_CHARGED), "");
 	tui_lines_bytes(l, "charged beyond it", beyond(p, I_CHARGED),

@@ -72,9 +72,10 @@ static int collect(const struct tui_frame *f, struct tui_rows *rows)
 
 static uint64_t pss(const struct mp_proc *p)
 {
-	const struct mp_rollup *r = &p->rollup;
+	struct mp_shares s;
 
-	return r->ts ? r->pss_anon + r->pss_file + r->pss_shmem : MP_UNKNOWN;
+	mp_proc_shares(p, &s);
+	return s.pss;
 }
 
 /* MP_UNKNOWN: no heap is known of it, or it has ended. */

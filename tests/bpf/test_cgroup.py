@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """What stands beside RSS: the control group's charge, pages shared since a fork, pages
 mapped more than once, huge pages. The group is made by the test, and removed."""
+import json
 import pathlib
 import re
 import subprocess
@@ -89,6 +90,29 @@ def test_shared_since_fork(tmp_path):
     assert got["copied"]["rss"]["shared_anon"] < MB
     text = mp.memprof("report", tmp_path / "forked", check=0).stdout
     assert "carried by others" in text
+
+
+# by 100 MiB a second
+GROWS = """import os, time
+kept, begin = [], time.monotonic()
+while len(kept) < 80:
+    if len(kept) < 20 * (time.monotonic() - begin):
+        kept.append(bytearray(b"x") * (5 << 20))
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_what_came_since_is_nobody_elses(tmp_path):
+    """It never forked: of what it took since the last reading nothing is carried by others."""
+    mp.memprof("record", "-o", tmp_path / "r", "--", sys.executable, "-c", GROWS)
+    for at in ([], ["--at", "2.7"], ["--at", "3.2"]):
+        p = mp.memprof("report", "--json", tmp_path / "r", *at, check=0)
+        rss = json.loads(p.stdout)["rss"]
+        assert (rss["shared_anon"] or 0) < MB, (at, rss)
+        assert rss["pss"] is None or rss["pss"] <= rss["end"]
+        assert "carried by others" not in mp.memprof("report", tmp_path / "r", *at, check=0).stdout
+    rss = mp.report(tmp_path / "r")["rss"]
+    assert rss["pss"] is None and rss["private_dirty"] is None and rss["shared_anon"] is None
 
 
 def test_huge_pages(tmp_path):

@@ -358,6 +358,99 @@ static void killed(void **state)
 	fx_free(&g);
 }
 
+/* --- a reading of smaps_rollup is of its instant ------------------------------------------- */
+
+static void read_rollup(struct fx *f, uint32_t anon, uint64_t pss_anon, uint64_t dirty)
+{
+	struct mp_event e = ev(MP_EV_ROLLUP, 0, MM, tick(f));
+
+	e.x = anon;
+	e.rollup.pss_anon = pss_anon;
+	e.rollup.pss_file = MIB;
+	e.rollup.private_dirty = dirty;
+	fold(f, e);
+}
+
+static void assert_nothing_of_now(struct fx *f)
+{
+	struct mp_shares s;
+
+	assert_false(mp_proc_shares(P(f), &s));
+	assert_int_equal(s.ts, 0);
+	assert_true(s.pss == MP_UNKNOWN && s.private_dirty == MP_UNKNOWN &&
+		    s.shared_dirty == MP_UNKNOWN && s.anon_huge == MP_UNKNOWN &&
+		    s.shared_anon == MP_UNKNOWN);
+}
+
+/* 40 MiB anonymous, of which others are charged with 10; what comes later is not theirs. */
+static void reading_is_of_its_instant(void **state)
+{
+	struct fx f = fx_new(), g = fx_empty();
+	const uint64_t mib = MIB / PG;
+	struct mp_shares s;
+
+	(void)state;
+	assert_nothing_of_now(&f);
+	do_rss(&f, 40 * mib, 2 * mib, 0);
+	read_rollup(&f, (uint32_t)(40 * mib), 30 * MIB, 20 * MIB);
+	assert_true(mp_proc_shares(P(&f), &s));
+	assert_true(s.ts == f.ts && s.shared_anon == 10 * MIB && s.pss == 31 * MIB &&
+		    s.private_dirty == 20 * MIB);
+	/* RSS has moved by a twentieth, and by a little more, either way */
+	do_rss(&f, 42 * mib, 2 * mib, 0);
+	assert_true(mp_proc_shares(P(&f), &s));
+	assert_int_equal(s.shared_anon, 10 * MIB);
+	do_rss(&f, 42 * mib + 1, 2 * mib, 0);
+	assert_nothing_of_now(&f);
+	do_rss(&f, 38 * mib - 1, 2 * mib, 0);
+	assert_nothing_of_now(&f);
+	/* its parts have, its sum has not */
+	do_rss(&f, 30 * mib, 12 * mib, 0);
+	assert_nothing_of_now(&f);
+	/* a state dump tells what the counters were at the reading, not what they are */
+	assert_int_equal(mp_model_dump(f.m, into, g.m), 0);
+	assert_true(mp_model_digest(f.m) == mp_model_digest(g.m));
+	assert_nothing_of_now(&g);
+	do_rss(&g, 40 * mib, 2 * mib, 0);
+	assert_true(mp_proc_shares(P(&g), &s));
+	assert_int_equal(s.shared_anon, 10 * MIB);
+	/* it has ended */
+	do_rss(&f, 40 * mib, 2 * mib, 0);
+	assert_true(mp_proc_shares(P(&f), &s));
+	fold(&f, ev_task(MM, tick(&f), MP_TASK_EXIT, 9, 0));
+	assert_nothing_of_now(&f);
+	fx_free(&f);
+	fx_free(&g);
+}
+
+/* Up to minor version 6 what is anonymous is told by the counters alone; they may lag. */
+static void reading_beside_counters(void **state)
+{
+	struct fx f = fx_new();
+	const uint64_t mib = MIB / PG;
+	struct mp_shares s;
+
+	(void)state;
+	read_rollup(&f, 0, 5 * MIB, 5 * MIB);
+	assert_nothing_of_now(&f); /* there were no counters yet */
+	do_rss(&f, 6 * mib, mib, 0);
+	assert_nothing_of_now(&f);
+	read_rollup(&f, 0, 5 * MIB, 5 * MIB);
+	assert_true(mp_proc_shares(P(&f), &s));
+	assert_int_equal(s.shared_anon, MIB);
+	read_rollup(&f, (uint32_t)(7 * mib), 7 * MIB, 9 * MIB);
+	assert_true(mp_proc_shares(P(&f), &s));
+	assert_int_equal(s.shared_anon, 0);
+	assert_true(s.pss == 7 * MIB && s.private_dirty == 7 * MIB); /* all of RSS */
+	/* small ones may move by a MiB */
+	do_rss(&f, 5 * mib, mib, 0);
+	assert_true(mp_proc_shares(P(&f), &s));
+	assert_int_equal(s.pss, 6 * MIB);
+	do_rss(&f, 5 * mib - 1, mib, 0);
+	assert_nothing_of_now(&f);
+	fx_free(&f);
+}
+
 /* --- RSS more than once ------------------------------------------------------------------ */
 
 #define SHM (BITS_RW | MP_MAP_SHARED | MP_MAP_FILE | MP_MAP_SHMEM)
@@ -410,6 +503,8 @@ int main(void)
 		cmocka_unit_test(stat_v1),
 		cmocka_unit_test(model_keeps_it),
 		cmocka_unit_test(multi_mapped),
+		cmocka_unit_test(reading_is_of_its_instant),
+		cmocka_unit_test(reading_beside_counters),
 		cmocka_unit_test(stat_more),
 		cmocka_unit_test(kills_and_pressure),
 		cmocka_unit_test(model_keeps_more),

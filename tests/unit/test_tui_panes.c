@@ -163,6 +163,9 @@ static void fill_cgroup(struct fixture *x)
 					  .swap = 0 };
 	x->p.r_charged = (struct mp_range){ 1 * MIB, 450 * MIB, 400 * MIB };
 	x->p.rollup = (struct mp_rollup){ .ts = T0 + SEC,
+					  .anon = 260 * MIB,
+					  .rss = 300 * MIB,
+					  .rss_anon = 260 * MIB,
 					  .pss_anon = 200 * MIB,
 					  .pss_file = 3 * MIB,
 					  .pss_shmem = 0,
@@ -499,6 +502,15 @@ static void control_group_against_rss(void **state)
 	assert_string_equal(cell(x, 6, "charged"), "-");
 	x->view.page = true;
 	expect(x, 100, 50, "/app.slice, version 2");
+	expect(x, 100, 50, "these four were read");
+	/* of another instant than the counters are: not beside them */
+	x->p.rollup.rss = 500 * MIB;
+	expect(x, 100, 50, "since the last reading RSS has moved");
+	expect_not(x, 100, 50, "these four were read");
+	x->view.page = false;
+	begin(x, 80, 24);
+	for (size_t i = 8; i < 12; i++)
+		assert_string_equal(cell(x, i, "this RSS"), "-");
 	drop(x);
 }
 

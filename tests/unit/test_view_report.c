@@ -510,6 +510,34 @@ static void text_marks_what_lost_events(void **state)
 	mp_model_free(m);
 }
 
+/* What came since smaps_rollup was read is nobody else's. */
+static void shares_are_of_the_reading(void **state)
+{
+	static const char *const keys[] = { "rss.shared_anon", "rss.pss", "rss.private_dirty",
+					    "rss.anon_huge" };
+	struct mp_model *m = model_native();
+	struct mp_event r = { .ts = T0 + 8 * SEC, .type = MP_EV_ROLLUP, .mm = 1 };
+
+	(void)state;
+	fold_rss(m, T0 + 7 * SEC, 100 * MIB, 0);
+	r.x = 100 * MIB / MP_PAGE_SIZE;
+	r.rollup.pss_anon = 70 * MIB;
+	r.rollup.private_dirty = 40 * MIB;
+	r.rollup.anon_huge = 2 * MIB;
+	fold(m, r);
+	fold_rss(m, T0 + 9 * SEC, 103 * MIB, 0);
+	assert_int_equal(js_int(json_of(m, &clean), "rss.shared_anon"), 30 * MIB);
+	assert_int_equal(js_int(text, "rss.pss"), 70 * MIB);
+	assert_int_equal(js_int(text, "rss.private_dirty"), 40 * MIB);
+	assert_has(text_of(m, &clean, NULL), "carried by others");
+	assert_has(text, "(in RSS, shared since a fork; read 1.0 s before)");
+	fold_rss(m, T0 + 10 * SEC, 400 * MIB, 0);
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		assert_value(json_of(m, &clean), keys[i], "null");
+	assert_null(strstr(text_of(m, &clean, NULL), "carried by others"));
+	mp_model_free(m);
+}
+
 static void text_shares_sum_to_100(void **state)
 {
 	struct mp_model *m = model_staged();
@@ -696,6 +724,7 @@ int main(void)
 		cmocka_unit_test(text_fits_every_width),
 		cmocka_unit_test(rss_says_how_far_off_it_may_be),
 		cmocka_unit_test(text_marks_what_lost_events),
+		cmocka_unit_test(shares_are_of_the_reading),
 		cmocka_unit_test(text_shares_sum_to_100),
 		cmocka_unit_test(text_uses_colour_only_when_told),
 		cmocka_unit_test(collections_that_no_source_tells_of_are_not_known),

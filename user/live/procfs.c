@@ -448,14 +448,19 @@ int proc_rollup_parse(FILE *f, struct mp_event *e)
 		{ "AnonHugePages:", &e->rollup.anon_huge },
 		{ "LazyFree:", &e->rollup.lazyfree },
 	};
+	unsigned long long kib;
 	char line[256];
 
 	for (size_t i = 0; i < sizeof(e->v) / sizeof(e->v[0]); i++)
 		e->v[i] = MP_UNKNOWN; /* older kernels tell less */
-	while (fgets(line, sizeof(line), f))
+	e->x = 0;
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "Anonymous: %llu kB", &kib) == 1)
+			e->x = (__u32)(kib * 1024 / MP_PAGE_SIZE);
 		for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 			if (!strncmp(line, keys[i].key, strlen(keys[i].key)))
 				*keys[i].to = strtoull(line + strlen(keys[i].key), NULL, 10) * 1024;
+	}
 	return e->rollup.private_dirty == MP_UNKNOWN ? -ESRCH : 0;
 }
 

@@ -193,6 +193,13 @@ void fold_rollup(struct mp_proc *p, const struct mp_event *e)
 	struct mp_rollup *r = &p->rollup;
 
 	r->ts = e->ts;
+	/* in a state dump the counters may be later ones: what they were comes behind */
+	r->rss = r->rss_anon = MP_UNKNOWN;
+	if (p->rss_known && p->rss.ts <= e->ts) {
+		r->rss = mp_proc_rss(p);
+		r->rss_anon = p->rss.anon * MP_PAGE_SIZE;
+	}
+	r->anon = e->x ? (uint64_t)e->x * MP_PAGE_SIZE : MP_UNKNOWN;
 	r->pss_anon = e->rollup.pss_anon;
 	r->pss_file = e->rollup.pss_file;
 	r->pss_shmem = e->rollup.pss_shmem;
@@ -200,4 +207,41 @@ void fold_rollup(struct mp_proc *p, const struct mp_event *e)
 	r->shared_dirty = e->rollup.shared_dirty;
 	r->anon_huge = e->rollup.anon_huge;
 	r->lazyfree = e->rollup.lazyfree;
+}
+
+/* Of a process that stands still the counters move by this much all the same. */
+#define READING_LEAST (1ULL << 20)
+
+static bool stood(uint64_t then, uint64_t now)
+{
+	uint64_t by = then / 20 > READING_LEAST ? then / 20 : READING_LEAST;
+
+	return then != MP_UNKNOWN && (now > then ? now - then : then - now) <= by;
+}
+
+/* The counters may lag behind the walk by a little: no part is more than the whole. */
+static uint64_t part(uint64_t v, uint64_t whole)
+{
+	return v == MP_UNKNOWN || v < whole ? v : whole;
+}
+
+bool mp_proc_shares(const struct mp_proc *p, struct mp_shares *s)
+{
+	const struct mp_rollup *r = &p->rollup;
+	uint64_t rss = mp_proc_rss(p), rss_anon = p->rss.anon * MP_PAGE_SIZE, anon;
+
+	*s = (struct mp_shares){ 0, MP_UNKNOWN, MP_UNKNOWN, MP_UNKNOWN, MP_UNKNOWN, MP_UNKNOWN };
+	if (!r->ts || !p->rss_known || p->exited || p->mm_gone || !stood(r->rss, rss) ||
+	    !stood(r->rss_anon, rss_anon))
+		return false;
+	s->ts = r->ts;
+	s->private_dirty = part(r->private_dirty, rss);
+	s->shared_dirty = part(r->shared_dirty, rss);
+	s->anon_huge = part(r->anon_huge, rss_anon);
+	if (r->pss_anon == MP_UNKNOWN || r->pss_file == MP_UNKNOWN || r->pss_shmem == MP_UNKNOWN)
+		return true;
+	anon = r->anon != MP_UNKNOWN ? r->anon : r->rss_anon;
+	s->pss = part(r->pss_anon + r->pss_file + r->pss_shmem, rss);
+	s->shared_anon = anon > r->pss_anon ? part(anon - r->pss_anon, rss_anon) : 0;
+	return true;
 }

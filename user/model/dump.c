@@ -97,6 +97,8 @@ static const struct field proc_fields[] = {
 	F(120, struct mp_proc, oom),
 	F(121, struct mp_proc, r_refaults),
 	F(122, struct mp_proc, r_oom_kills),
+	F(123, struct mp_proc, rollup.rss),
+	F(124, struct mp_proc, rollup.rss_anon),
 };
 
 static const struct field model_fields[] = {
@@ -641,6 +643,7 @@ static void out_beside(struct out *o)
 	out_cgroup_more(o, g);
 	e = blank(o, MP_EV_ROLLUP, 0);
 	e.ts = r->ts;
+	e.x = r->anon == MP_UNKNOWN ? 0 : (uint32_t)(r->anon / MP_PAGE_SIZE);
 	e.rollup.pss_anon = r->pss_anon;
 	e.rollup.pss_file = r->pss_file;
 	e.rollup.pss_shmem = r->pss_shmem;

@@ -269,9 +269,15 @@ struct mp_status {
 	uint64_t threads;
 };
 
-/* What smaps_rollup said, bytes: MP_EV_ROLLUP. */
+/*
+ * What smaps_rollup said, bytes: MP_EV_ROLLUP. It is of that instant: views go by
+ * mp_proc_shares().
+ */
 struct mp_rollup {
-	uint64_t ts; /* 0: it was not asked */
+	uint64_t ts;   /* 0: it was not asked */
+	uint64_t anon; /* all that Pss_Anon has its part of; MP_UNKNOWN: not told */
+	/* What the counters said then; MP_UNKNOWN: nothing yet, or only later. */
+	uint64_t rss, rss_anon;
 	uint64_t pss_anon, pss_file, pss_shmem;
 	uint64_t private_dirty, shared_dirty, anon_huge, lazyfree;
 };
@@ -720,6 +726,20 @@ void mp_model_sums(const struct mp_model *m, struct mp_ended *all, uint64_t *end
 enum mp_kind mp_map_kind(const struct mp_mapping *v);
 /* Resident bytes by the kernel's counters. */
 uint64_t mp_proc_rss(const struct mp_proc *p);
+
+/* The reading of smaps_rollup that is of now: bytes, or MP_UNKNOWN. */
+struct mp_shares {
+	uint64_t ts; /* when it was read; 0: there is none of now */
+	uint64_t pss, private_dirty, shared_dirty, anon_huge;
+	uint64_t shared_anon; /* of its anonymous memory what others are charged with */
+};
+/*
+ * A reading belongs to its instant: it is of now as long as neither RSS nor its anonymous
+ * part has moved since by more than a MiB and more than a twentieth of what it was, and the
+ * process has not ended. Its parts are compared with each other only, never with later counters.
+ * False, and all of it unknown: the last reading is of another instant, or there was none.
+ */
+bool mp_proc_shares(const struct mp_proc *p, struct mp_shares *s);
 /*
  * Pages left to the kernel by MADV_FREE and not taken yet, as far as can be known: those
  * the model has seen given up, or fewer where the kernel's figure says that some were

@@ -124,28 +124,30 @@ uint64_t mp_fig_beyond(const struct mp_figures *fg)
 	return fg->p->cgroup.charged > rss ? fg->p->cgroup.charged - rss : 0;
 }
 
-static void put_beside(struct mp_fig *f, bool known, uint64_t v)
+static void put_beside(struct mp_fig *f, uint64_t v)
 {
-	f->known = known && v <= INT64_MAX;
+	f->known = v <= INT64_MAX; /* MP_UNKNOWN is above */
 	f->v = f->known ? (int64_t)v : 0;
 }
 
 /* What stands beside the counters: of the mappings, and of smaps_rollup. */
 static void fill_beside(struct mp_figures *fg)
 {
-	const struct mp_rollup *r = &fg->p->rollup;
-	uint64_t anon = fg->p->rss.anon * MP_PAGE_SIZE, again = mp_proc_multi_mapped(fg->p);
-	bool shares = r->ts && r->pss_anon <= anon; /* else of another instant, or not told */
+	uint64_t again = mp_proc_multi_mapped(fg->p);
+	struct mp_shares s;
 
-	put_beside(&fg->rss[MP_FRSS_MULTI], again != MP_UNKNOWN, again);
-	put_beside(&fg->rss[MP_FRSS_FORKED], shares, anon - r->pss_anon);
-	put_beside(&fg->rss[MP_FRSS_PSS], r->ts && r->pss_anon != MP_UNKNOWN,
-		   r->pss_anon + r->pss_file + r->pss_shmem);
-	put_beside(&fg->rss[MP_FRSS_PRIVATE], r->ts, r->private_dirty);
-	put_beside(&fg->rss[MP_FRSS_HUGE], r->ts, r->anon_huge);
+	if (mp_proc_shares(fg->p, &s))
+		fg->shares_age = fg->m->now > s.ts ? fg->m->now - s.ts : 0;
+	put_beside(&fg->rss[MP_FRSS_MULTI], again);
+	put_beside(&fg->rss[MP_FRSS_FORKED], s.shared_anon);
+	put_beside(&fg->rss[MP_FRSS_PSS], s.pss);
+	put_beside(&fg->rss[MP_FRSS_PRIVATE], s.private_dirty);
+	put_beside(&fg->rss[MP_FRSS_HUGE], s.anon_huge);
 	/* each such fault asked for one page of 512 */
-	put_beside(&fg->rss[MP_FRSS_UNASKED], mp_fig_seen(fg->m, MP_FEAT_FAULTS),
-		   (fg->p->fk[0][MP_FK_HUGE] + fg->p->fk[1][MP_FK_HUGE]) * 511 * MP_PAGE_SIZE);
+	put_beside(&fg->rss[MP_FRSS_UNASKED],
+		   mp_fig_seen(fg->m, MP_FEAT_FAULTS)
+			   ? mp_faults_of(fg->p, MP_FK_HUGE) * 511 * MP_PAGE_SIZE
+			   : MP_UNKNOWN);
 }
 
 static void fill_rss(struct mp_figures *fg)

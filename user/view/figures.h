@@ -82,6 +82,7 @@ struct mp_figures {
 	uint64_t first;		 /* ts of the first event of the file */
 	struct mp_fig account[MP_ACC_N];
 	struct mp_fig rss[MP_FRSS_N];
+	uint64_t shares_age; /* ns since smaps_rollup was read for those that stand beside it */
 	struct mp_fig faults[MP_FFAULT_N];
 	unsigned n_calls, n_advice;
 	struct mp_fig_call calls[MP_CALL_MAX], advice[MP_ADVICE_MAX];

@@ -444,13 +444,15 @@ static bool peak(const struct look *k, struct mp_notable *n)
 static bool huge_unasked(const struct look *k, struct mp_notable *n)
 {
 	uint64_t v = mp_faults_of(k->p, MP_FK_HUGE) * 511 * MP_PAGE_SIZE;
+	struct mp_shares s;
 	struct num a;
 
 	if (v < LEAST_LARGE)
 		return false;
 	n->bytes = v;
+	mp_proc_shares(k->p, &s);
 	fact(n, "came with huge pages", v);
-	fact(n, "in huge pages now", k->p->rollup.ts ? k->p->rollup.anon_huge : MP_UNKNOWN);
+	fact(n, "in huge pages now", s.anon_huge);
 	say(n, "%s came with huge pages: no fault asked for them", bytes(&a, v));
 	return true;
 }

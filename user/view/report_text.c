@@ -344,6 +344,9 @@ static int64_t share(int64_t *sum, int64_t v, int64_t whole)
 	       (int64_t)(before + (before < 0 ? -0.5 : 0.5));
 }
 
+/* A reading that is older than this is told with its age. */
+#define READ_BEFORE_NS 100000000ULL
+
 static void put_account(const struct out *o)
 {
 	const struct mp_fig *acc = o->fg->account;
@@ -394,8 +397,13 @@ static void put_account(const struct out *o)
 	for (size_t i = 0; i < ARRAY_SIZE(beside); i++) {
 		if (i >= 2 && (!beside[i]->known || !beside[i]->v)) /* few programs have any */
 			continue;
-		fprintf(o->f, "  %-24s %8s%c  (%s)\n", beside[i]->label, fig_bytes(&t, beside[i]),
+		fprintf(o->f, "  %-24s %8s%c  (%s", beside[i]->label, fig_bytes(&t, beside[i]),
 			beside[i]->known ? mark(o, beside[i]->group) : ' ', why[i]);
+		if (o->fg->shares_age >= READ_BEFORE_NS &&
+		    (beside[i] == &o->fg->rss[MP_FRSS_FORKED] ||
+		     beside[i] == &o->fg->rss[MP_FRSS_HUGE]))
+			fprintf(o->f, "; read %s before", duration(&t, o->fg->shares_age));
+		fputs(")\n", o->f);
 	}
 }
 
