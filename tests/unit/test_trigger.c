@@ -384,6 +384,54 @@ static void oom(void **state)
 	finish(&f);
 }
 
+/* The figures of a control group by its name, as each process in it is told them. */
+static void put_group(struct fix *f, uint32_t mm, uint32_t name, uint64_t charged)
+{
+	struct mp_event e = ev(MP_EV_CGROUP, 2, mm, f->now + 1);
+
+	for (int i = 0; i < 7; i++)
+		e.v[i] = MP_UNKNOWN;
+	e.x = name;
+	e.cgroup.charged = charged;
+	e.cgroup.limit = 120 * MIB;
+	put(f, e);
+}
+
+/* The warning is of the control group: it names the largest process in it, once. */
+static void oom_of_a_group(void **state)
+{
+	struct fix f = begin("oom");
+
+	(void)state;
+	for (uint32_t mm = 2; mm < 5; mm++)
+		put(&f, ev_task(mm, f.now + 1, MP_TASK_TARGET, 100 * mm, 0));
+	put(&f, ev_rss(MM, f.now + 1, 42 * MIB / PG, 0, 0));
+	put(&f, ev_rss(2, f.now + 1, 20 * MIB / PG, 0, 0));
+	put(&f, ev_rss(3, f.now + 1, 70 * MIB / PG, 0, 0));
+	put(&f, ev_rss(4, f.now + 1, 900 * MIB / PG, 0, 0));
+	put_group(&f, 4, 78, 20 * MIB); /* in another one */
+	put_group(&f, MM, 77, 115 * MIB);
+	put_group(&f, 3, 77, 100 * MIB); /* not told of the rise yet */
+	put(&f, ev(MP_EV_TICK, 0, 0, f.now + SEC));
+	assert_true(look(&f));
+	assert_string_equal(f.said, "trigger 'oom' (pid 300's control group: 115 M of 120 M)");
+	assert_int_equal(mp_trigger_pid(f.t), 300);
+	assert_false(mp_trigger_killed(f.t));
+	put_group(&f, 2, 77, 116 * MIB);
+	put_group(&f, 3, 77, 116 * MIB);
+	for (int i = 0; i < 70; i++) {
+		put(&f, ev(MP_EV_TICK, 0, 0, f.now + SEC));
+		assert_false(look(&f));
+	}
+	/* the kill is of who was killed */
+	put(&f, ev_task(2, f.now + SEC, MP_TASK_EXIT, 9, 0));
+	assert_true(look(&f));
+	assert_string_equal(f.said, "trigger 'oom' (pid 200: it was killed)");
+	assert_int_equal(mp_trigger_pid(f.t), 200);
+	assert_true(mp_trigger_killed(f.t));
+	finish(&f);
+}
+
 /* What is not known never fires, on neither side. */
 static void unknown(void **state)
 {
@@ -522,6 +570,7 @@ int main(void)
 		cmocka_unit_test(sudden),
 		cmocka_unit_test(teeth),
 		cmocka_unit_test(oom),
+		cmocka_unit_test(oom_of_a_group),
 		cmocka_unit_test(unknown),
 		cmocka_unit_test(processes),
 		cmocka_unit_test(while_it_rests),

@@ -77,6 +77,10 @@ struct past {
 	bool killed;	   /* its end was seen */
 	bool pending;	   /* a hit that was not told yet, with ... */
 	double hit;	   /* ... this value */
+	bool near;	   /* oom: its control group is near its limit, ... */
+	uint32_t group;	   /* ... which is this one, a string id, 0 = not told, ... */
+	double limit;	   /* ... with this limit when it was hit, ... */
+	uint32_t who;	   /* ... and this is its largest process then */
 	bool seen;	   /* the model still has it */
 	struct slot *ring; /* of the figure that needs it; heap's behind it */
 };
@@ -590,6 +594,7 @@ static void forget(struct mp_trigger *t)
 	for (size_t i = 0; i < t->n_past; i++) {
 		struct past *h = &t->past[i];
 
+		h->near &= h->seen;
 		if (h->seen || h->pending)
 			t->past[to++] = *h;
 		else
@@ -603,18 +608,21 @@ static void forget(struct mp_trigger *t)
 static bool oom(struct past *h, const struct mp_proc *p, double *v)
 {
 	uint64_t file = p->cgroup.file == MP_UNKNOWN ? 0 : p->cgroup.file;
-	double charged, limit;
+	double charged;
 
+	h->near = false;
+	h->group = p->cgroup.version ? p->cgroup.name : 0;
 	if (!h->killed &&
 	    (p->oom.ts || (p->exited && p->exit_known && (p->wait_status & 0x7f) == SIG_KILL))) {
 		h->killed = true;
 		*v = p->oom.ts ? BY_KERNEL : FOREVER;
 		return true;
 	}
-	if (p->exited || !bytes_of(p, CHARGED, &charged) || !bytes_of(p, LIMIT, &limit))
+	if (p->exited || !bytes_of(p, CHARGED, &charged) || !bytes_of(p, LIMIT, &h->limit))
 		return false;
 	*v = charged - (double)file;
-	return *v >= OOM_SHARE * limit;
+	h->near = *v >= OOM_SHARE * h->limit;
+	return h->near;
 }
 
 /* 1: the condition holds; 0: it does not; -1: it cannot be known. */
@@ -635,12 +643,44 @@ static bool over(const struct mp_trigger *t, double v)
 	return t->below ? v > t->limit * (1 + BACK) : v < t->limit * (1 - BACK);
 }
 
-static bool oom_fires(struct past *h, const struct mp_proc *p, double *v)
+/* Another process has told of the same control group: one episode is all of theirs. */
+static bool told_by_another(const struct mp_trigger *t, const struct past *h)
+{
+	for (size_t i = 0; i < t->n_past && h->group; i++)
+		if (&t->past[i] != h && t->past[i].near && t->past[i].group == h->group)
+			return true;
+	return false;
+}
+
+/* Of the processes that share the control group the one that has most, not the first there is. */
+static uint32_t largest(const struct mp_trigger *t, const struct mp_model *m,
+			const struct mp_proc *p)
+{
+	uint32_t group = p->cgroup.name;
+
+	for (size_t i = 0; i < m->n_procs && group; i++) {
+		const struct mp_proc *o = m->procs[i];
+
+		if (o->cgroup.version && o->cgroup.name == group && !o->exited && o->rss_known &&
+		    (!t->of || t->of(t->of_ctx, o)) &&
+		    (!p->rss_known || mp_proc_rss(o) > mp_proc_rss(p)))
+			p = o;
+	}
+	return p->tgid;
+}
+
+static bool oom_fires(const struct mp_trigger *t, struct past *h, const struct mp_model *m,
+		      const struct mp_proc *p, double *v)
 {
 	bool was = h->fired, killed = h->killed, now = oom(h, p, v);
 
 	h->fired = now || (was && p->exited);
-	return now && (!was || h->killed != killed);
+	if (!now || h->killed != killed)
+		return now;
+	if (was || told_by_another(t, h))
+		return false;
+	h->who = largest(t, m, p);
+	return true;
 }
 
 static bool fires(struct mp_trigger *t, struct past *h, uint64_t now, const struct mp_proc *p,
@@ -660,18 +700,34 @@ static bool fires(struct mp_trigger *t, struct past *h, uint64_t now, const stru
 	return true;
 }
 
-static const char *value_text(const struct mp_trigger *t, double v, char buf[48])
+/* A kill is the process's, what warns of it its control group's. */
+static void oom_text(const struct past *h, char buf[96])
 {
-	if (t->oom && v >= FOREVER)
-		snprintf(buf, 48, "%s",
-			 v >= BY_KERNEL ? "the kernel killed it for lack of memory"
-					: "it was killed");
-	else if (t->oom || (!t->b && t->a->unit != TIME_NS))
-		mp_bytes(buf, 32, (int64_t)v);
-	else if (t->b)
-		snprintf(buf, 48, "%.2f", v);
+	char charged[32], limit[32];
+
+	if (h->hit >= FOREVER)
+		snprintf(buf, 96, ": %s",
+			 h->hit >= BY_KERNEL ? "the kernel killed it for lack of memory"
+					     : "it was killed");
 	else
-		mp_duration(buf, 32, (uint64_t)v);
+		snprintf(buf, 96, "'s control group: %s of %s",
+			 mp_bytes(charged, sizeof(charged), (int64_t)h->hit),
+			 mp_bytes(limit, sizeof(limit), (int64_t)h->limit));
+}
+
+/* What is said of the process that was hit, after its number. */
+static const char *hit_text(const struct mp_trigger *t, const struct past *h, char buf[96])
+{
+	char v[32];
+
+	if (t->oom)
+		oom_text(h, buf);
+	else if (t->b)
+		snprintf(buf, 96, ": %.2f", h->hit);
+	else
+		snprintf(buf, 96, ": %s",
+			 t->a->unit == TIME_NS ? mp_duration(v, sizeof(v), (uint64_t)h->hit)
+					       : mp_bytes(v, sizeof(v), (int64_t)h->hit));
 	return buf;
 }
 
@@ -690,7 +746,7 @@ static void look(struct mp_trigger *t, const struct mp_model *m)
 		if (!h)
 			continue;
 		h->seen = true;
-		if (!(t->oom ? oom_fires(h, p, &v) : fires(t, h, m->now, p, &v)))
+		if (!(t->oom ? oom_fires(t, h, m, p, &v) : fires(t, h, m->now, p, &v)))
 			continue;
 		h->pending = true;
 		h->hit = v;
@@ -724,7 +780,7 @@ bool mp_trigger_eval(struct mp_trigger *t, const struct mp_model *m, bool last, 
 		     size_t size)
 {
 	const struct past *hit;
-	char value[48], more[48] = "";
+	char what[96], more[48] = "";
 	size_t n;
 
 	t->start = t->start ? t->start : m->now;
@@ -736,14 +792,14 @@ bool mp_trigger_eval(struct mp_trigger *t, const struct mp_model *m, bool last, 
 	if (!hit)
 		return false;
 	t->fired_ts = m->now;
-	t->pid = hit->tgid;
+	t->pid = hit->who && !hit->killed ? hit->who : hit->tgid;
 	t->killed_last = hit->killed;
 	if (hit->killed)
 		t->killed_ts = m->now;
 	if (n > 1)
 		snprintf(more, sizeof(more), ", and %zu more", n - 1);
-	snprintf(buf, size, "trigger '%s' (pid %u: %s%s)", t->text, (unsigned)hit->tgid,
-		 value_text(t, hit->hit, value), more);
+	snprintf(buf, size, "trigger '%s' (pid %u%s%s)", t->text, (unsigned)t->pid,
+		 hit_text(t, hit, what), more);
 	for (size_t i = 0; i < t->n_past; i++) /* one saving has them all */
 		t->past[i].pending = false;
 	return true;

@@ -42,6 +42,7 @@ void mp_trigger_free(struct mp_trigger *t);
  * for the user in buf: once an episode of a process, which lasts until the figure was a tenth
  * on the other side of the threshold, and not twice within MP_TRIGGER_REST_NS. What is hit
  * meanwhile is told together when that is over; the kill of `oom` waits for other kills only.
+ * Its warning is a control group's: told once of all its processes, with the largest of them.
  */
 bool mp_trigger_eval(struct mp_trigger *t, const struct mp_model *m, bool last, char *buf,
 		     size_t size);
