@@ -679,6 +679,53 @@ static void how_long_a_file(void **state)
 	assert_int_equal(mp_shards_turn_bytes(0, 0, 0), 0);
 }
 
+/* x.saved-N.mprof */
+static void saved_name(char *name, unsigned n)
+{
+	snprintf(name, MP_SHARD_PATH, "%s/x.saved-%u.mprof", dir, n);
+}
+
+static void taken(unsigned from, unsigned to)
+{
+	char name[MP_SHARD_PATH];
+
+	for (unsigned n = from; n <= to; n++) {
+		saved_name(name, n);
+		close(open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+	}
+}
+
+/* Names that are free again are taken again, when all were once. */
+static void names_come_round(void **state)
+{
+	struct mp_shards_opts o = { .path = path, .keep_ns = 3600 * SEC };
+	char name[MP_SHARD_PATH], want[MP_SHARD_PATH];
+	struct mp_event ev[2];
+	struct mp_shards *sh;
+	struct session t;
+
+	(void)state;
+	assert_int_equal(mp_shards_open(&o, &sh, NULL), 0);
+	start(&t, 17, shards_sink, sh);
+	more(&t);
+	turn(&t, sh);
+	taken(1, 9998);
+	assert_int_equal(mp_shards_save(sh, ev, why(ev), name), 0);
+	saved_name(want, 9999);
+	assert_string_equal(name, want);
+	assert_int_equal(mp_shards_save(sh, ev, why(ev), name), -EEXIST);
+	saved_name(want, 3);
+	assert_int_equal(unlink(want), 0);
+	assert_int_equal(mp_shards_save(sh, ev, why(ev), name), 0);
+	assert_string_equal(name, want);
+	saved_name(want, 4);
+	assert_int_equal(unlink(want), 0);
+	assert_int_equal(mp_shards_save(sh, ev, why(ev), name), 0);
+	assert_string_equal(name, want);
+	mp_shards_discard(sh);
+	end(&t);
+}
+
 static int lenient_sink(void *ctx, struct mp_block *b)
 {
 	int err = mp_shards_block(ctx, b);
@@ -795,6 +842,7 @@ int main(void)
 		cmocka_unit_test_teardown(queued, clean_dir),
 		cmocka_unit_test_teardown(a_reader_asleep, clean_dir),
 		cmocka_unit_test(how_long_a_file),
+		cmocka_unit_test_teardown(names_come_round, clean_dir),
 		cmocka_unit_test_teardown(a_full_disk, clean_dir),
 		cmocka_unit_test_teardown(a_full_disk_behind_the_queue, clean_dir),
 	};

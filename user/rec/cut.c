@@ -63,10 +63,11 @@ static int choose(struct cut *c, uint32_t mm)
 static int learn(struct cut *c, const struct mp_event *e)
 {
 	const struct mp_cut_choice *w = c->want;
-	bool mine = among(w->mms, w->n_mms, e->mm);
+	bool mine;
 
-	if (e->type != MP_EV_TASK)
+	if (e->type != MP_EV_TASK) /* nearly all of them: before any list is gone through */
 		return 0;
+	mine = among(w->mms, w->n_mms, e->mm);
 	if (e->sub == MP_TASK_TARGET)
 		mine |= among(w->pids, w->n_pids, e->task.a);
 	else if (e->sub == MP_TASK_EXEC)

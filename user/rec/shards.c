@@ -437,9 +437,11 @@ int mp_shards_save(struct mp_shards *s, struct mp_event *ev, size_t n, char path
 
 	if (!s->n_old)
 		return -ENODATA;
-	while (err == -EEXIST && s->saves < SAVES_MAX) {
+	/* From the last on and round once: those before may have been moved away. */
+	for (unsigned tried = 0; err == -EEXIST && tried < SAVES_MAX; tried++) {
+		s->saves = s->saves % SAVES_MAX + 1;
 		snprintf(path, MP_SHARD_PATH, "%.*s.saved-%u.mprof", stem(s->path), s->path,
-			 ++s->saves);
+			 s->saves);
 		err = join(s, path, ev, n, &info);
 	}
 	return err;

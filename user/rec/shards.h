@@ -73,7 +73,7 @@ int mp_shards_turn(struct mp_shards *s);
 /*
  * Copies the files that have ended into one new recording, whose name goes to path. It
  * begins with the n events (META, and strings that they name), at its own first instant.
- * The ring stays as it is.
+ * The ring stays as it is. Of 9999 names the next that is not taken; -EEXIST: all are.
  */
 int mp_shards_save(struct mp_shards *s, struct mp_event *ev, size_t n, char path[MP_SHARD_PATH]);
 /* Files of one row, in its order, as one new recording; what is unreadable of them is a gap.
