@@ -595,6 +595,12 @@ static void no_reader(void **state)
 	end(&t);
 }
 
+/* x.saved-N.mprof */
+static void saved_name(char *name, unsigned n)
+{
+	snprintf(name, MP_SHARD_PATH, "%s/x.saved-%u.mprof", dir, n);
+}
+
 /* Through the queue: turned, saved, closed, in that order, with a message. */
 static void queued(void **state)
 {
@@ -625,7 +631,7 @@ static void queued(void **state)
 		assert_true(info.key > 100);
 	}
 	assert_false(mp_outq_message(q, text, sizeof(text)));
-	assert_int_equal(mp_outq_save(q, "now", ev, why(ev)), 0);
+	assert_int_equal(mp_outq_save(q, 0, "now", ev, why(ev)), 0);
 	mp_outq_drain(q);
 	assert_true(mp_outq_message(q, text, sizeof(text)));
 	assert_non_null(strstr(text, "now: the last 3"));
@@ -634,6 +640,47 @@ static void queued(void **state)
 	check_saved(name, &t, 3 * SEC, 2);
 	assert_int_equal(mp_outq_close(q, NULL, 0, NULL), 0);
 	check_saved(path, &t, 2 * SEC, 0);
+	end(&t);
+}
+
+/* What comes of a save is handed back under its number, and what nobody took is no more. */
+static void handed_over(void **state)
+{
+	struct mp_shards_opts o = { .path = path, .keep_ns = 3600 * SEC };
+	struct mp_outq_opts qo = { .hand_over = true };
+	char name[MP_SHARD_PATH], got[MP_SHARD_PATH];
+	struct mp_event ev[2];
+	struct mp_shards *sh;
+	struct mp_outq *q;
+	struct session t;
+	uint64_t id;
+	int err;
+
+	(void)state;
+	assert_int_equal(mp_shards_open(&o, &sh, NULL), 0);
+	assert_int_equal(mp_outq_new(sh, &qo, &q), 0);
+	start(&t, 18, mp_outq_sink, q);
+	more(&t);
+	assert_int_equal(mp_history_flush(t.h), 0);
+	assert_int_equal(mp_outq_save(q, 6, "too early", ev, why(ev)), 0);
+	mp_outq_drain(q);
+	assert_true(mp_outq_saved(q, &id, got, &err));
+	assert_int_equal(id, 6);
+	assert_int_equal(err, -ENODATA);
+	assert_int_equal(mp_outq_turn(q), 0);
+	for (id = 7; id < 9; id++)
+		assert_int_equal(mp_outq_save(q, id, "now", ev, why(ev)), 0);
+	mp_outq_drain(q);
+	assert_true(mp_outq_saved(q, &id, got, &err));
+	assert_int_equal(id, 8);
+	assert_int_equal(err, 0);
+	saved_name(name, 2);
+	assert_string_equal(got, name);
+	assert_int_equal(access(name, F_OK), 0);
+	saved_name(name, 1);
+	assert_int_equal(access(name, F_OK), -1);
+	assert_false(mp_outq_saved(q, &id, got, &err));
+	mp_outq_discard(q);
 	end(&t);
 }
 
@@ -677,12 +724,6 @@ static void how_long_a_file(void **state)
 	assert_int_equal(mp_shards_turn_bytes(100, 1000, 300), 300);
 	assert_int_equal(mp_shards_turn_bytes(100, 0, 300), 1200);
 	assert_int_equal(mp_shards_turn_bytes(0, 0, 0), 0);
-}
-
-/* x.saved-N.mprof */
-static void saved_name(char *name, unsigned n)
-{
-	snprintf(name, MP_SHARD_PATH, "%s/x.saved-%u.mprof", dir, n);
 }
 
 static void taken(unsigned from, unsigned to)
@@ -840,6 +881,7 @@ int main(void)
 		cmocka_unit_test_teardown(a_quick_reader, clean_dir),
 		cmocka_unit_test_teardown(no_reader, clean_dir),
 		cmocka_unit_test_teardown(queued, clean_dir),
+		cmocka_unit_test_teardown(handed_over, clean_dir),
 		cmocka_unit_test_teardown(a_reader_asleep, clean_dir),
 		cmocka_unit_test(how_long_a_file),
 		cmocka_unit_test_teardown(names_come_round, clean_dir),

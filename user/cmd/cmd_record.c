@@ -158,12 +158,12 @@ static int watch(struct mp_session *s, const struct mp_args *a, struct armed *ar
 
 	for (size_t i = 0; i < arms->n && !err; i++) {
 		if (mp_trigger_eval(arms->t[i], m, ended, text, sizeof(text)))
-			err = mp_session_capture(s, text, ended);
+			err = mp_session_capture(s, 0, text, ended);
 		if (mp_trigger_blind(arms->t[i], m, text, sizeof(text)) && !a->quiet)
 			fprintf(stderr, "memprof: %s\n", mp_clean(clean, sizeof(clean), text, 0));
 	}
 	if (!err && mp_signals_saves())
-		err = mp_session_capture(s, "SIGUSR1", ended);
+		err = mp_session_capture(s, 0, "SIGUSR1", ended);
 	say_messages(s);
 	return err;
 }

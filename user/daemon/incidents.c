@@ -54,7 +54,8 @@ struct dm_incidents {
 	struct dm_jobs *jobs;
 	struct of_group g[DM_GROUPS_MAX]; /* in the order of the config */
 	uint64_t now;
-	int copying; /* job whose copy is being made, or -1 */
+	int copying;		  /* job whose copy is being made, or -1 */
+	uint64_t asked, answered; /* copies of the ring's files, by number; those given up, too */
 	uint64_t copy_since;
 	struct dm_copy *memory; /* ... of the past in memory; NULL: of the ring's files */
 	bool slow_told;		/* it takes long */
@@ -196,24 +197,14 @@ static void from_memory(struct dm_incidents *i, int id)
 	i->slow_told = false;
 }
 
-/* A copy that was asked for and came too late. */
-static void drop_late(struct dm_incidents *i)
-{
-	char path[MP_SHARD_PATH];
-	int err;
-
-	if (mp_session_saved(i->s, path, &err) && !err)
-		unlink(path);
-}
-
 static void copy(struct dm_incidents *i, int id, const char *why)
 {
 	int err = -ENODATA;
 
 	if (!i->c->memory_ring && !mp_session_output(i->s)) {
-		drop_late(i);
-		err = mp_session_capture(i->s, why, false);
+		err = mp_session_capture(i->s, i->asked + 1, why, false);
 		err = err ? err : mp_session_output(i->s);
+		i->asked += !err;
 	}
 	if (err) {
 		from_memory(i, id);
@@ -265,17 +256,39 @@ static void take_memory(struct dm_incidents *i)
 	}
 }
 
+static bool waits_for_files(const struct dm_incidents *i)
+{
+	return i->copying >= 0 && !i->memory;
+}
+
+/* The copy that is waited for is over. One that was given up belongs to no job any more. */
+static bool answered(struct dm_incidents *i, char *path, int *err)
+{
+	uint64_t id;
+
+	if (!mp_session_saved(i->s, &id, path, err))
+		return false;
+	i->answered = id;
+	if (waits_for_files(i) && id == i->asked)
+		return true;
+	if (!*err)
+		unlink(path);
+	return false;
+}
+
 /* What came of the copy of the ring's files. */
 static void take_files(struct dm_incidents *i)
 {
 	char path[MP_SHARD_PATH];
 	int id = i->copying, err;
 
-	if (mp_session_saved(i->s, path, &err)) {
+	if (answered(i, path, &err)) {
 		if (!err && rename(path, i->raw)) {
 			err = -errno;
 			unlink(path);
 		}
+	} else if (!waits_for_files(i)) {
+		return;
 	} else if (mp_session_output(i->s) || i->now - i->copy_since > CAPTURE_NS) {
 		err = -ETIMEDOUT;
 	} else {
@@ -361,7 +374,7 @@ void dm_incidents_free(struct dm_incidents *i)
 
 bool dm_incidents_busy(const struct dm_incidents *i)
 {
-	return i->copying >= 0 && !i->memory;
+	return i->asked != i->answered && !mp_session_output(i->s);
 }
 
 int dm_incidents_anew(struct dm_incidents *i, struct mp_output_opts *out, char *path)
@@ -373,6 +386,7 @@ int dm_incidents_anew(struct dm_incidents *i, struct mp_output_opts *out, char *
 	if (err > 0)
 		dm_jobs_take(i->jobs, name);
 	i->s = NULL;
+	i->answered = i->asked; /* with its session */
 	record_to(i->c, out, path);
 	return err < 0 ? err : 0;
 }
@@ -438,8 +452,7 @@ void dm_incidents_tick(struct dm_incidents *i, uint64_t now)
 	dm_watch_tick(i->watch, mp_session_model(i->s), now, want, i);
 	if (i->memory)
 		take_memory(i);
-	else if (i->copying >= 0)
-		take_files(i);
+	take_files(i);
 	for (size_t g = 0; g < i->c->n_groups && i->copying < 0; g++)
 		if (i->g[g].wish.is)
 			begin(i, (int)g);

@@ -37,7 +37,8 @@ int dm_incidents_new(const struct dm_config *c, const struct dm_targets *t, stru
 void dm_incidents_free(struct dm_incidents *i);
 /*
  * A session is to take the place of another, which has ended (mp_session_leave()). busy: not now,
- * a copy of its ring's files is being made. anew: puts its ring aside, which becomes an incident,
+ * a copy of its ring's files is being made, and be it for nobody any more: its end would be waited
+ * for. anew: puts its ring aside, which becomes an incident,
  * and says in *out where the next records to, as prepare() did; then session(), with which triggers
  * begin anew, and rests, counts, jobs and the runner go on. 0 or -errno.
  */

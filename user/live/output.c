@@ -291,26 +291,26 @@ static int why_events(struct mp_session *s, uint32_t id, const char *why)
 	return err ? err : keep_last(&s->out, &e);
 }
 
-int mp_session_capture(struct mp_session *s, const char *why, bool last)
+int mp_session_capture(struct mp_session *s, uint64_t id, const char *why, bool last)
 {
 	struct mp_event e = { .ts = s->horizon, .type = MP_EV_NOTE, .sub = MP_NOTE_MEMPROF };
 	char text[256]; /* one string and one line */
-	uint32_t id;
+	uint32_t str;
 	int err;
 
 	snprintf(text, sizeof(text), "%s", why);
-	id = stream_str_to(&s->stream, text, s->horizon, session_emit, s);
-	e.v[0] = id;
+	str = stream_str_to(&s->stream, text, s->horizon, session_emit, s);
+	e.v[0] = str;
 	err = session_apply(s, &e);
 	if (!err)
 		err = output_hand_over(s);
-	if (err || !s->out.q || s->rec_err || !id)
-		return err;
+	if (err || !s->out.q || s->rec_err || !str)
+		return err || !s->o.out.hand_over ? err : -ENODATA;
 	if (!ring(s)) {
 		snprintf(s->out.said, sizeof(s->out.said), "%.100s: marked in the recording", text);
 		return 0;
 	}
-	err = why_events(s, id, text);
+	err = why_events(s, str, text);
 	if (err)
 		return err;
 	if (last) {
@@ -319,15 +319,15 @@ int mp_session_capture(struct mp_session *s, const char *why, bool last)
 	}
 	err = turn(s);
 	if (!err)
-		err = mp_outq_save(s->out.q, text, s->out.last, s->out.n_last);
+		err = mp_outq_save(s->out.q, id, text, s->out.last, s->out.n_last);
 	s->out.n_last = 0;
 	rec_error(s, err);
 	return err == -ENOMEM ? err : 0;
 }
 
-bool mp_session_saved(struct mp_session *s, char *path, int *err)
+bool mp_session_saved(struct mp_session *s, uint64_t *id, char *path, int *err)
 {
-	return s->out.q && mp_outq_saved(s->out.q, path, err);
+	return s->out.q && mp_outq_saved(s->out.q, id, path, err);
 }
 
 int mp_session_output(const struct mp_session *s)

@@ -22,35 +22,35 @@
 struct mp_session;
 struct mp_history;
 
-#define MP_SESSION_TICK_NS 50000000ULL  /* between ticks            */
+#define MP_SESSION_TICK_NS 50000000ULL	/* between ticks            */
 #define MP_SESSION_POLL_NS 100000000ULL /* between looks at /proc   */
-#define MP_SESSION_TIME_NS 1000ULL      /* recorded times are whole multiples */
+#define MP_SESSION_TIME_NS 1000ULL	/* recorded times are whole multiples */
 
 /* Where a recording goes and how: see user/rec/shards.h. */
 struct mp_output_opts {
-	const char *path; /* NULL: fd */
-	int fd;		  /* an open descriptor; -1 = none */
+	const char *path;		  /* NULL: fd */
+	int fd;				  /* an open descriptor; -1 = none */
 	uint64_t rotate_ns, rotate_bytes; /* 0 = not by it */
-	uint64_t keep_ns, keep_bytes;     /* a ring; 0 = not by it */
-	bool sync;	  /* to the disk every 5 s */
-	bool cmdline, environ; /* of the first target, told in it */
+	uint64_t keep_ns, keep_bytes;	  /* a ring; 0 = not by it */
+	bool sync;			  /* to the disk every 5 s */
+	bool cmdline, environ;		  /* of the first target, told in it */
 	bool hand_over; /* what came of a capture is no message but mp_session_saved() */
 };
 
 struct mp_session_opts {
 	const pid_t *pids;
 	size_t n_pids;
-	char *const *cmd;      /* NULL-terminated, or NULL */
-	int cmd_out_fd;        /* >= 0: the command's output goes there, its input is empty */
+	char *const *cmd; /* NULL-terminated, or NULL */
+	int cmd_out_fd;	  /* >= 0: the command's output goes there, its input is empty */
 	struct mp_hooks hooks;
 	bool follow_forks;
-	bool no_symbols;       /* functions are not named */
-	const char *gc_log;    /* "auto" (with cmd), a file, or NULL */
-	uint32_t ring_bytes;   /* 0 = default */
-	uint32_t stacks;       /* room for different ones; 0 = default */
-	uint64_t history;      /* bytes of the past in memory; 0 = MP_HISTORY_LIMIT */
-	bool standing;         /* goes on without targets, which come and go */
-	uint32_t max_targets;  /* 0 = default: room that the kernel side has */
+	bool no_symbols;      /* functions are not named */
+	const char *gc_log;   /* "auto" (with cmd), a file, or NULL */
+	uint32_t ring_bytes;  /* 0 = default */
+	uint32_t stacks;      /* room for different ones; 0 = default */
+	uint64_t history;     /* bytes of the past in memory; 0 = MP_HISTORY_LIMIT */
+	bool standing;	      /* goes on without targets, which come and go */
+	uint32_t max_targets; /* 0 = default: room that the kernel side has */
 	struct mp_output_opts out;
 	/* Called when the probes are attached and before there is a file or a thread: here a
 	 * daemon gives up its privileges. -errno with diag filled ends it. NULL: nothing to do. */
@@ -63,8 +63,7 @@ struct mp_session_opts {
  * pages) of each target. A command is started last and runs from here on.
  * On failure diag is filled.
  */
-int mp_session_open(const struct mp_session_opts *o, struct mp_session **out,
-		    struct mp_diag *diag);
+int mp_session_open(const struct mp_session_opts *o, struct mp_session **out, struct mp_diag *diag);
 
 /* Readable when pump has work. */
 int mp_session_fd(const struct mp_session *s);
@@ -123,7 +122,7 @@ int mp_session_exit_code(struct mp_session *s);
 /* What was written; zero when not recording. */
 struct mp_written {
 	uint64_t bytes, events; /* in the file or files there are */
-	uint64_t span;          /* ns they cover */
+	uint64_t span;		/* ns they cover */
 	unsigned files;
 	uint64_t lost; /* events that were not written, of which the stream tells nothing */
 };
@@ -132,12 +131,13 @@ void mp_session_written(struct mp_session *s, struct mp_written *w);
 /*
  * Marks this instant in the stream (a NOTE of memprof's) and, where a ring is kept, has it
  * saved as a recording of its own, or told in the ring's last file when the session is
- * about to end (`last`). A message tells what came of it. -ENOMEM.
+ * about to end (`last`). A message tells what came of it. -ENOMEM; with hand_over -ENODATA, too,
+ * when nothing can be saved.
  */
-int mp_session_capture(struct mp_session *s, const char *why, bool last);
+int mp_session_capture(struct mp_session *s, uint64_t id, const char *why, bool last);
 /* With hand_over, after a capture of a ring: false until it is known what came of it, then once
- * true with the new file's path (MP_SHARD_PATH bytes), or *err. */
-bool mp_session_saved(struct mp_session *s, char *path, int *err);
+ * true with its *id and the new file's path (MP_SHARD_PATH bytes), or *err. See mp_outq_saved(). */
+bool mp_session_saved(struct mp_session *s, uint64_t *id, char *path, int *err);
 /* 0: a recording is being written; -errno of what ended it; -ENODATA: there is none. */
 int mp_session_output(const struct mp_session *s);
 /* The next sentence about the output that the user should read. False: there is none. */

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "user/rec/codec.h"
 #include "user/util/util.h"
@@ -32,6 +33,7 @@ struct item {
 	uint64_t skip_events;
 	struct mp_block block; /* its bytes behind this struct */
 	char *why;	       /* SAVE */
+	uint64_t id;	       /* SAVE */
 	struct mp_event *ev;   /* SAVE */
 	size_t n;
 };
@@ -60,6 +62,7 @@ struct mp_outq {
 	uint64_t no_folder_until;      /* nowhere to turn to: not asked for before, ns */
 	struct {
 		bool have;
+		uint64_t id;
 		int err;
 		char path[MP_SHARD_PATH];
 	} saved; /* hand_over */
@@ -83,6 +86,23 @@ static void say(struct mp_outq *q, const char *text)
 		snprintf(q->message[q->n_messages++], MESSAGE_MAX, "%s", text);
 }
 
+/* What nobody has taken so far makes way. */
+static void hand_over(struct mp_outq *q, uint64_t id, int err, const char path[MP_SHARD_PATH])
+{
+	char late[MP_SHARD_PATH] = "";
+
+	pthread_mutex_lock(&q->lock);
+	if (q->saved.have && !q->saved.err)
+		memcpy(late, q->saved.path, sizeof(late));
+	q->saved.have = true;
+	q->saved.id = id;
+	q->saved.err = err;
+	memcpy(q->saved.path, path, MP_SHARD_PATH);
+	pthread_mutex_unlock(&q->lock);
+	if (late[0])
+		unlink(late);
+}
+
 static void save(struct mp_outq *q, struct item *it)
 {
 	char path[MP_SHARD_PATH] = "", text[MESSAGE_MAX], span[16];
@@ -90,11 +110,7 @@ static void save(struct mp_outq *q, struct item *it)
 	int err = mp_shards_save(q->shards, it->ev, it->n, path);
 
 	if (q->o.hand_over) {
-		pthread_mutex_lock(&q->lock);
-		q->saved.have = true;
-		q->saved.err = err;
-		memcpy(q->saved.path, path, sizeof(path));
-		pthread_mutex_unlock(&q->lock);
+		hand_over(q, it->id, err, path);
 		return;
 	}
 	mp_shards_info(q->shards, &info);
@@ -183,7 +199,8 @@ static void done(struct mp_outq *q, struct item *it, int err, bool removed)
 	if (err == -EAGAIN && it)
 		no_room(q, it);
 	else if (err == -ENOENT && it && it->what == TURN)
-		q->no_folder_until = mp_monotonic_ns() + LOOK_NS; /* who records can make it again */
+		q->no_folder_until =
+			mp_monotonic_ns() + LOOK_NS; /* who records can make it again */
 	else if (err && !q->err)
 		q->err = err;
 	if (it && it->what == TURN)
@@ -372,7 +389,8 @@ int mp_outq_turn(struct mp_outq *q)
 	return err;
 }
 
-int mp_outq_save(struct mp_outq *q, const char *what, const struct mp_event *ev, size_t n)
+int mp_outq_save(struct mp_outq *q, uint64_t id, const char *what, const struct mp_event *ev,
+		 size_t n)
 {
 	struct item *it = calloc(1, sizeof(*it));
 	int err;
@@ -380,6 +398,7 @@ int mp_outq_save(struct mp_outq *q, const char *what, const struct mp_event *ev,
 	if (!it)
 		return -ENOMEM;
 	it->what = SAVE;
+	it->id = id;
 	it->why = strdup(what);
 	it->ev = malloc(n * sizeof(*ev) + 1);
 	if (!it->why || !it->ev) {
@@ -413,13 +432,14 @@ void mp_outq_info(struct mp_outq *q, struct mp_outq_info *info)
 	pthread_mutex_unlock(&q->lock);
 }
 
-bool mp_outq_saved(struct mp_outq *q, char path[MP_SHARD_PATH], int *err)
+bool mp_outq_saved(struct mp_outq *q, uint64_t *id, char path[MP_SHARD_PATH], int *err)
 {
 	bool have;
 
 	pthread_mutex_lock(&q->lock);
 	have = q->saved.have;
 	q->saved.have = false;
+	*id = q->saved.id;
 	*err = q->saved.err;
 	if (have)
 		memcpy(path, q->saved.path, MP_SHARD_PATH);

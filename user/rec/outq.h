@@ -48,12 +48,14 @@ int mp_outq_sink(void *ctx, struct mp_block *b);
  * and a keyframe. */
 int mp_outq_turn(struct mp_outq *q);
 /* After what is queued: mp_shards_save() with a copy of the n events. The outcome comes as
- * a message that begins with `what`. */
-int mp_outq_save(struct mp_outq *q, const char *what, const struct mp_event *ev, size_t n);
+ * a message that begins with `what`, or with hand_over under `id`. */
+int mp_outq_save(struct mp_outq *q, uint64_t id, const char *what, const struct mp_event *ev,
+		 size_t n);
 
-/* With hand_over: what came of the save before. False: nothing yet, or it was told. The path is
- * the file's when *err is 0. A save that begins before this was asked takes its place. */
-bool mp_outq_saved(struct mp_outq *q, char path[MP_SHARD_PATH], int *err);
+/* With hand_over: what came of the save of *id. False: nothing yet, or it was told. The path is
+ * the file's when *err is 0, and the caller's. A save that is over before this was asked takes its
+ * place, and the file of the one before is removed: saves end in the order they were asked for. */
+bool mp_outq_saved(struct mp_outq *q, uint64_t *id, char path[MP_SHARD_PATH], int *err);
 
 void mp_outq_info(struct mp_outq *q, struct mp_outq_info *info);
 /* The next sentence that the user should read. False: there is none. */

@@ -79,7 +79,7 @@ struct past {
 	double hit;	   /* ... this value */
 	bool near;	   /* oom: its control group is near its limit, ... */
 	uint32_t group;	   /* ... which is this one, a string id, 0 = not told, ... */
-	double limit;	   /* ... with this limit when it was hit, ... */
+	double limit;	   /* ... with this limit, ... */
 	uint32_t who;	   /* ... and this is its largest process then */
 	bool seen;	   /* the model still has it */
 	struct slot *ring; /* of the figure that needs it; heap's behind it */
@@ -608,7 +608,7 @@ static void forget(struct mp_trigger *t)
 static bool oom(struct past *h, const struct mp_proc *p, double *v)
 {
 	uint64_t file = p->cgroup.file == MP_UNKNOWN ? 0 : p->cgroup.file;
-	double charged;
+	double charged, limit;
 
 	h->near = false;
 	h->group = p->cgroup.version ? p->cgroup.name : 0;
@@ -618,10 +618,11 @@ static bool oom(struct past *h, const struct mp_proc *p, double *v)
 		*v = p->oom.ts ? BY_KERNEL : FOREVER;
 		return true;
 	}
-	if (p->exited || !bytes_of(p, CHARGED, &charged) || !bytes_of(p, LIMIT, &h->limit))
+	if (p->exited || !bytes_of(p, CHARGED, &charged) || !bytes_of(p, LIMIT, &limit))
 		return false;
 	*v = charged - (double)file;
-	h->near = *v >= OOM_SHARE * h->limit;
+	h->near = *v >= OOM_SHARE * limit;
+	h->limit = h->near ? limit : h->limit;
 	return h->near;
 }
 
