@@ -70,14 +70,22 @@ def changed(pid):
     return found
 
 
+def placed(w, r, before):
+    """The probes in its code, once they are there; if they do not come, what memprof says of it."""
+    try:
+        return mp.wait_until(lambda: {a: b for a, b in changed(w.pid).items() if a not in before}, what="probe")
+    except AssertionError as e:
+        r.stop()
+        raise AssertionError(f"{e}: {r.report()['probes']}") from e
+
+
 @pytest.mark.parametrize("name", RUNTIMES)
 def test_killed_with_its_probes_in_place(tmp_path, name):
     program, steps, ends = RUNTIMES[name]
     with mp.Workload(name, argv=program(tmp_path)) as w:
         before = changed(w.pid)
         with mp.Recording(w.pid, tmp_path / "r") as r:
-            probes = mp.wait_until(lambda: {a: b for a, b in changed(w.pid).items() if a not in before},
-                                   what="probe")
+            probes = placed(w, r, before)
             assert {got for got, _ in probes.values()} == {BREAKPOINT}, probes
             assert all(file != BREAKPOINT for _, file in probes.values()), probes
             mp.stop(r.proc, signal.SIGKILL)
