@@ -13,6 +13,7 @@ import shutil
 import signal
 import stat
 import subprocess
+import time
 
 import daemon
 import mp
@@ -184,6 +185,17 @@ def test_ring_in_memory(where):
         d.stop()
     assert read(folder)["ring"] == "memory"
     assert pids(folder / "recording.mprof") == {w.pid}
+
+
+def test_ring_in_memory_keeps_to_keep_time(where):
+    """What is older is in no incident, up to the distance of keyframes, nor is it counted as seen."""
+    with Daemon(where, group(), "ring = memory", "keep-time = 10s") as d, prey(where) as w:
+        w.step("all")
+        start = time.monotonic()
+        mp.wait_until(lambda: time.monotonic() > start + 22, what="a time that is to be forgotten")
+        ask(d)
+        r = mp.report(saved(d) / "recording.mprof")["recording"]
+        assert r["duration_s"] < 18 and r["since_s"] > 4, r
 
 
 # A disk that takes nothing of the copy as long as $HOLD, a FIFO, is there and nobody writes into it;

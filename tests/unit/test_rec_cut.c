@@ -280,6 +280,84 @@ static void test_a_stretch(void **state)
 	unlink(part);
 }
 
+static uint64_t first_of(const char *file)
+{
+	struct mp_model *m = read_all(file, MP_UNKNOWN);
+	struct mp_rec_info info;
+	const struct mp_event *e;
+	struct mp_reader *r;
+	bool key;
+	size_t n;
+
+	assert_int_equal(mp_reader_open(file, &r), 0);
+	while (mp_reader_next(r, &e, &n, &key) > 0)
+		;
+	mp_reader_info(r, &info);
+	mp_reader_close(r);
+	assert_true(m->first + 2 * SEC > info.first_ts);
+	mp_model_free(m);
+	return info.first_ts;
+}
+
+/* A file that begins in the middle of a session: its part does not begin before it. */
+static void test_what_begins_with_a_state(void **state)
+{
+	const char *whole = path("whole.mprof"), *ring = path("ring.mprof"),
+		   *part = path("cut.mprof");
+	struct mp_cut_choice late = { .from = T0 + 20 * SEC };
+	struct mp_model *a, *b;
+	struct mp_cut_info info;
+
+	(void)state;
+	assert_int_equal(mp_cut(whole, ring, -1, &late, NULL, NULL), 0);
+	for (uint32_t who = 0; who <= MMS; who++) {
+		struct mp_cut_choice c = { .mms = &who, .n_mms = who != 0 };
+
+		assert_int_equal(mp_cut(ring, part, -1, &c, NULL, &info), 0);
+		assert_int_equal(info.processes, who ? 1 : MMS);
+		assert_true(info.first >= late.from && first_of(part) >= late.from);
+		if (who)
+			check_instants(part, whole, who, late.from);
+		unlink(part);
+	}
+	a = read_all(ring, MP_UNKNOWN);
+	b = read_all(whole, MP_UNKNOWN);
+	assert_true(a->start == b->start);
+	mp_model_free(a);
+	mp_model_free(b);
+	unlink(ring);
+}
+
+/* Why a ring was saved stands before its state, and is in no state. */
+static void test_why_it_was_saved(void **state)
+{
+	const char *whole = path("whole.mprof"), *ring = path("why.mprof"),
+		   *part = path("cut.mprof");
+	struct mp_model *m = read_all(whole, MP_UNKNOWN);
+	struct mp_cut_choice everything = { .from = 0 };
+	struct mp_event e = ev(MP_EV_META, MP_META_TRIGGER, 0, T0 + 20 * SEC);
+	struct mp_cut_info info;
+	struct making k = { .m = m, .strs = 1000000 };
+
+	(void)state;
+	assert_int_equal(mp_writer_open(ring, &k.w), 0);
+	e.meta.num = name(&k, T0 + 20 * SEC, 1, "why");
+	e.meta.isstr = 1;
+	put(&k, e);
+	assert_int_equal(mp_writer_flush(k.w), 0);
+	assert_int_equal(mp_writer_keyframe(k.w, m), 0);
+	put(&k, ev(MP_EV_TICK, 0, 0, T0 + 41 * SEC));
+	assert_int_equal(mp_writer_close(k.w), 0);
+	mp_model_free(m);
+	assert_int_equal(mp_cut(ring, part, -1, &everything, NULL, &info), 0);
+	assert_true(info.first == T0 + 41 * SEC && first_of(part) == T0 + 41 * SEC);
+	m = read_all(part, MP_UNKNOWN);
+	assert_string_equal(mp_str(m, (uint32_t)m->meta[MP_META_TRIGGER]), "SECRET-1-why-1000001");
+	mp_model_free(m);
+	unlink(part);
+	unlink(ring);
+}
+
 static void test_what_cannot_be(void **state)
 {
 	const char *whole = path("whole.mprof"), *part = path("none.mprof");
@@ -316,6 +394,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_of_three),
 		cmocka_unit_test(test_a_stretch),
+		cmocka_unit_test(test_what_begins_with_a_state),
+		cmocka_unit_test(test_why_it_was_saved),
 		cmocka_unit_test(test_what_cannot_be),
 	};
 

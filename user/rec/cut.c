@@ -2,6 +2,8 @@
 /*
  * cut.c - see cut.h. The old recording is folded up to `from` (from its last keyframe before
  * that, where it has one) and on to `to`; from there on what the subset lets through is written.
+ * A recording that begins with a state, as a ring does, is written from behind it on: what is told
+ * again has the times of when it was told first, which would be the new one's beginning.
  */
 #include "user/rec/cut.h"
 
@@ -26,6 +28,7 @@ struct cut {
 	struct mp_model *m;
 	struct mp_reader *r;
 	struct mp_writer *w;
+	bool again;	/* in the state that `in` begins with, or before it */
 	bool writing;	/* `from` was reached */
 	bool read_all;	/* ... and the end of `in` */
 	uint64_t asked; /* ts at which a keyframe was asked for */
@@ -103,30 +106,73 @@ static int append(void *ctx, const struct mp_event *e)
 	return mp_writer_append(c->w, e, 1);
 }
 
+/* Facts about the file, which no state has. */
+static int tell_file(struct cut *c, uint64_t ts)
+{
+	static const uint8_t keys[] = { MP_META_SHARD, MP_META_TRIGGER };
+	int err = 0;
+
+	for (size_t i = 0; i < sizeof(keys) && !err; i++) {
+		struct mp_event e = { .ts = ts, .type = MP_EV_META, .sub = keys[i] };
+
+		e.meta.num = c->m->meta[keys[i]];
+		e.meta.isstr = keys[i] == MP_META_TRIGGER;
+		if (e.meta.num != MP_UNKNOWN)
+			err = mp_subset_event(c->subset, c->m, &e, append, c);
+	}
+	return err;
+}
+
 static int write_one(struct cut *c, const struct mp_event *e)
 {
 	int err = 0;
 
 	if (!c->m->in_key && (!c->writing || e->ts >= c->asked + KEY_EVERY)) {
+		bool first = !c->writing && !c->want->from;
+
 		c->writing = true;
 		c->asked = e->ts;
 		err = mp_writer_keyframe(c->w, c->m);
+		if (!err && first)
+			err = tell_file(c, e->ts);
 	}
 	return err ? err : mp_subset_event(c->subset, c->m, e, append, c);
 }
 
+static bool is_fact(const struct mp_event *e)
+{
+	return e->type == MP_EV_META || e->type == MP_EV_PROBE || e->type == MP_EV_STR;
+}
+
 /* 1: it is beyond what was asked for. */
-static int one(struct cut *c, const struct mp_event *e)
+static int one(struct cut *c, const struct mp_event *e, bool keyframe)
 {
 	int err = all(c) ? 0 : learn(c, e);
 
+	c->again = c->again && (keyframe || is_fact(e));
+
 	if (!err && c->want->to && e->ts > c->want->to && !c->m->in_key)
 		return 1;
-	if (!err && (c->writing || (e->ts >= c->want->from && !c->m->in_key)))
+	if (!err && !c->again && (c->writing || (e->ts >= c->want->from && !c->m->in_key)))
 		err = write_one(c, e);
+	if (e->type == MP_EV_KEYFRAME && e->sub == MP_KEY_END)
+		c->again = false;
 	if (!err)
 		err = mp_model_fold(c->m, e);
 	return err == -EINVAL ? 0 : err;
+}
+
+/* The first events are a keyframe; META may stand before it. */
+static bool begins_with_state(struct mp_reader *r)
+{
+	const struct mp_index_entry *e;
+	size_t n, i = 0;
+
+	if (mp_reader_index(r, &e, &n))
+		return false;
+	while (i < n && e[i].head.type != MP_BLK_EVENTS)
+		i++;
+	return i < n && e[i].head.flags & MP_BLKF_KEYFRAME && !(e[i].head.flags & MP_BLKF_CONT);
 }
 
 static int begin(struct cut *c)
@@ -136,6 +182,7 @@ static int begin(struct cut *c)
 
 	if (err < 0)
 		return err;
+	c->again = !c->want->from && begins_with_state(c->r);
 	if (!err) {
 		c->m = mp_model_new();
 		mp_reader_info(c->r, &info);
@@ -161,7 +208,7 @@ static int go(struct cut *c, bool (*ended)(void))
 	while (!err && !done && (err = mp_reader_next(c->r, &ev, &n, &keyframe)) > 0) {
 		err = ended && ended() ? -EINTR : 0;
 		for (size_t i = 0; i < n && !err && !done; i++) {
-			err = one(c, &ev[i]);
+			err = one(c, &ev[i], keyframe);
 			done = err > 0;
 			err = err > 0 ? 0 : err;
 		}

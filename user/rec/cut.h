@@ -17,8 +17,8 @@ struct mp_cut_choice {
 	size_t n_pids;
 	const uint32_t *mms; /* address spaces, and what their processes run after them */
 	size_t n_mms;	     /* neither pids nor mms: all processes */
-	uint64_t from;	     /* 0: from the start */
-	uint64_t to;	     /* 0 or MP_UNKNOWN: to the end */
+	uint64_t from; /* 0: from the start, behind the state that it begins with, if it does */
+	uint64_t to;   /* 0 or MP_UNKNOWN: to the end */
 };
 
 struct mp_cut_info {
