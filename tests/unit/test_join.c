@@ -327,6 +327,38 @@ static void seen_itself(void **state)
 	mp_join_free(j);
 }
 
+/* Each heap's are held against its own of the recording's time: neither those that its log has
+ * before and behind it nor another heap's are what could have agreed. */
+static void seen_of_workers(void **state)
+{
+	struct mp_join *j;
+
+	(void)state;
+	recording();
+	gc(T0 + 1030 * MS, 6 * MIB, 5 * MIB, 2 * MS);
+	gc(T0 + 1130 * MS, 12 * MIB, 4 * MIB, 2 * MS);
+	gc(T0 + 1430 * MS, 20 * MIB, 3 * MIB, 2 * MS);
+	gc(T0 + 2030 * MS, 40 * MIB, 35 * MIB, 2 * MS);
+	gc(T0 + 2130 * MS, 50 * MIB, 31 * MIB, 2 * MS);
+	gc(T0 + 2430 * MS, 60 * MIB, 27 * MIB, 2 * MS);
+	finish();
+	j = join_one(NULL,
+		     V8("0x10", "1000", "6.0", "5.0") V8("0x10", "1100", "12.0", "4.0")
+			     V8("0x10", "1400", "20.0", "3.0") V8("0x20", "2000", "40.0", "35.0")
+				     V8("0x20", "2100", "50.0", "31.0")
+					     V8("0x20", "2400", "60.0", "27.0")
+						     V8("0x10", "12000", "9.0", "5.0")
+							     V8("0x10", "12500", "9.0", "5.0"));
+	assert_int_equal(mp_join_n_clocks(j), 2);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(mp_join_clock_at(j, i)->agree, 3);
+		assert_int_equal(mp_join_clock_at(j, i)->of, 3);
+	}
+	assert_int_equal(mp_join_file_at(j, 0)->same, 6);
+	assert_int_equal(mp_join_file_at(j, 0)->after, 2);
+	mp_join_free(j);
+}
+
 /* Go's line has three sizes, of which the source on the spot tells the second and the third; and
  * what is of one time is one collection, whatever the two say of it. */
 static void seen_of_go(void **state)
@@ -452,6 +484,7 @@ int main(void)
 		cmocka_unit_test(wrong_offset),
 		cmocka_unit_test(workers),
 		cmocka_unit_test(seen_itself),
+		cmocka_unit_test(seen_of_workers),
 		cmocka_unit_test(seen_of_go),
 		cmocka_unit_test(not_the_same),
 		cmocka_unit_test(runs),

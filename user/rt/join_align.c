@@ -259,6 +259,20 @@ static void pair_rest(const struct mp_join *j, const struct join_stream *s, cons
 	}
 }
 
+/* Of its collections those of the recording's time: before and behind it nothing is the same. */
+static size_t within(const struct mp_join *j, const struct join_stream *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n; i++) {
+		const struct join_kept *k = &j->kept.v[s->from + i];
+		uint64_t at = k->est + (uint64_t)s->a.shift;
+
+		n += k->seen || (at >= j->f.first && at <= j->f.last);
+	}
+	return n;
+}
+
 /* Which of its collections the recording has. */
 static int pair_up(struct mp_join *j, struct join_stream *s)
 {
@@ -285,10 +299,6 @@ static int pair_up(struct mp_join *j, struct join_stream *s)
 			    &spread);
 	if (s->a.how == MP_ALIGN_MATCH)
 		s->a.err = spread + mp_align_grain(s->lang);
-	if (got) {
-		s->a.n = (unsigned)got;
-		s->a.of = (unsigned)(d.n < d.m ? d.n : d.m);
-	}
 	if (s->lang == MP_GCLOG_GO)
 		pair_rest(j, s, &d, pair, have);
 	for (size_t i = 0; i < d.n; i++) {
@@ -299,6 +309,12 @@ static int pair_up(struct mp_join *j, struct join_stream *s)
 			continue;
 		j->f.seen.v[k->seen - 1].used = true;
 		j->f.seen.v[k->seen - 1].reason = k->text + 1;
+	}
+	if (got) {
+		size_t most = within(j, s);
+
+		s->a.n = (unsigned)got;
+		s->a.of = (unsigned)(most < d.m ? most : d.m);
 	}
 	free(pair);
 	free(have);
@@ -311,17 +327,13 @@ static int pair_up(struct mp_join *j, struct join_stream *s)
  * among the log's, one of the two times is wrong. */
 static void doubt(struct mp_join *j, struct join_stream *s)
 {
-	size_t same = 0, log = 0, own = 0;
+	size_t same = 0, log, own = 0;
 
 	if (s->a.how == MP_ALIGN_NONE || s->doubled)
 		return;
-	for (size_t i = 0; i < s->n; i++) {
-		const struct join_kept *k = &j->kept.v[s->from + i];
-		uint64_t at = k->est + (uint64_t)s->a.shift;
-
-		same += k->seen != 0;
-		log += !k->seen && at >= j->f.first && at <= j->f.last;
-	}
+	for (size_t i = 0; i < s->n; i++)
+		same += j->kept.v[s->from + i].seen != 0;
+	log = within(j, s) - same;
 	for (size_t i = 0; i < j->f.seen.n; i++)
 		own += comparable(&j->f.seen.v[i], s);
 	s->twice = log >= ENOUGH && own >= ENOUGH && log > same && own > same;
