@@ -221,6 +221,52 @@ static void rss_that_no_page_explains_is_a_row(void **state)
 	mp_model_free(b);
 }
 
+static long long class_in_report(struct mp_model *m, const char *path)
+{
+	struct mp_report_info info = { .state = "clean",
+				       .duration_ns = SEC,
+				       .events = MP_UNKNOWN,
+				       .blocks = MP_UNKNOWN,
+				       .bytes = MP_UNKNOWN };
+	char *json = NULL;
+	size_t size;
+	FILE *f = open_memstream(&json, &size);
+	long long v;
+
+	assert_int_equal(mp_report_json(f, m, &info), 0);
+	fclose(f);
+	v = js_int(json, path);
+	free(json);
+	return v;
+}
+
+/* Of a private file pages were written before anybody looked: anonymous by the counters, the
+ * file's by their mapping. And the kernel has mapped some that nobody has looked at yet. */
+static void files_by_class_are_those_of_the_report(void **state)
+{
+	static const struct {
+		uint64_t anon, file, cls;
+	} t[] = { { 3 * MIB, 5 * MIB, 8 * MIB }, { 0, 8 * MIB, 8 * MIB }, { 0, 9 * MIB, 9 * MIB } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		struct mp_model *a = bare();
+		struct mp_model *b = with_map(0x7e0000000000, 8 * MIB, LIB | MP_MAP_W, S_LIB);
+		struct mp_diff d;
+
+		rss(b, T0 + 2, t[i].anon, t[i].file, 0);
+		d = diff(a, b, false);
+		assert_int_equal(d.classes.n, 1);
+		assert_string_equal(d.classes.v[0].what, "file");
+		assert_int_equal(d.classes.v[0].b, t[i].cls);
+		assert_int_equal(class_in_report(b, "classes.file"), t[i].cls);
+		assert_int_equal(class_in_report(b, "account.unknown"), 0);
+		mp_diff_free(&d);
+		mp_model_free(a);
+		mp_model_free(b);
+	}
+}
+
 static void a_heap_that_is_free_and_resident(void **state)
 {
 	struct mp_model *a = model_staged(), *b = model_staged();
@@ -648,6 +694,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_kind_of_mapping_in_both_directions),
 		cmocka_unit_test(rss_that_no_page_explains_is_a_row),
+		cmocka_unit_test(files_by_class_are_those_of_the_report),
 		cmocka_unit_test(a_heap_that_is_free_and_resident),
 		cmocka_unit_test(lazy_pages_are_a_part),
 		cmocka_unit_test(without_rss_nothing_is_claimed),

@@ -105,6 +105,17 @@ static int64_t parts(const struct mp_account *a)
 	       a->brk + a->stacks + a->runtime + a->other_anon + a->file + a->shmem + a->lazyfree;
 }
 
+uint64_t mp_proc_class(const struct mp_proc *p, enum mp_class c)
+{
+	uint64_t n = p->cls_pages[c], counted = 0, special = p->cls_pages[MP_CLS_SPECIAL];
+
+	if (c == MP_CLS_FILE)
+		counted = p->rss.file > special ? p->rss.file - special : 0;
+	else if (c == MP_CLS_SHMEM)
+		counted = p->rss.shmem;
+	return (n > counted ? n : counted) * MP_PAGE_SIZE;
+}
+
 void mp_account(const struct mp_proc *p, struct mp_account *a)
 {
 	int64_t file_cow, shmem_cow;

@@ -722,6 +722,12 @@ const struct mp_proc *mp_model_main(const struct mp_model *m);
 const struct mp_proc *mp_model_pid(const struct mp_model *m, uint32_t pid);
 /* Sums over all processes that were ever seen; *ended: how many of them have ended. */
 void mp_model_sums(const struct mp_model *m, struct mp_ended *all, uint64_t *ended);
+/*
+ * Resident bytes of a class: the pages that are known, and of files and shared memory at least
+ * what the kernel counts. Which page of a file is resident shows late, since the kernel maps some
+ * around each fault. RSS less all classes is the account's `unknown`.
+ */
+uint64_t mp_proc_class(const struct mp_proc *p, enum mp_class c);
 /* By which counters the pages of a mapping are counted. */
 enum mp_kind mp_map_kind(const struct mp_mapping *v);
 /* Resident bytes by the kernel's counters. */

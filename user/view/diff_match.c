@@ -199,11 +199,7 @@ static int fill_mappings(struct mp_diff *d, int side)
 	return err ? err : add_rest(d, &d->mappings, side, rows);
 }
 
-/*
- * Which page of a file is resident shows late, since the kernel maps some around each
- * fault, and in which mapping later still; how many are it counts. So files are its
- * counter here, with those of their pages that were written and are anonymous now.
- */
+/* What these lack of RSS is the account's `unknown`. */
 static int fill_classes(struct mp_diff *d, int side)
 {
 	const struct mp_proc *p = proc(d, side);
@@ -211,10 +207,8 @@ static int fill_classes(struct mp_diff *d, int side)
 	int err = 0;
 
 	for (enum mp_class c = 0; c < MP_CLS_MAX && !err; c++) {
-		uint64_t pages = c == MP_CLS_FILE ? p->rss.file + p->file_anon_pages
-						  : p->cls_pages[c];
 		struct mp_diff_group g = { .what = mp_class_name(c),
-					   .a = (int64_t)(pages * MP_PAGE_SIZE) };
+					   .a = (int64_t)mp_proc_class(p, c) };
 
 		if (g.a)
 			err = add(&d->classes, side, g.what, NULL, &g);
