@@ -259,7 +259,7 @@ static void draw_faults(const struct lane *l, struct tui_style st)
 struct item {
 	wchar_t mark;
 	struct tui_style st;
-	char text[56];
+	char text[88]; /* a number, a name and an amount, each at its longest */
 };
 #define ITEMS (KINDS + 1)
 

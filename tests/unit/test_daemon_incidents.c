@@ -3,7 +3,7 @@
  * test_daemon_incidents.c - which copy of the ring becomes whose recording, with a session that
  * saves when the test says so, and this program in the place of memprof for the steps of a job.
  */
-#include "tests/unit/ev.h"
+#include "tests/unit/daemon_config.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -158,20 +158,6 @@ struct fix {
 #define A "[target a]\nexe = a\ntrigger = rss>1G\n"
 #define B "[target b]\nexe = b\ntrigger = rss>1G\n"
 
-static struct dm_config *config(const char *text)
-{
-	struct dm_complaint *list;
-	struct dm_config *c;
-	size_t n;
-
-	if (dm_config_parse(text, strlen(text), &c, &list, &n))
-		fail_msg("%u: %s", list->line, list->what);
-	free(list);
-	free(c->state);
-	c->state = strdup(state);
-	return c;
-}
-
 static void begin(struct fix *f)
 {
 	struct mp_diag d = { .exit_code = 0 };
@@ -184,7 +170,7 @@ static void begin(struct fix *f)
 	session.m = mp_model_new();
 	targets[0] = (struct dm_target){ .mm = 100, .pid = 1100, .group = 0 };
 	targets[1] = (struct dm_target){ .mm = 200, .pid = 1200, .group = 1 };
-	f->c = config(A B);
+	f->c = config_of(A B, state);
 	assert_int_equal(dm_incidents_new(f->c, NULL, NULL, NULL, &f->i, &d), 0);
 }
 
@@ -301,7 +287,7 @@ static void a_reload_forgets_no_incident(void **unused)
 
 	(void)unused;
 	begin(&f);
-	next = config(B A);
+	next = config_of(B A, state);
 	dm_incidents_all(f.i, "asked");
 	dm_incidents_tick(f.i, SEC);
 	assert_int_equal(session.asked, 1);

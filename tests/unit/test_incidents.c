@@ -4,7 +4,7 @@
  * folder, what is refused as one, triggers and rests of groups, and the steps of a job, made by
  * a script in the place of memprof.
  */
-#include "tests/unit/ev.h"
+#include "tests/unit/daemon_config.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -356,20 +356,6 @@ static int hundreds(void *ctx, uint32_t mm)
 	return (int)mm / 100 - 1;
 }
 
-static struct dm_config *config(const char *text)
-{
-	struct dm_complaint *list;
-	struct dm_config *c;
-	size_t n;
-
-	if (dm_config_parse(text, strlen(text), &c, &list, &n))
-		fail_msg("%u: %s", list->line, list->what);
-	free(list);
-	free(c->state);
-	c->state = strdup(state);
-	return c;
-}
-
 static void rss(struct mp_model *m, uint32_t mm, uint64_t ts, uint64_t bytes)
 {
 	struct mp_event e = ev_rss(mm, ts, bytes / PG, 0, 0);
@@ -394,7 +380,7 @@ static struct mp_model *two_processes(void)
 
 static void test_a_group_sees_its_own_processes_only(void **unused)
 {
-	struct dm_config *c = config(TWO_GROUPS);
+	struct dm_config *c = config_of(TWO_GROUPS, state);
 	struct mp_model *m = two_processes();
 	struct seen s = { 0 };
 	struct dm_watch *w;
@@ -438,7 +424,7 @@ static void replace(struct dm_watch *w, const struct dm_config *c)
 
 static void test_rest_by_the_callers_clock(void **unused)
 {
-	struct dm_config *c = config(TWO_GROUPS), *next;
+	struct dm_config *c = config_of(TWO_GROUPS, state), *next;
 	struct mp_model *m = two_processes();
 	uint64_t ts = T0, n, rested, now = 1000 * SEC;
 	struct seen s = { 0 };
@@ -458,7 +444,8 @@ static void test_rest_by_the_callers_clock(void **unused)
 	assert_int_equal(rested, 2);
 	assert_int_equal(s.rests, 2);
 	/* another config, in another order: the group of that name rests on */
-	next = config("[target z]\nexe = z\n[target a]\nexe = a\ntrigger = rss>1G\nrest = 5m\n");
+	next = config_of("[target z]\nexe = z\n[target a]\nexe = a\ntrigger = rss>1G\nrest = 5m\n",
+			 state);
 	replace(w, next);
 	dm_config_free(c);
 	dm_watch_figures(w, 1, &n, &rested);
@@ -494,8 +481,9 @@ static void is_killed(struct mp_model *m, uint32_t mm, uint64_t ts)
 /* A warning's rest does not hide the kill that it warned of; kills rest after kills. */
 static void test_a_kill_passes_the_rest_that_another_began(void **unused)
 {
-	struct dm_config *c = config("[target a]\nexe = a\ntrigger = rss>1G\ntrigger = oom\n"
-				     "rest = 10m\n");
+	struct dm_config *c = config_of("[target a]\nexe = a\ntrigger = rss>1G\ntrigger = oom\n"
+					"rest = 10m\n",
+					state);
 	struct mp_model *m = two_processes();
 	uint64_t n, rested;
 	struct seen s = { 0 };
@@ -548,9 +536,10 @@ static void test_triggers_go_on_over_a_reload(void **unused)
 	static const char same[] = "[target b]\nexe = b\n[target a]\nexe = a\n"
 				   "trigger = anon>1M\ntrigger = oom\ntrigger = rss>1M\n"
 				   "trigger = rss>1M\nrest = 1s\n";
-	struct dm_config *c = config("[target a]\nexe = a\ntrigger = rss>1M\ntrigger = oom\n"
-				     "trigger = rss>1M\nrest = 1s\n");
-	struct dm_config *next = config(same);
+	struct dm_config *c = config_of("[target a]\nexe = a\ntrigger = rss>1M\ntrigger = oom\n"
+					"trigger = rss>1M\nrest = 1s\n",
+					state);
+	struct dm_config *next = config_of(same, state);
 	struct mp_model *m = mp_model_new();
 	struct seen s = { 0 };
 	struct dm_watch *w;
@@ -592,8 +581,9 @@ static void test_triggers_go_on_over_a_reload(void **unused)
 /* What cannot be made, or was not taken, changes nothing, and no config is needed after it. */
 static void test_a_config_that_is_only_expected_changes_nothing(void **unused)
 {
-	struct dm_config *c = config(TWO_GROUPS);
-	struct dm_config *next = config("[target c]\nexe = c\ntrigger = rss>1G\nrest = 5m\n");
+	struct dm_config *c = config_of(TWO_GROUPS, state);
+	struct dm_config *next =
+		config_of("[target c]\nexe = c\ntrigger = rss>1G\nrest = 5m\n", state);
 	struct mp_model *m = two_processes();
 	struct seen s = { 0 };
 	struct dm_watch *w;
@@ -717,7 +707,7 @@ static void test_a_job_becomes_an_incident(void **unused)
 
 	(void)unused;
 	snprintf(text, sizeof(text), ONE_GROUP "command = env > %s/env; pwd >> %s/env\n", top, top);
-	c = config(text);
+	c = config_of(text, state);
 	assert_int_equal(dm_runner_start(c, &r, &d), 0);
 	assert_int_equal(dm_jobs_new(c, fake(), r, over, &t, &j), 0);
 	dm_jobs_have(j, begin(j, "web"), 0);
@@ -748,7 +738,7 @@ static void test_jobs_that_fail_leave_nothing(void **unused)
 {
 	static const char *const ways[][2] = { { "bad", "exit 1" },
 					       { "nobody", "nothing of its processes" } };
-	struct dm_config *c = config(ONE_GROUP);
+	struct dm_config *c = config_of(ONE_GROUP, state);
 	struct told t = { 0 };
 	struct dm_jobs *j;
 
@@ -772,7 +762,7 @@ static void test_jobs_that_fail_leave_nothing(void **unused)
 
 static void test_findings_that_fail_are_told_in_the_incident(void **unused)
 {
-	struct dm_config *c = config(ONE_GROUP);
+	struct dm_config *c = config_of(ONE_GROUP, state);
 	struct told t = { 0 };
 	struct dm_jobs *j;
 
@@ -790,7 +780,7 @@ static void test_findings_that_fail_are_told_in_the_incident(void **unused)
 
 static void test_jobs_are_bounded(void **unused)
 {
-	struct dm_config *c = config(ONE_GROUP);
+	struct dm_config *c = config_of(ONE_GROUP, state);
 	struct told t = { 0 };
 	struct dm_jobs *j;
 
@@ -810,7 +800,7 @@ static void test_jobs_are_bounded(void **unused)
 
 static void test_a_step_that_hangs_is_ended(void **unused)
 {
-	struct dm_config *c = config(ONE_GROUP);
+	struct dm_config *c = config_of(ONE_GROUP, state);
 	struct told t = { 0 };
 	struct dm_jobs *j;
 
@@ -833,7 +823,7 @@ static void test_a_step_that_hangs_is_ended(void **unused)
 
 static void test_what_a_kill_interrupted_is_gone_on_with(void **unused)
 {
-	struct dm_config *c = config(ONE_GROUP);
+	struct dm_config *c = config_of(ONE_GROUP, state);
 	struct told t = { 0 };
 	struct dm_jobs *j;
 	char name[DM_STORE_NAME];
@@ -893,7 +883,7 @@ static bool put_aside(struct dm_jobs *j, unsigned n)
  * was room for the job of that or not. */
 static void test_a_ring_put_aside_has_its_own_number(void **unused)
 {
-	struct dm_config *c = config(ONE_GROUP);
+	struct dm_config *c = config_of(ONE_GROUP, state);
 	struct told t = { 0 };
 	struct dm_jobs *j;
 
@@ -935,7 +925,7 @@ static int run_one(struct dm_runner *r, const char *command)
 
 static void test_commands(void **unused)
 {
-	struct dm_config *c = config(ONE_GROUP);
+	struct dm_config *c = config_of(ONE_GROUP, state);
 	char text[DM_COMMAND_MAX + 1];
 	const struct dm_command long_one = {
 		.command = text, .incident = "", .group = "", .trigger = ""
