@@ -241,8 +241,9 @@ static long long class_in_report(struct mp_model *m, const char *path)
 }
 
 /* Of a private file pages were written before anybody looked: anonymous by the counters, the
- * file's by their mapping. And the kernel has mapped some that nobody has looked at yet. */
-static void files_by_class_are_those_of_the_report(void **state)
+ * file's by their mapping. And the kernel has mapped some that nobody has looked at yet, which the
+ * report's classes have not: they are the sum of its mappings. */
+static void files_by_class_leave_what_is_unknown(void **state)
 {
 	static const struct {
 		uint64_t anon, file, cls;
@@ -259,7 +260,7 @@ static void files_by_class_are_those_of_the_report(void **state)
 		assert_int_equal(d.classes.n, 1);
 		assert_string_equal(d.classes.v[0].what, "file");
 		assert_int_equal(d.classes.v[0].b, t[i].cls);
-		assert_int_equal(class_in_report(b, "classes.file"), t[i].cls);
+		assert_int_equal(class_in_report(b, "classes.file"), 8 * MIB);
 		assert_int_equal(class_in_report(b, "account.unknown"), 0);
 		mp_diff_free(&d);
 		mp_model_free(a);
@@ -694,7 +695,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_kind_of_mapping_in_both_directions),
 		cmocka_unit_test(rss_that_no_page_explains_is_a_row),
-		cmocka_unit_test(files_by_class_are_those_of_the_report),
+		cmocka_unit_test(files_by_class_leave_what_is_unknown),
 		cmocka_unit_test(a_heap_that_is_free_and_resident),
 		cmocka_unit_test(lazy_pages_are_a_part),
 		cmocka_unit_test(without_rss_nothing_is_claimed),

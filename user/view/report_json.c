@@ -331,7 +331,7 @@ static void put_classes(struct mp_json *j, const struct mp_figures *fg)
 	mp_json_obj(j, "classes");
 	for (enum mp_class c = 0; c < MP_CLS_MAX; c++)
 		put_if(j, mp_class_name(c), fg->maps_known && mp_fig_whole(fg, MP_LOW_PAGES),
-		       fg->maps_known ? mp_proc_class(fg->p, c) : 0);
+		       fg->maps_known ? fg->p->cls_pages[c] * MP_PAGE_SIZE : 0);
 	mp_json_end(j);
 }
 
