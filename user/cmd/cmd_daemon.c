@@ -265,7 +265,6 @@ static int open_session(struct daemon *d, const struct mp_output_opts *out)
 				     .out = *out,
 				     .attached = attached,
 				     .attached_ctx = d };
-
 	int err;
 
 	if (!d->c->stacks)

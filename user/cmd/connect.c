@@ -36,8 +36,8 @@ static int no_daemon(const char *path, int err)
 	struct stat st;
 
 	snprintf(what, sizeof(what), "there is no memprof daemon at %.200s", path);
-	if (!stat(path, &st) &&
-	    !S_ISSOCK(st.st_mode)) /* connect(2) refuses it as one without a listener */
+	/* connect(2) refuses what is no socket as one without a listener */
+	if (!stat(path, &st) && !S_ISSOCK(st.st_mode))
 		return mp_fail(MP_EXIT_FAILURE, what,
 			       S_ISDIR(st.st_mode) ? "it is a folder, no socket"
 						   : "it is no socket",

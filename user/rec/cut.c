@@ -150,7 +150,6 @@ static int one(struct cut *c, const struct mp_event *e, bool keyframe)
 	int err = all(c) ? 0 : learn(c, e);
 
 	c->again = c->again && (keyframe || is_fact(e));
-
 	if (!err && c->want->to && e->ts > c->want->to && !c->m->in_key)
 		return 1;
 	if (!err && !c->again && (c->writing || (e->ts >= c->want->from && !c->m->in_key)))

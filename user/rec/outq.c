@@ -199,8 +199,7 @@ static void done(struct mp_outq *q, struct item *it, int err, bool removed)
 	if (err == -EAGAIN && it)
 		no_room(q, it);
 	else if (err == -ENOENT && it && it->what == TURN)
-		q->no_folder_until =
-			mp_monotonic_ns() + LOOK_NS; /* who records can make it again */
+		q->no_folder_until = mp_monotonic_ns() + LOOK_NS; /* who records can make it again */
 	else if (err && !q->err)
 		q->err = err;
 	if (it && it->what == TURN)
